@@ -1,0 +1,64 @@
+# One virtual environment, .venv, for everything; every target may be run again at any time.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+RUST_SOURCES := $(wildcard strategies/rust/Cargo.*) $(shell find strategies/rust/src -name '*.rs')
+
+.PHONY: help setup compare compare-quick test lint format lock clean
+
+help:
+	@echo "make compare        set up, then compare all strategies on the bundled sample"
+	@echo "make compare-quick  the same with a small sample and few rounds"
+	@echo "make test           set up, then run the tests"
+	@echo "make lint           ruff, mypy, cargo fmt, cargo clippy"
+	@echo "make format         apply ruff and cargo formatting"
+	@echo "make lock           resolve requirements.lock again from pyproject.toml"
+	@echo "make clean          remove .venv and build products"
+
+setup: $(READY)
+
+$(VENV)/.python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 ...")'
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.dependencies: requirements.lock $(VENV)/.python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@touch $@
+
+# An isolated build, so that pip brings maturin, and maturin brings Rust where there is none.
+$(READY): pyproject.toml $(RUST_SOURCES) $(VENV)/.dependencies
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $@
+
+compare: $(READY)
+	$(BIN)/bench compare --out results/bundled
+
+compare-quick: $(READY)
+	$(BIN)/bench compare --quick --out results/bundled-quick
+
+test: $(READY)
+	$(BIN)/python -m pytest
+	@if command -v cargo >/dev/null; then cargo test --quiet --manifest-path strategies/rust/Cargo.toml; \
+	else echo "cargo is not on PATH (the build fetched its own): Rust unit tests skipped"; fi
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	cargo fmt --manifest-path strategies/rust/Cargo.toml --check
+	cargo clippy --quiet --manifest-path strategies/rust/Cargo.toml --all-targets -- -D warnings
+
+format: $(READY)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	cargo fmt --manifest-path strategies/rust/Cargo.toml
+
+lock: $(VENV)/.python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'uv>=0.8'
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --all-extras --generate-hashes \
+		--custom-compile-command 'make lock' pyproject.toml -o requirements.lock
+
+clean:
+	rm -rf $(VENV) strategies/rust/target strategies/*.so results
