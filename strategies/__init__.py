@@ -1,1 +1,96 @@
-"""Ways to compute the input sequence length of every turn of a conversation."""
+"""Ways to compute the input sequence length (ISL) of every turn of a conversation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from strategies.amplification import Amplification, amplification
+from strategies.chat import ChatSpec, ChatTokenizer, load_chat
+from strategies.contract import Counter, Counts, OnError, Progress, Strategy, available_cores
+from strategies.conversation import Conversation, Message, Tool, client_turns, count_turns
+from strategies.errors import InputError, IslError, TurnError, UnavailableError, WorkerError
+from strategies.formats import read_conversations
+from strategies.reference import Mismatch, reference_counts, verify
+from strategies.registry import get, is_control, names, open_available
+
+__all__ = [
+    "Amplification",
+    "ChatSpec",
+    "ChatTokenizer",
+    "Conversation",
+    "Counter",
+    "Counts",
+    "InputError",
+    "IslError",
+    "Message",
+    "Mismatch",
+    "OnError",
+    "Progress",
+    "Strategy",
+    "Tool",
+    "TurnError",
+    "UnavailableError",
+    "WorkerError",
+    "amplification",
+    "available_cores",
+    "client_turns",
+    "count",
+    "count_turns",
+    "get",
+    "is_control",
+    "load_chat",
+    "names",
+    "open_available",
+    "read_conversations",
+    "reference_counts",
+    "verify",
+]
+
+
+def count(
+    conversations: Sequence[Conversation],
+    chat: ChatTokenizer,
+    strategy: str | Strategy = "auto",
+    workers: int | None = None,
+    *,
+    on_error: OnError = "raise",
+    progress: Progress | None = None,
+) -> Counts:
+    """Return the ISL of every turn of every conversation.
+
+    Parameters
+    ----------
+    conversations
+        From `read_conversations`, or made by hand.
+    chat
+        From `load_chat`.
+    strategy
+        A strategy or its name; every one gives the same counts.
+    workers
+        Threads or processes; by default as many as this process may use cores.
+    on_error
+        ``"raise"`` fails at a turn that has no ISL, ``"skip"`` counts it as None.
+    progress
+        Called with the number of turns done since the last call.
+
+    Returns
+    -------
+    list of list of int or None
+        For each conversation one count per turn.
+
+    Raises
+    ------
+    InputError
+        If the strategy does not exist.
+    UnavailableError
+        If it cannot run with this tokenizer.
+    TurnError
+        For a turn that the template or the tokenizer refuses.
+    """
+    if isinstance(strategy, str):
+        strategy = get(strategy)
+    with open_available(strategy, chat, workers or available_cores()) as counter:
+        if on_error == "raise":
+            # Strategies of other packages may know no other way.
+            return counter.count(conversations, progress=progress)
+        return counter.count(conversations, progress=progress, on_error=on_error)

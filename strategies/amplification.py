@@ -1,0 +1,68 @@
+"""How much of what is rendered repeats: the upper bound of what reuse can save."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from strategies.splicing import Cutter, SpanPath, markers_of
+
+if TYPE_CHECKING:
+    from strategies.chat import ChatTokenizer
+    from strategies.contract import Progress
+    from strategies.conversation import Conversation
+
+
+@dataclass(frozen=True, slots=True)
+class Amplification:
+    """What all turns of some conversations render to.
+
+    Parameters
+    ----------
+    rendered_characters, rendered_bytes
+        Of all prompts together; bytes are UTF-8.
+    distinct_characters
+        Of the distinct spans between markers; whole prompts where nothing can be cut.
+    """
+
+    rendered_characters: int
+    rendered_bytes: int
+    distinct_characters: int
+
+    @property
+    def factor(self) -> float:
+        """Characters rendered over characters of distinct spans, at least 1."""
+        if not self.distinct_characters:
+            return 1.0
+        return max(1.0, self.rendered_characters / self.distinct_characters)
+
+
+def amplification(
+    conversations: Sequence[Conversation],
+    chat: ChatTokenizer,
+    *,
+    progress: Progress | None = None,
+) -> Amplification:
+    """Render all turns and measure; turns that fail to render count as nothing."""
+    markers = markers_of(chat)
+    cutter = None if isinstance(markers, str) else Cutter(markers)
+    characters = size = distinct = 0
+    seen: set[int] = set()
+    for conversation in conversations:
+        path = None if cutter is None else SpanPath(cutter)
+        for _, prompt in chat.prompts(conversation, "skip"):
+            if progress:
+                progress(1)
+            if prompt is None:
+                continue
+            characters += len(prompt)
+            size += len(prompt.encode())
+            texts = [prompt] if path is None else [text for _, text, _ in path.advance(prompt)[1]]
+            for text in texts:
+                # Only a measure, so a hash stands for the text and memory stays small.
+                key = hash(text)
+                if key not in seen:
+                    seen.add(key)
+                    distinct += len(text)
+    return Amplification(characters, size, distinct)

@@ -1,0 +1,450 @@
+"""ChatTokenizer: a tokenizer with everything that decides a prompt."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import json
+import logging
+import os
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from importlib.metadata import version
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from strategies.clock import frozen_clock
+from strategies.contract import OnError
+from strategies.errors import InputError, TurnError, one_line
+from strategies.rendering import PromptRenderer, compile_template
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+    from strategies.conversation import Conversation
+
+FINGERPRINTED_LIBRARIES = ("transformers", "tokenizers", "sentencepiece", "jinja2")
+
+
+@dataclass(frozen=True, slots=True)
+class ChatSpec:
+    """Everything that loads the same `ChatTokenizer` again, in this process or another.
+
+    Parameters
+    ----------
+    name_or_path
+        Hub name, folder, or SentencePiece ``.model`` file.
+    template
+        Text that replaces the tokenizer's own chat template, or None.
+    template_kwargs
+        Variables for the template, as canonical JSON.
+    revision
+        Commit, branch or tag on the hub, or None.
+    trust_remote_code
+        Whether Python code that the repository brings may run.
+    clock
+        The instant that templates read as now.
+    """
+
+    name_or_path: str
+    template: str | None
+    template_kwargs: str
+    revision: str | None
+    trust_remote_code: bool
+    clock: datetime
+
+
+class ChatTokenizer:
+    """A loaded tokenizer, its chat template and template kwargs, and a frozen clock.
+
+    Made by `load_chat`. Pickling keeps the specification only; unpickling loads again.
+
+    Attributes
+    ----------
+    spec : ChatSpec
+    tokenizer
+        The transformers tokenizer. It may be shared by threads only as transformers allows.
+    warnings : tuple of str
+        What transformers warned about while it loaded, one line each.
+    """
+
+    def __init__(self, spec: ChatSpec) -> None:
+        self.spec = spec
+        self.template_kwargs: dict[str, Any] = json.loads(spec.template_kwargs)
+        with _load_lock, _collected_warnings() as warnings:
+            self.tokenizer = _load(spec)
+        self.warnings = tuple(dict.fromkeys(warnings))
+        _check_template(self)
+        _check_deterministic(self)
+
+    def __reduce__(self) -> tuple[type[ChatTokenizer], tuple[ChatSpec]]:
+        return ChatTokenizer, (self.spec,)
+
+    @property
+    def name(self) -> str:
+        """Last part of the name or path, for tables and file names."""
+        return Path(self.spec.name_or_path).name
+
+    def template_text(self, conversation: Conversation) -> str:
+        """Return the chat template for a conversation; some models have one for tools."""
+        tools = None if conversation.tools is None else list(conversation.tools)
+        text: str = self.tokenizer.get_chat_template(self.spec.template, tools)
+        return text
+
+    def renderer(self, conversation: Conversation) -> PromptRenderer:
+        """Return what renders the turns of a conversation to text.
+
+        Raises
+        ------
+        TurnError
+            For the first turn, if nothing of the conversation can be rendered.
+        """
+        return PromptRenderer(
+            self.tokenizer,
+            conversation,
+            self.template_text(conversation),
+            self.template_kwargs,
+            self.spec.clock,
+        )
+
+    def prompts(
+        self, conversation: Conversation, on_error: OnError = "raise"
+    ) -> Iterator[tuple[int, str | None]]:
+        """Yield index (from 0) and prompt of each turn; None for one that fails and is skipped.
+
+        Raises
+        ------
+        TurnError
+            For the first turn that fails, unless `on_error` is ``"skip"``.
+        """
+        try:
+            renderer = self.renderer(conversation)
+        except TurnError:
+            if on_error == "raise":
+                raise
+            yield from ((index, None) for index in range(len(conversation.turns)))
+            return
+        for index in range(len(conversation.turns)):
+            prompt = None
+            try:
+                prompt = renderer.render(index)
+            except TurnError:
+                if on_error == "raise":
+                    raise
+            yield index, prompt
+
+    def apply_chat_template(self, conversation: Conversation, index: int) -> list[int]:
+        """Return the token ids of the turn at `index` by transformers' plain call.
+
+        This is the reference. It raises whatever transformers and the template raise.
+        """
+        tools = None if conversation.tools is None else list(conversation.tools)
+        with frozen_clock(self.spec.clock):
+            ids: list[int] = self.tokenizer.apply_chat_template(
+                list(conversation.messages[: conversation.turns[index]]),
+                tools=tools,
+                chat_template=self.spec.template,
+                tokenize=True,
+                add_generation_prompt=True,
+                return_dict=False,
+                **self.template_kwargs,
+            )
+        return ids
+
+    @cached_property
+    def backend(self) -> Tokenizer | None:
+        """The `tokenizers` object behind the tokenizer, set up as the reference uses it.
+
+        None where there is none (`SentencePieceBackend`), or where the tokenizer's class
+        does something of its own between the text and that object.
+        """
+        from transformers import PreTrainedTokenizerFast
+
+        tokenizer = self.tokenizer
+        if not isinstance(tokenizer, PreTrainedTokenizerFast) or _own_steps(
+            tokenizer,
+            PreTrainedTokenizerFast,
+            ("apply_chat_template", "__call__", "_encode_plus", "_convert_encoding"),
+        ):
+            return None
+        backend: Tokenizer = tokenizer.backend_tokenizer
+        # What transformers sets before each call with padding and truncation off.
+        backend.no_truncation()
+        backend.no_padding()
+        backend.encode_special_tokens = tokenizer.split_special_tokens
+        return backend
+
+    @cached_property
+    def renders_plainly(self) -> bool:
+        """Whether `apply_chat_template` is transformers' own, so that rendering can be apart."""
+        from transformers import PreTrainedTokenizerBase
+
+        return not _own_steps(self.tokenizer, PreTrainedTokenizerBase, ("apply_chat_template",))
+
+    def lengths(self, texts: Sequence[str]) -> list[int]:
+        """Return the number of tokens of each text, no special tokens added.
+
+        Uses the library's batch encoding where there is one.
+        """
+        if self.backend is not None:
+            encodings = self.backend.encode_batch_fast(list(texts), add_special_tokens=False)
+            return [len(encoding) for encoding in encodings]
+        encode = self.tokenizer
+        return [len(encode(text, add_special_tokens=False)["input_ids"]) for text in texts]
+
+    @cached_property
+    def family(self) -> str:
+        """Kind of tokenizer, as far as speed goes: how text is cut, and the model."""
+        if self.backend is None:
+            has_model = hasattr(self.tokenizer, "sp_model")
+            return "sentencepiece library" if has_model else "Python"
+        state = json.loads(self.backend.to_str())
+        kind = state["model"]["type"]
+        if kind != "BPE":
+            return str(kind)
+        steps = json.dumps([state["pre_tokenizer"], state["normalizer"], state["decoder"]])
+        return "byte-level BPE" if '"ByteLevel"' in steps else "SentencePiece BPE"
+
+    @cached_property
+    def fingerprint(self) -> dict[str, Any]:
+        """What a count depends on beside the conversation: digests, kwargs, versions."""
+        return {
+            "name_or_path": self.spec.name_or_path,
+            "revision": self.spec.revision,
+            "class": type(self.tokenizer).__name__,
+            "family": self.family,
+            "tokenizer_sha256": _sha256(self._tokenizer_state()),
+            "template_sha256": _sha256(self._template_state()),
+            "template_kwargs": self.template_kwargs,
+            "clock": self.spec.clock.isoformat(),
+            "versions": {name: version(name) for name in FINGERPRINTED_LIBRARIES},
+        }
+
+    def _tokenizer_state(self) -> bytes:
+        added = {index: repr(token) for index, token in self.tokenizer.added_tokens_decoder.items()}
+        parts = [json.dumps(added, sort_keys=True).encode()]
+        if self.backend is not None:
+            parts.append(self.backend.to_str().encode())
+        elif hasattr(self.tokenizer, "sp_model"):
+            parts.append(self.tokenizer.sp_model.serialized_model_proto())
+        return b"\0".join(parts)
+
+    def _template_state(self) -> bytes:
+        template = self.spec.template or self.tokenizer.chat_template
+        return json.dumps(template, sort_keys=True).encode()
+
+
+def load_chat(
+    name_or_path: str | PathLike[str],
+    *,
+    template: str | PathLike[str] | None = None,
+    template_kwargs: Mapping[str, Any] | None = None,
+    revision: str | None = None,
+    trust_remote_code: bool = False,
+    clock: datetime | None = None,
+) -> ChatTokenizer:
+    """Load a tokenizer and its chat template.
+
+    Parameters
+    ----------
+    name_or_path
+        A Hugging Face hub name, a local folder, or a SentencePiece ``.model`` file (which
+        needs `template`).
+    template
+        A template file, or the text of a template, instead of the tokenizer's own.
+    template_kwargs
+        Variables for the template, such as ``{"enable_thinking": false}``.
+    revision
+        Commit, branch or tag on the hub.
+    trust_remote_code
+        Run Python code that the repository brings. Off by default.
+    clock
+        The instant that templates read as now. By default today at 00:00, so that all runs
+        of a day agree.
+
+    Raises
+    ------
+    InputError
+        With a one-line reason, for whatever keeps the tokenizer from counting.
+    """
+    kwargs = dict(template_kwargs or {})
+    reserved = _reserved_kwargs().intersection(kwargs)
+    if reserved:
+        raise InputError(
+            f"{min(reserved)!r} is an argument of apply_chat_template, not a template variable",
+            field="template kwargs",
+        )
+    try:
+        canonical = json.dumps(kwargs, sort_keys=True, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"not JSON data: {one_line(error)}", field="template kwargs") from None
+    today = datetime.now().replace(hour=0, minute=0, second=0, microsecond=0)  # noqa: DTZ005  # templates write local dates
+    return ChatTokenizer(
+        ChatSpec(
+            name_or_path=str(name_or_path),
+            template=_template_text(template),
+            template_kwargs=canonical,
+            revision=revision,
+            trust_remote_code=trust_remote_code,
+            clock=clock or today,
+        )
+    )
+
+
+def _template_text(template: str | PathLike[str] | None) -> str | None:
+    if template is None:
+        return None
+    if isinstance(template, str) and ("{" in template or "\n" in template):
+        return template
+    path = Path(template)
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise InputError("the template is not UTF-8 text", file=path) from None
+    except OSError as error:
+        raise InputError(f"cannot read the template: {error.strerror}", file=path) from None
+
+
+def _reserved_kwargs() -> frozenset[str]:
+    from transformers import PreTrainedTokenizerBase
+
+    parameters = inspect.signature(PreTrainedTokenizerBase.apply_chat_template).parameters
+    # `documents` is an argument that goes to the template as it is.
+    return frozenset(parameters) - {"self", "kwargs", "documents"} | {"messages"}
+
+
+def _own_steps(tokenizer: Any, base: type, methods: tuple[str, ...]) -> bool:
+    """Whether the tokenizer's class replaces one of the methods of `base`."""
+    return any(getattr(type(tokenizer), name) is not getattr(base, name) for name in methods)
+
+
+# transformers' logging handlers are global, and threads load tokenizers too.
+_load_lock = threading.Lock()
+
+
+@contextmanager
+def _collected_warnings() -> Iterator[list[str]]:
+    """Keep what transformers logs while it loads, instead of letting it into the terminal."""
+    # That there is no PyTorch is no news to a tokenizer. Imported before the handlers are
+    # replaced, because importing sets them up.
+    os.environ.setdefault("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1")
+    import transformers  # noqa: F401  # for its effect on logging
+
+    lines: list[str] = []
+    logger = logging.getLogger("transformers")
+    handlers = logger.handlers
+    logger.handlers = [_Collector(lines.append)]
+    try:
+        yield lines
+    finally:
+        logger.handlers = handlers
+
+
+class _Collector(logging.Handler):
+    def __init__(self, sink: Callable[[str], None]) -> None:
+        super().__init__(logging.WARNING)
+        self._sink = sink
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._sink(one_line(record.getMessage()))
+
+
+def _load(spec: ChatSpec) -> Any:
+    path = Path(spec.name_or_path)
+    if not path.exists() and _looks_like_path(spec.name_or_path):
+        raise InputError("no such folder", file=path)
+    try:
+        if path.is_dir():
+            # A folder that cannot be listed looks like an empty one to the loader.
+            next(path.iterdir(), None)
+        if path.is_file():
+            return _load_sentencepiece(path)
+        from transformers import AutoTokenizer
+
+        tokenizer = AutoTokenizer.from_pretrained(
+            spec.name_or_path,
+            revision=spec.revision,
+            trust_remote_code=spec.trust_remote_code,
+            local_files_only=path.is_dir(),
+        )
+    except InputError:
+        raise
+    except Exception as error:
+        # Damaged files and foreign code raise whatever they like.
+        reason = _load_reason(spec, error)
+        raise InputError(reason, file=spec.name_or_path) from error
+    # Prompts longer than the model's window have an ISL too, and are no reason to warn.
+    tokenizer.model_max_length = int(1e30)
+    return tokenizer
+
+
+def _looks_like_path(name: str) -> bool:
+    # A hub name is at most owner/name.
+    return name.startswith((".", "/", "~")) or name.count("/") > 1 or name.endswith(".model")
+
+
+def _load_sentencepiece(path: Path) -> Any:
+    if path.suffix != ".model":
+        raise InputError("is a file; name the tokenizer's folder or a .model file", file=path)
+    from transformers import SentencePieceBackend
+
+    make: Callable[..., Any] = SentencePieceBackend
+    return make(vocab_file=str(path), unk_token="<unk>")  # noqa: S106  # a token of text
+
+
+def _load_reason(spec: ChatSpec, error: Exception) -> str:
+    if "trust_remote_code" in str(error) or "custom code" in str(error):
+        return (
+            "loading this tokenizer runs Python code that its repository brings; if you trust "
+            "it, say --trust-remote-code"
+        )
+    if isinstance(error, PermissionError):
+        return f"cannot be read: {error.strerror}"
+    hint = ""
+    if Path(spec.name_or_path).is_dir():
+        names = {item.name for item in Path(spec.name_or_path).iterdir()}
+        if not names & {"tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt"}:
+            return "no tokenizer in this folder: neither tokenizer.json nor tokenizer.model"
+        hint = "the tokenizer cannot be loaded, its files may be damaged: "
+    else:
+        hint = "neither a folder nor a tokenizer on the hub that can be reached: "
+    return f"{hint}{type(error).__name__}: {_first_line(error)}"
+
+
+def _first_line(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0] if lines else "no reason given"
+
+
+def _check_template(chat: ChatTokenizer) -> None:
+    name = chat.spec.name_or_path
+    template = chat.spec.template or getattr(chat.tokenizer, "chat_template", None)
+    if template is None:
+        raise InputError("has no chat template; give one with --template FILE", file=name)
+    for text in template.values() if isinstance(template, dict) else [template]:
+        try:
+            compile_template(text)
+        except Exception as error:
+            line = getattr(error, "lineno", None)
+            place = f" in line {line}" if line else ""
+            raise InputError(
+                f"the chat template has an error{place}: {one_line(error)}", file=name
+            ) from None
+
+
+def _check_deterministic(chat: ChatTokenizer) -> None:
+    model = None if chat.backend is None else chat.backend.model
+    if getattr(model, "dropout", None):
+        raise InputError(
+            "its BPE model drops merges at random (dropout), so that no count is exact",
+            file=chat.spec.name_or_path,
+        )
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()

@@ -1,0 +1,123 @@
+"""The data model: conversations whose turns are prefix lengths."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from strategies.errors import InputError
+
+Message: TypeAlias = dict[str, Any]
+Tool: TypeAlias = dict[str, Any]
+
+MAX_DEPTH = 200
+"""Deepest nesting of lists and objects in a message; rendering recurses, so it is bounded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """Messages in order, each held once; a client turn is a prefix length.
+
+    Parameters
+    ----------
+    id
+        Name used in results and errors.
+    messages
+        OpenAI chat messages.
+    tools
+        Tool definitions that every turn offers, or None.
+    turns
+        Strictly increasing prefix lengths, one per client turn: the prompt of a turn is
+        rendered from ``messages[:k]``.
+
+    Raises
+    ------
+    InputError
+        If a turn is no prefix of the messages, or a value is not plain JSON data.
+    """
+
+    id: str
+    messages: tuple[Message, ...]
+    tools: tuple[Tool, ...] | None
+    turns: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        for i, message in enumerate(self.messages):
+            if not isinstance(message, dict):
+                raise InputError("a message must be an object", field=f"messages[{i}]")
+            check_plain(message, f"messages[{i}]")
+        for i, tool in enumerate(self.tools or ()):
+            if not isinstance(tool, dict):
+                raise InputError("a tool must be an object", field=f"tools[{i}]")
+            check_plain(tool, f"tools[{i}]")
+        previous = 0
+        for k in self.turns:
+            if not previous < k <= len(self.messages):
+                raise InputError(
+                    f"turns must increase strictly within 1..{len(self.messages)}, got {k} "
+                    f"after {previous}",
+                    field="turns",
+                )
+            previous = k
+
+
+def client_turns(messages: Sequence[Message]) -> tuple[int, ...]:
+    """Return the prefix lengths at which a client sent this conversation to a server.
+
+    A server is asked before every assistant message, and once more at the end where the
+    last message is not the assistant's. A leading assistant message answers nothing, so it
+    makes no turn.
+    """
+    turns = [k for k, message in enumerate(messages) if k and message["role"] == "assistant"]
+    if messages and messages[-1]["role"] != "assistant":
+        turns.append(len(messages))
+    return tuple(turns)
+
+
+def count_turns(conversations: Sequence[Conversation]) -> int:
+    """Return the number of client turns over all conversations."""
+    return sum(len(conversation.turns) for conversation in conversations)
+
+
+def check_plain(value: object, field: str, depth: int = 0) -> None:
+    """Raise `InputError` unless `value` is data that JSON and UTF-8 can carry.
+
+    Anything else would reach a template as a placeholder text, or fail in a tokenizer only:
+    both end in a count that no server would see.
+    """
+    if value is None or isinstance(value, (bool, int)):
+        return
+    if isinstance(value, str):
+        _check_text(value, field)
+    elif isinstance(value, float):
+        if not math.isfinite(value):
+            raise InputError(f"{value} is not a JSON number", field=field)
+    elif depth >= MAX_DEPTH:
+        raise InputError(f"nested deeper than {MAX_DEPTH} levels", field=field)
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            if not isinstance(key, str):
+                raise InputError(f"object keys must be strings, got {key!r}", field=field)
+            _check_text(key, field)
+            check_plain(item, f"{field}.{key}", depth + 1)
+    elif isinstance(value, (list, tuple)):
+        for i, item in enumerate(value):
+            check_plain(item, f"{field}[{i}]", depth + 1)
+    else:
+        raise InputError(f"{type(value).__name__} is not JSON data", field=field)
+
+
+def _check_text(text: str, field: str) -> None:
+    # ASCII is checked first because it is a flag in CPython's string header.
+    if text.isascii():
+        return
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise InputError(
+            f"lone surrogate U+{ord(text[error.start]):04X} at character {error.start}: "
+            "no valid Unicode text",
+            field=field,
+        ) from None

@@ -1,0 +1,104 @@
+"""Errors that a user can act on; the text of each is one line."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def one_line(text: object) -> str:
+    """Return `text` on one line, shortened to 400 characters.
+
+    Libraries raise messages with line breaks and whole documents in them; an error of ours
+    is read in a terminal or a log, where one line is one event.
+    """
+    flat = " ".join(str(text).split())
+    return flat if len(flat) <= 400 else f"{flat[:397]}..."
+
+
+class IslError(Exception):
+    """Base class of every error that this project raises on purpose."""
+
+
+class InputError(IslError):
+    """Input or usage that cannot be counted: a file, a field, a name, an option.
+
+    Parameters
+    ----------
+    reason
+        What is wrong and what to do about it.
+    file, line, field
+        Where it is, as far as known; `line` counts from 1.
+    """
+
+    def __init__(
+        self,
+        reason: str,
+        *,
+        file: object = None,
+        line: int | None = None,
+        field: str | None = None,
+    ) -> None:
+        super().__init__(reason, file, line, field)
+        self.reason = one_line(reason)
+        self.file = None if file is None else str(file)
+        self.line = line
+        self.field = field
+
+    def at(self, *, file: object = None, line: int | None = None) -> InputError:
+        """Return the same error with the place filled in where it was unknown."""
+        return InputError(
+            self.reason,
+            file=self.file if self.file is not None else file,
+            line=self.line if self.line is not None else line,
+            field=self.field,
+        )
+
+    def __str__(self) -> str:
+        place = self.file or ""
+        if self.line is not None:
+            place += f":{self.line}"
+        return ": ".join(part for part in (place, self.field, self.reason) if part)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _input_error, (self.reason, self.file, self.line, self.field)
+
+
+def _input_error(reason: str, file: str | None, line: int | None, field: str | None) -> InputError:
+    return InputError(reason, file=file, line=line, field=field)
+
+
+class TurnError(IslError):
+    """A turn that has no ISL, because rendering or encoding it raises.
+
+    Parameters
+    ----------
+    conversation
+        Id of the conversation.
+    turn
+        Number of the client turn in it, from 1.
+    messages
+        How many messages the turn's prompt holds.
+    reason
+        The message of what was raised, usually the template's own.
+    """
+
+    def __init__(self, conversation: str, turn: int, messages: int, reason: str) -> None:
+        super().__init__(conversation, turn, messages, reason)
+        self.conversation = conversation
+        self.turn = turn
+        self.messages = messages
+        self.reason = one_line(reason)
+
+    def __str__(self) -> str:
+        return (
+            f"conversation {self.conversation!r}, turn {self.turn} "
+            f"(its first {self.messages} messages): {self.reason}"
+        )
+
+
+class UnavailableError(IslError):
+    """A strategy that cannot run for a tokenizer; the text is its reason."""
+
+
+class WorkerError(IslError):
+    """A worker of a strategy that died before it answered."""

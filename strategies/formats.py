@@ -1,0 +1,465 @@
+"""Dataset formats: records in, conversations out.
+
+A format is one entry of `FORMATS`: how its first record looks, and a reader of records.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+from strategies.conversation import Conversation, Message, Tool, client_turns
+from strategies.errors import InputError, one_line
+from strategies.reading import Record, parse_json, read_records
+
+ToolArguments: TypeAlias = Literal["objects", "as-given"]
+
+ROLES = ("system", "developer", "user", "assistant", "tool", "function")
+SHAREGPT_ROLES = {
+    "system": "system",
+    "human": "user",
+    "user": "user",
+    "gpt": "assistant",
+    "chatgpt": "assistant",
+    "assistant": "assistant",
+    "function_call": "function_call",
+    "observation": "tool",
+    "tool": "tool",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """A dataset format.
+
+    Parameters
+    ----------
+    name, summary
+        For errors and documentation.
+    matches
+        Whether a file whose first record this is has the format.
+    read
+        Turns records into conversations; raises `InputError` with line and field.
+    """
+
+    name: str
+    summary: str
+    matches: Callable[[dict[str, Any]], bool]
+    read: Callable[[Iterable[Record], ToolArguments], Iterator[Conversation]]
+
+
+def read_conversations(
+    path: str | PathLike[str], *, tool_arguments: ToolArguments = "objects"
+) -> list[Conversation]:
+    """Read a dataset; its format is detected from its first record.
+
+    Parameters
+    ----------
+    path
+        MLCommons endpoints JSONL (one row per message), OpenAI chat records or ShareGPT
+        records, as JSONL, JSON (each may be gzipped) or Parquet.
+    tool_arguments
+        ``"objects"`` parses tool-call arguments that are JSON strings, as serving
+        frameworks do before they render; ``"as-given"`` leaves them, for the few templates
+        that concatenate strings.
+
+    Returns
+    -------
+    list of Conversation
+        In file order, at least one, each with at least one turn.
+
+    Raises
+    ------
+    InputError
+        One line with file, line and field, for the first thing that is malformed. Nothing
+        is dropped silently.
+    """
+    file = Path(path)
+    records = read_records(file)
+    line = 1
+    try:
+        first = next(records, None)
+        if first is None:
+            raise InputError("holds no conversations")
+        line = first[0]
+        form = detect(first[1])
+
+        def from_first() -> Iterator[Record]:
+            yield first
+            yield from records
+
+        conversations = list(form.read(from_first(), tool_arguments))
+    except InputError as error:
+        raise error.at(file=file, line=None if error.line is not None else line) from None
+    if not conversations:
+        raise InputError("holds no conversations", file=file)
+    return conversations
+
+
+def detect(record: dict[str, Any]) -> Format:
+    """Return the format whose first record this is.
+
+    Raises
+    ------
+    InputError
+        If it looks like none of them.
+    """
+    for form in FORMATS:
+        if form.matches(record):
+            return form
+    known = "; ".join(f"{form.name}: {form.summary}" for form in FORMATS)
+    keys = ", ".join(sorted(record)[:8]) or "none"
+    raise InputError(f"unknown format (fields: {keys}); known are {known}")
+
+
+# --- MLCommons endpoints: one row per message -------------------------------------------
+
+
+def _read_endpoints(records: Iterable[Record], mode: ToolArguments) -> Iterator[Conversation]:
+    rows: list[Record] = []
+    finished: set[str] = set()
+    for line, row in records:
+        if row.get("_type") == "dataset_metadata":
+            continue
+        name = row.get("conversation_id")
+        if not isinstance(name, str) or not name:
+            raise InputError(
+                "must be a non-empty string" if "conversation_id" in row else "is missing",
+                line=line,
+                field="conversation_id",
+            )
+        if rows and name != rows[0][1]["conversation_id"]:
+            yield _endpoints_conversation(rows, mode)
+            finished.add(rows[0][1]["conversation_id"])
+            rows = []
+        if name in finished:
+            raise InputError(
+                f"rows of conversation {name!r} are not contiguous",
+                line=line,
+                field="conversation_id",
+            )
+        rows.append((line, row))
+    if rows:
+        yield _endpoints_conversation(rows, mode)
+
+
+def _endpoints_conversation(rows: list[Record], mode: ToolArguments) -> Conversation:
+    for line, row in rows:
+        turn = row.get("turn")
+        if not isinstance(turn, int) or isinstance(turn, bool):
+            reason = "must be a whole number" if "turn" in row else "is missing"
+            raise InputError(reason, line=line, field="turn")
+    rows = sorted(rows, key=lambda record: record[1]["turn"])
+    name = rows[0][1]["conversation_id"]
+    messages: list[Message] = []
+    turns: list[int] = []
+    system = _one_value(rows, "system", name)
+    if system is not None:
+        if not isinstance(system[1], str):
+            raise InputError("must be a string", line=system[0], field="system")
+        messages.append({"role": "system", "content": system[1]})
+    tools = _one_value(rows, "tools", name)
+    for expected, (line, row) in enumerate(rows, 1):
+        if row["turn"] != expected:
+            raise InputError(
+                f"turn {row['turn']} of conversation {name!r} where {expected} is due: turn "
+                "numbers must be consecutive from 1",
+                line=line,
+                field="turn",
+            )
+        try:
+            messages.extend(_endpoints_messages(row, mode))
+        except InputError as error:
+            raise error.at(line=line) from None
+        if row["role"] != "assistant":
+            turns.append(len(messages))
+    line = rows[0][0]
+    offered = None if tools is None else _tools(tools[1], tools[0])
+    return _conversation(name, messages, offered, tuple(turns), line)
+
+
+def _one_value(rows: list[Record], field: str, name: str) -> Record | tuple[int, Any] | None:
+    """Return the field's only value in a conversation and its line."""
+    found: tuple[int, Any] | None = None
+    for line, row in rows:
+        value = row.get(field)
+        if value in (None, "", []):
+            continue
+        if found is not None and found[1] != value:
+            raise InputError(
+                f"differs from line {found[0]}; conversation {name!r} can have one only",
+                line=line,
+                field=field,
+            )
+        found = found or (line, value)
+    return found
+
+
+def _endpoints_messages(row: dict[str, Any], mode: ToolArguments) -> list[Message]:
+    role = row.get("role")
+    if role not in {"user", "assistant", "tool"}:
+        reason = (
+            "is missing"
+            if role is None
+            else f"unknown role {role!r}; rows are user, assistant or tool"
+        )
+        raise InputError(reason, field="role")
+    if role != "tool":
+        if row.get("tool_results") is not None:
+            raise InputError(f"a {role} row cannot have tool_results", field="tool_results")
+        kept = ("role", "content", "name", "tool_calls", "reasoning_content")
+        message = {key: row[key] for key in kept if row.get(key) is not None}
+        return [_message(message, "", mode)]
+    if "content" in row and row["content"] is not None and row.get("tool_results") is None:
+        raise InputError("a tool row holds its results in tool_results", field="tool_results")
+    results = row.get("tool_results")
+    if not isinstance(results, list) or not results:
+        reason = "is missing" if results is None else "must be a non-empty array"
+        raise InputError(reason, field="tool_results")
+    expanded = []
+    for i, result in enumerate(results):
+        field = f"tool_results[{i}]"
+        if not isinstance(result, dict):
+            raise InputError("must be an object", field=field)
+        for key in ("tool_call_id", "content"):
+            if result.get(key) is None:
+                raise InputError("is missing", field=f"{field}.{key}")
+        message = {
+            "role": "tool",
+            "tool_call_id": result["tool_call_id"],
+            "content": result["content"],
+        }
+        expanded.append(_message(message, field, mode))
+    return expanded
+
+
+# --- OpenAI chat records ----------------------------------------------------------------
+
+
+def _read_openai(records: Iterable[Record], mode: ToolArguments) -> Iterator[Conversation]:
+    for number, (line, record) in enumerate(records, 1):
+        raw = _maybe_json(record.get("messages"), "messages", line)
+        if not isinstance(raw, list) or not raw:
+            reason = "is missing" if raw is None else "must be a non-empty array"
+            raise InputError(reason, line=line, field="messages")
+        try:
+            messages = [_message(m, f"messages[{i}]", mode) for i, m in enumerate(raw)]
+        except InputError as error:
+            raise error.at(line=line) from None
+        tools = _tools(record.get("tools"), line)
+        yield _conversation(
+            _name(record, number, line), messages, tools, client_turns(messages), line
+        )
+
+
+# --- ShareGPT records -------------------------------------------------------------------
+
+
+def _read_sharegpt(records: Iterable[Record], mode: ToolArguments) -> Iterator[Conversation]:
+    for number, (line, record) in enumerate(records, 1):
+        raw = _maybe_json(record.get("conversations"), "conversations", line)
+        if not isinstance(raw, list) or not raw:
+            reason = "is missing" if raw is None else "must be a non-empty array"
+            raise InputError(reason, line=line, field="conversations")
+        messages: list[Message] = []
+        system = record.get("system")
+        if system not in (None, ""):
+            messages.append(_message({"role": "system", "content": system}, "system", mode))
+        for i, item in enumerate(raw):
+            try:
+                messages.append(_sharegpt_message(item, f"conversations[{i}]", mode))
+            except InputError as error:
+                raise error.at(line=line) from None
+        tools = _tools(record.get("tools"), line)
+        yield _conversation(
+            _name(record, number, line), messages, tools, client_turns(messages), line
+        )
+
+
+def _sharegpt_message(item: Any, field: str, mode: ToolArguments) -> Message:
+    if not isinstance(item, dict):
+        raise InputError("must be an object", field=field)
+    if "from" not in item:
+        raise InputError("is missing", field=f"{field}.from")
+    role = SHAREGPT_ROLES.get(item["from"]) if isinstance(item["from"], str) else None
+    if role is None:
+        raise InputError(
+            f"unknown role {item['from']!r}; known are {', '.join(SHAREGPT_ROLES)}",
+            field=f"{field}.from",
+        )
+    value = item.get("value")
+    if not isinstance(value, str):
+        reason = "is missing" if value is None else "must be a string"
+        raise InputError(reason, field=f"{field}.value")
+    if role != "function_call":
+        return _message({"role": role, "content": value}, field, mode)
+    try:
+        calls = parse_json(value)
+    except ValueError as error:
+        raise InputError(f"not JSON: {one_line(error)}", field=f"{field}.value") from None
+    calls = calls if isinstance(calls, list) else [calls]
+    wrapped = [{"type": "function", "function": call} for call in calls]
+    return _message({"role": "assistant", "tool_calls": wrapped}, field, mode)
+
+
+FORMATS: tuple[Format, ...] = (
+    Format(
+        "MLCommons endpoints",
+        "one row per message with conversation_id, turn and role",
+        lambda record: "conversation_id" in record or record.get("_type") == "dataset_metadata",
+        _read_endpoints,
+    ),
+    Format(
+        "OpenAI chat",
+        "one conversation per record with messages",
+        lambda record: "messages" in record,
+        _read_openai,
+    ),
+    Format(
+        "ShareGPT",
+        "one conversation per record with conversations of from and value",
+        lambda record: "conversations" in record,
+        _read_sharegpt,
+    ),
+)
+
+
+# --- what the formats share -------------------------------------------------------------
+
+
+def _conversation(
+    name: str,
+    messages: list[Message],
+    tools: tuple[Tool, ...] | None,
+    turns: tuple[int, ...],
+    line: int,
+) -> Conversation:
+    if not turns:
+        raise InputError(
+            f"conversation {name!r} has no client turn: nothing in it asks the server", line=line
+        )
+    try:
+        return Conversation(name, tuple(messages), tools, turns)
+    except InputError as error:
+        raise error.at(line=line) from None
+
+
+def _name(record: dict[str, Any], number: int, line: int) -> str:
+    name = record.get("id", record.get("conversation_id"))
+    if name is None:
+        return f"conversation-{number}"
+    if isinstance(name, bool) or not isinstance(name, (str, int)):
+        raise InputError("must be a string or a whole number", line=line, field="id")
+    return str(name)
+
+
+def _maybe_json(value: Any, field: str, line: int) -> Any:
+    """Parse a field that some writers, Parquet's above all, store as a JSON string."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return parse_json(value) if value.strip() else None
+    except ValueError as error:
+        raise InputError(f"not JSON: {one_line(error)}", line=line, field=field) from None
+
+
+def _tools(value: Any, line: int) -> tuple[Tool, ...] | None:
+    tools = _maybe_json(value, "tools", line)
+    if tools is None or tools == []:
+        # No tools: servers pass None to the template, and so does the reference.
+        return None
+    if not isinstance(tools, list):
+        raise InputError("must be an array", line=line, field="tools")
+    for i, tool in enumerate(tools):
+        if not isinstance(tool, dict):
+            raise InputError("must be an object", line=line, field=f"tools[{i}]")
+    return tuple(tools)
+
+
+def _message(value: Any, field: str, mode: ToolArguments) -> Message:
+    prefix = f"{field}." if field else ""
+    if not isinstance(value, dict):
+        raise InputError("must be an object", field=field)
+    role = value.get("role")
+    if role is None:
+        raise InputError("is missing", field=f"{prefix}role")
+    if role not in ROLES:
+        raise InputError(
+            f"unknown role {role!r}; known are {', '.join(ROLES)}", field=f"{prefix}role"
+        )
+    message: Message = dict(value)
+    _check_content(message.get("content"), f"{prefix}content")
+    if message.get("tool_calls") is not None:
+        message["tool_calls"] = _tool_calls(message["tool_calls"], f"{prefix}tool_calls", mode)
+    says_otherwise = ("tool_calls", "function_call", "reasoning_content", "reasoning", "thinking")
+    if message.get("content") is None and not (
+        role == "assistant" and any(message.get(key) for key in says_otherwise)
+    ):
+        raise InputError(
+            f"is missing in {'an' if role == 'assistant' else 'a'} {role} message"
+            + (" without tool_calls" if role == "assistant" else ""),
+            field=f"{prefix}content",
+        )
+    return message
+
+
+def _check_content(content: Any, field: str) -> None:
+    if content is None or isinstance(content, str):
+        return
+    if not isinstance(content, list):
+        raise InputError("must be a string or an array of parts", field=field)
+    for i, part in enumerate(content):
+        at = f"{field}[{i}]"
+        if not isinstance(part, dict):
+            raise InputError("must be an object", field=at)
+        if part.get("type") != "text":
+            # The template writes a placeholder for an image; the server sees many tokens.
+            raise InputError(
+                f"a part of type {part.get('type')!r} has no countable prompt; only text has",
+                field=f"{at}.type",
+            )
+        if not isinstance(part.get("text"), str):
+            raise InputError("must be a string", field=f"{at}.text")
+
+
+def _tool_calls(calls: Any, field: str, mode: ToolArguments) -> list[dict[str, Any]]:
+    if not isinstance(calls, list):
+        raise InputError("must be an array", field=field)
+    checked = []
+    for i, call in enumerate(calls):
+        at = f"{field}[{i}]"
+        if not isinstance(call, dict):
+            raise InputError("must be an object", field=at)
+        if "function" in call:
+            at = f"{at}.function"
+            checked.append({**call, "function": _function(call["function"], at, mode)})
+        else:
+            checked.append(_function(call, at, mode))
+    return checked
+
+
+def _function(function: Any, field: str, mode: ToolArguments) -> dict[str, Any]:
+    if not isinstance(function, dict):
+        raise InputError("must be an object", field=field)
+    if not isinstance(function.get("name"), str):
+        reason = "must be a string" if "name" in function else "is missing"
+        raise InputError(reason, field=f"{field}.name")
+    arguments = function.get("arguments")
+    at = f"{field}.arguments"
+    if isinstance(arguments, str) and mode == "objects":
+        # As servers do: an empty text is a call without arguments, and of a key that a
+        # model wrote twice the last value counts.
+        try:
+            arguments = json.loads(arguments) if arguments.strip() else {}
+        except (ValueError, RecursionError) as error:
+            raise InputError(f"not JSON: {one_line(error)}", field=at) from None
+        if not isinstance(arguments, dict):
+            raise InputError("must be a JSON object", field=at)
+        return {**function, "arguments": arguments}
+    if arguments is not None and not isinstance(arguments, (dict, str)):
+        raise InputError("must be an object or a JSON string", field=at)
+    return function

@@ -1,0 +1,164 @@
+"""The plain call, spread over processes, each with the tokenizer loaded once."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from strategies.chat import ChatTokenizer
+from strategies.contract import Counts, OnError, Progress
+from strategies.conversation import Conversation
+from strategies.errors import InputError, TurnError, WorkerError
+from strategies.reference import first_failure, reference_counts
+
+if TYPE_CHECKING:
+    from multiprocessing.context import BaseContext
+    from multiprocessing.synchronize import Barrier
+
+START_METHOD_VARIABLE = "ISL_BENCH_START_METHOD"
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessPool:
+    """One `apply_chat_template` per turn, whole conversations handed to processes.
+
+    Parameters
+    ----------
+    start_method
+        ``"forkserver"``, ``"spawn"`` or ``"fork"``. By default the environment variable
+        ``ISL_BENCH_START_METHOD``, else forkserver where there is one, else spawn: a fork
+        of this process would inherit the locks of threads that it does not inherit.
+    """
+
+    start_method: str | None = None
+    name: str = "process-pool"
+    summary: str = "the plain call in processes, whole conversations, longest first"
+
+    def availability(self, chat: ChatTokenizer) -> str | None:  # noqa: ARG002  # the plain call works everywhere
+        """Return None."""
+        return None
+
+    @contextmanager
+    def open(self, chat: ChatTokenizer, *, workers: int) -> Iterator[_Counter]:
+        """Start the processes and wait until each has loaded the tokenizer."""
+        context = self._context()
+        # Without it a worker that is ready early would answer for one that still loads.
+        everyone = context.Barrier(workers)
+        pool = ProcessPoolExecutor(workers, context, _start_worker, (chat, everyone))
+        try:
+            for ready in [pool.submit(_wait_for_all) for _ in range(workers)]:
+                _result(ready)
+            yield _Counter(pool, chat, f"start method {context.get_start_method()}")
+        except BaseException:
+            # A running task would be waited for; it is of no use any more.
+            _kill_workers(pool)
+            pool.shutdown(wait=True, cancel_futures=True)
+            raise
+        pool.shutdown(wait=True)
+
+    def _context(self) -> BaseContext:
+        methods = multiprocessing.get_all_start_methods()
+        default = "forkserver" if "forkserver" in methods else "spawn"
+        method = self.start_method or os.environ.get(START_METHOD_VARIABLE) or default
+        if method not in methods:
+            raise InputError(
+                f"unknown start method {method!r}; there are {', '.join(methods)}",
+                field=START_METHOD_VARIABLE,
+            )
+        return multiprocessing.get_context(method)
+
+
+@dataclass(frozen=True, slots=True)
+class _Counter:
+    pool: ProcessPoolExecutor
+    chat: ChatTokenizer
+    note: str
+
+    def count(
+        self,
+        conversations: Sequence[Conversation],
+        *,
+        progress: Progress | None = None,
+        on_error: OnError = "raise",
+    ) -> Counts:
+        counts: Counts = [[] for _ in conversations]
+        # Work grows with the sum of the prompts; the longest conversation starts first, so
+        # that it does not run alone at the end.
+        order = sorted(range(len(conversations)), key=lambda i: -sum(conversations[i].turns))
+        futures = {
+            self.pool.submit(_count_conversation, conversations[place], on_error): place
+            for place in order
+        }
+        try:
+            for future in as_completed(futures):
+                place = futures[future]
+                counts[place] = _result(future)
+                if progress:
+                    progress(len(counts[place]))
+        except TurnError as error:
+            for future in futures:
+                future.cancel()
+            raise first_failure(conversations, self.chat, error) from error
+        except BaseException:
+            for future in futures:
+                future.cancel()
+            raise
+        return counts
+
+
+def _result(future: Future[list[int | None]]) -> list[int | None]:
+    try:
+        return future.result()
+    except BrokenProcessPool as error:
+        raise WorkerError(
+            "a worker process of process-pool died before it answered (killed, or out of "
+            "memory); nothing was counted"
+        ) from error
+
+
+def _kill_workers(pool: ProcessPoolExecutor) -> None:
+    # Public as `kill_workers` from Python 3.14 on.
+    for process in list((pool._processes or {}).values()):
+        process.kill()
+
+
+# --- in the workers ---------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Worker:
+    chat: ChatTokenizer
+    everyone: Barrier
+
+
+_worker: _Worker | None = None
+
+
+def _start_worker(chat: ChatTokenizer, everyone: Barrier) -> None:
+    """Keep the tokenizer, which unpickling has just loaded (or a fork brought along)."""
+    global _worker  # noqa: PLW0603  # the only way from an initializer to the tasks
+    _worker = _Worker(chat, everyone)
+    # Ctrl-C reaches the whole process group; the parent decides what ends.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _wait_for_all() -> list[int | None]:
+    _this_worker().everyone.wait()
+    return []
+
+
+def _count_conversation(conversation: Conversation, on_error: OnError) -> list[int | None]:
+    return reference_counts([conversation], _this_worker().chat, on_error=on_error)[0]
+
+
+def _this_worker() -> _Worker:
+    if _worker is None:
+        raise WorkerError("the worker was started without its tokenizer")
+    return _worker

@@ -1,0 +1,105 @@
+"""The strategies by name: ours, and those that other packages bring.
+
+A strategy of ours is one line in `BUILTIN`; a package registers its own under the entry
+point group `isl_bench.strategies`. What is registered is a strategy, or a callable without
+arguments that makes one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from importlib import import_module
+from importlib.metadata import EntryPoint, entry_points
+from typing import TYPE_CHECKING, cast
+
+from strategies.contract import Counter, Strategy
+from strategies.errors import InputError, UnavailableError, one_line
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from strategies.chat import ChatTokenizer
+
+GROUP = "isl_bench.strategies"
+
+# In the order in which tables show them. Named by module, so that listing imports nothing.
+BUILTIN = {
+    "sequential": "strategies.sequential:Sequential",
+    "thread-pool": "strategies.thread_pool:ThreadPool",
+    "process-pool": "strategies.process_pool:ProcessPool",
+    "batched": "strategies.batched:Batched",
+    "spliced": "strategies.spliced:Spliced",
+    "auto": "strategies.auto:Auto",
+    "spliced-alone": "strategies.spliced:SplicedAlone",
+}
+
+
+def names() -> tuple[str, ...]:
+    """Return the names of all strategies, controls included, ours first."""
+    return (*BUILTIN, *(name for name in _plugins() if name not in BUILTIN))
+
+
+@cache
+def get(name: str) -> Strategy:
+    """Return the strategy of that name.
+
+    Raises
+    ------
+    InputError
+        If there is none, listing those that exist; or if the package that brings it fails.
+    """
+    if name in BUILTIN:
+        module, _, attribute = BUILTIN[name].partition(":")
+        return cast("Strategy", getattr(import_module(module), attribute)())
+    if name not in _plugins():
+        raise InputError(f"unknown strategy {name!r}; there are {', '.join(names())}")
+    return _load_plugin(_plugins()[name])
+
+
+def is_control(strategy: Strategy) -> bool:
+    """Whether the strategy is wrong on purpose, so that checks can be seen to fail."""
+    return bool(getattr(strategy, "control", False))
+
+
+@contextmanager
+def open_available(strategy: Strategy, chat: ChatTokenizer, workers: int) -> Iterator[Counter]:
+    """Open a strategy after asking whether it can run.
+
+    Raises
+    ------
+    UnavailableError
+        With the strategy's reason, if it cannot.
+    """
+    reason = strategy.availability(chat)
+    if reason is not None:
+        raise UnavailableError(f"{strategy.name} cannot run with {chat.name}: {reason}")
+    opened: AbstractContextManager[Counter] = strategy.open(chat, workers=workers)
+    with opened as counter:
+        yield counter
+
+
+def _plugins() -> dict[str, EntryPoint]:
+    return {point.name: point for point in entry_points(group=GROUP)}
+
+
+def _load_plugin(point: EntryPoint) -> Strategy:
+    brought_by = point.dist.name if point.dist else "an unknown package"
+    try:
+        loaded = point.load()
+        strategy = loaded() if isinstance(loaded, type) or not _is_strategy(loaded) else loaded
+    except Exception as error:
+        raise InputError(
+            f"strategy {point.name!r} of {brought_by} cannot be loaded: "
+            f"{type(error).__name__}: {one_line(error)}"
+        ) from error
+    if not _is_strategy(strategy):
+        raise InputError(
+            f"strategy {point.name!r} of {brought_by} lacks name, summary, availability or open"
+        )
+    return cast("Strategy", strategy)
+
+
+def _is_strategy(thing: object) -> bool:
+    return isinstance(thing, Strategy)

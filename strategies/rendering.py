@@ -1,0 +1,141 @@
+"""Rendering the prompts of a conversation without preparing its history again for each.
+
+`apply_chat_template` copies, cleans and aliases every message at every call. What it hands
+to the template depends on each message alone, so here it is asked once per conversation
+for the variables that the template sees, and every turn renders a slice of them.
+"""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any
+
+import jinja2
+
+from strategies.clock import frozen_clock
+from strategies.errors import TurnError, one_line
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from strategies.conversation import Conversation
+
+_CAPTURE_TEMPLATE = "{{ isl_bench_capture() }}"
+_captured: ContextVar[dict[str, Any]] = ContextVar("isl_bench_captured")
+
+
+class PromptRenderer:
+    """Renders the turns of one conversation.
+
+    Parameters
+    ----------
+    tokenizer
+        A transformers tokenizer.
+    conversation
+        What to render.
+    template
+        Text of the chat template that the tokenizer uses for this conversation.
+    template_kwargs
+        Variables for the template beyond transformers' own.
+    clock
+        The instant that ``strftime_now`` answers.
+
+    Attributes
+    ----------
+    variables
+        What the template sees at the last turn, by name, as transformers prepares it.
+        ``messages`` holds all messages of the conversation.
+    """
+
+    def __init__(
+        self,
+        tokenizer: Any,
+        conversation: Conversation,
+        template: str,
+        template_kwargs: dict[str, Any],
+        clock: datetime,
+    ) -> None:
+        self._conversation = conversation
+        self._clock = clock
+        try:
+            self._compiled = compile_template(template)
+            self.variables = _capture(tokenizer, conversation, template_kwargs)
+        except Exception as error:
+            # What fails here fails in every turn; the first is the one to name.
+            raise turn_error(conversation, 0, error) from error
+        self._messages = self.variables["messages"]
+        self._others = {k: v for k, v in self.variables.items() if k != "messages"}
+
+    def render(self, index: int) -> str:
+        """Return the prompt of the turn at `index`, counted from 0.
+
+        Raises
+        ------
+        TurnError
+            With the template's own message, if it raises.
+        """
+        k = self._conversation.turns[index]
+        try:
+            with frozen_clock(self._clock):
+                return self._compiled.render(messages=self._messages[:k], **self._others)
+        except Exception as error:
+            raise turn_error(self._conversation, index, error) from error
+
+
+def turn_error(conversation: Conversation, index: int, error: Exception) -> TurnError:
+    """Return the `TurnError` for the turn at `index`, counted from 0."""
+    text = one_line(error)
+    if not isinstance(error, jinja2.TemplateError) or not text:
+        text = f"{type(error).__name__}: {text}"
+    return TurnError(conversation.id, index + 1, conversation.turns[index], text)
+
+
+def compile_template(template: str) -> jinja2.Template:
+    """Return the compiled template in transformers' own sandboxed environment.
+
+    Raises
+    ------
+    jinja2.TemplateSyntaxError
+        If it is no template.
+    """
+    # The underscore is transformers': there is no public way to this environment, and a
+    # copy of it could drift from what the reference renders.
+    from transformers.utils.chat_template_utils import _compile_jinja_template
+
+    compiled: jinja2.Template = _compile_jinja_template(template)
+    return compiled
+
+
+def _capture(
+    tokenizer: Any, conversation: Conversation, template_kwargs: dict[str, Any]
+) -> dict[str, Any]:
+    # Set at every use: transformers keeps compiled templates in a bounded cache.
+    environment = compile_template(_CAPTURE_TEMPLATE).environment
+    environment.globals["isl_bench_capture"] = _store_variables
+    holder: dict[str, Any] = {}
+    token = _captured.set(holder)
+    try:
+        tokenizer.apply_chat_template(
+            list(conversation.messages),
+            tools=None if conversation.tools is None else list(conversation.tools),
+            chat_template=_CAPTURE_TEMPLATE,
+            tokenize=False,
+            add_generation_prompt=True,
+            **template_kwargs,
+        )
+    finally:
+        _captured.reset(token)
+    return holder
+
+
+@jinja2.pass_context
+def _store_variables(context: jinja2.runtime.Context) -> str:
+    own = context.environment.globals
+    values = context.get_all()
+    _captured.get().update(
+        {name: value for name, value in values.items() if own.get(name, _ABSENT) is not value}
+    )
+    return ""
+
+
+_ABSENT = object()

@@ -1,0 +1,214 @@
+"""Where a prompt may be cut so that counting it span by span is exact, and why.
+
+The tokenizers library first splits a text at its added tokens that are not `normalized`: it
+takes, from left to right, the longest that matches (Aho-Corasick, leftmost-longest), passes
+over a `single_word` token inside a word and, with `split_special_tokens`, over special ones,
+and lets `lstrip` and `rstrip` tokens swallow the white space beside them. Only then are the
+pieces between them normalized, pre-tokenized and run through the model, each by itself
+(`added_vocabulary.rs`, `AddedVocabulary::extract_and_normalize`).
+
+So whatever looks past a cut looks no further than the neighbouring added token:
+
+- swallowed white space belongs to the span beside the token that swallows it;
+- a Metaspace pre-tokenizer with ``prepend_scheme: first`` asks whether the piece starts the
+  text, which no piece behind a token does.
+
+A span counted between its two neighbouring tokens therefore costs exactly what it costs in
+the prompt. The scan that finds the tokens comes out the same, too: in the shorter text the
+same matches are possible up to the closing token, and no others.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+if TYPE_CHECKING:
+    from strategies.chat import ChatTokenizer
+
+Span: TypeAlias = tuple[str | None, str, str | None]
+"""A text between two markers, and the markers; None is the start or the end of the prompt."""
+
+
+@dataclass(frozen=True, slots=True)
+class Markers:
+    """The added tokens of a tokenizer, as far as they decide where it cuts.
+
+    Parameters
+    ----------
+    cuts
+        Texts of the tokens that always end a piece where the scan finds them.
+    passed_over
+        Texts that the scan finds too, and that may or may not end a piece: they hide what
+        they overlap, and are no place to cut.
+    """
+
+    cuts: frozenset[str]
+    passed_over: frozenset[str]
+
+
+def markers_of(chat: ChatTokenizer) -> Markers | str:
+    """Return the markers of a tokenizer, or the reason why it cannot be cut exactly."""
+    if not chat.renders_plainly:
+        return "its apply_chat_template is its own, so rendering cannot be done apart"
+    if chat.backend is not None:
+        return _backend_markers(chat)
+    return _sentencepiece_markers(chat.tokenizer)
+
+
+def _backend_markers(chat: ChatTokenizer) -> Markers:
+    assert chat.backend is not None  # noqa: S101  # for the type checker; the caller has asked
+    cuts: set[str] = set()
+    passed_over: set[str] = set()
+    for token in chat.backend.get_added_tokens_decoder().values():
+        if token.normalized or not token.content:
+            continue
+        ignored = token.special and chat.tokenizer.split_special_tokens
+        (passed_over if token.single_word or ignored else cuts).add(token.content)
+    return Markers(frozenset(cuts), frozenset(passed_over))
+
+
+def _sentencepiece_markers(tokenizer: Any) -> Markers | str:
+    """Return the markers that transformers' Python-side splitting cuts at.
+
+    Its trie is no leftmost-longest scan where tokens overlap: two partial matches alive at a
+    time can end in a match that is not there. It is one where no token can begin inside
+    another, which is so where first characters occur nowhere else in a token.
+    """
+    from transformers import SentencePieceBackend
+
+    methods = ("tokenize", "_tokenize", "_encode_plus", "__call__", "prepare_for_tokenization")
+    kind = type(tokenizer)
+    if not isinstance(tokenizer, SentencePieceBackend) or any(
+        getattr(kind, method) is not getattr(SentencePieceBackend, method) for method in methods
+    ):
+        return f"{kind.__name__} splits text in a way of its own"
+    if tokenizer.split_special_tokens:
+        return "split_special_tokens leaves no place to cut"
+    added = list(tokenizer.added_tokens_decoder.values())
+    texts = frozenset(tokenizer.tokens_trie._tokens)
+    if any(token.single_word for token in added):
+        return "a single_word token joins its neighbours"
+    if any(token.lstrip or token.rstrip for token in added) and any(
+        text != text.strip() for text in texts
+    ):
+        return "a stripping token can swallow another one"
+    firsts = {text[0] for text in texts}
+    for text in texts:
+        if firsts.intersection(text[1:]):
+            return f"another added token can begin inside {text!r}"
+    return Markers(texts, frozenset())
+
+
+class Cutter:
+    """Finds the markers of prompts, leftmost-longest.
+
+    Parameters
+    ----------
+    markers
+        What to look for.
+    """
+
+    def __init__(self, markers: Markers) -> None:
+        texts = markers.cuts | markers.passed_over
+        self._pattern = re.compile(_trie_pattern(texts)) if texts else None
+        self._cuts = markers.cuts
+        self.longest = max(map(len, texts), default=0)
+
+    def find(self, text: str, start: int = 0) -> Iterator[tuple[int, int]]:
+        """Yield start and end of each marker from `start` on.
+
+        `start` must be 0 or the end of a marker: there the scan has no memory of what came
+        before.
+        """
+        if self._pattern is None:
+            return
+        for match in self._pattern.finditer(text, start):
+            if match.group() in self._cuts:
+                yield match.span()
+
+
+class SpanPath:
+    """Cuts the growing prompts of one conversation, scanning what is new in each.
+
+    A prompt mostly repeats the one before it. Whatever the scan found well inside the
+    common beginning it would find again, so it resumes there.
+    """
+
+    def __init__(self, cutter: Cutter) -> None:
+        self._cutter = cutter
+        self._prompt = ""
+        self._cuts: list[tuple[int, int]] = []
+
+    def advance(self, prompt: str) -> tuple[int, list[Span]]:
+        """Take the next prompt.
+
+        Returns
+        -------
+        kept : int
+            How many of the last prompt's spans this one begins with.
+        spans : list of Span
+            The spans that follow them, in order. They and the markers between them make up
+            the prompt.
+        """
+        kept = self._shared_cuts(prompt)
+        del self._cuts[kept:]
+        position = self._cuts[-1][1] if kept else 0
+        before = prompt[slice(*self._cuts[-1])] if kept else None
+        spans: list[Span] = []
+        for start, end in self._cutter.find(prompt, position):
+            marker = prompt[start:end]
+            spans.append((before, prompt[position:start], marker))
+            self._cuts.append((start, end))
+            position, before = end, marker
+        spans.append((before, prompt[position:], None))
+        self._prompt = prompt
+        return kept, spans
+
+    def _shared_cuts(self, prompt: str) -> int:
+        """Return how many cuts of the last prompt the scan is sure to find in this one.
+
+        A match is sure if all that it could have been lies in the common beginning: the
+        characters up to the longest marker behind its start.
+        """
+        low, high = 0, len(self._cuts)
+        while low < high:
+            middle = (low + high + 1) // 2
+            reach = self._cuts[middle - 1][0] + self._cutter.longest
+            if reach <= len(prompt) and prompt.startswith(self._prompt[:reach]):
+                low = middle
+            else:
+                high = middle - 1
+        return low
+
+
+def _trie_pattern(texts: Iterable[str]) -> str:
+    """Return a regular expression for the longest of `texts` at a position.
+
+    A plain alternation tries every text at every bracket; tokenizers have a thousand.
+    """
+    root: dict[str, Any] = {}
+    for text in texts:
+        node = root
+        for character in text:
+            node = node.setdefault(character, {})
+        node[""] = {}
+    return _node_pattern(root)
+
+
+def _node_pattern(node: dict[str, Any]) -> str:
+    branches = []
+    for character, child in sorted(node.items()):
+        if character:
+            literal = character
+            while len(child) == 1 and "" not in child:
+                ((character, child),) = child.items()  # noqa: PLW2901  # walks down a chain
+                literal += character
+            branches.append(re.escape(literal) + (_node_pattern(child) if len(child) else ""))
+    if not branches:
+        return ""
+    group = f"(?:{'|'.join(branches)})"
+    # Greedy: where a text ends here, a longer one is tried first.
+    return f"{group}?" if "" in node else group
