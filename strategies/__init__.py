@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from strategies.amplification import Amplification, amplification
-from strategies.chat import ChatSpec, ChatTokenizer, load_chat
+from strategies.chat import ChatSpec, ChatTokenizer, chat_spec, load_chat
 from strategies.contract import Counter, Counts, OnError, Progress, Strategy, available_cores
 from strategies.conversation import Conversation, Message, Tool, client_turns, count_turns
 from strategies.errors import InputError, IslError, TurnError, UnavailableError, WorkerError
@@ -33,6 +33,7 @@ __all__ = [
     "WorkerError",
     "amplification",
     "available_cores",
+    "chat_spec",
     "client_turns",
     "count",
     "count_turns",

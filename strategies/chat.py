@@ -221,9 +221,15 @@ class ChatTokenizer:
             "tokenizer_sha256": _sha256(self._tokenizer_state()),
             "template_sha256": _sha256(self._template_state()),
             "template_kwargs": self.template_kwargs,
-            "clock": self.spec.clock.isoformat(),
+            # A template that does not ask for the time gives the same counts at any time.
+            "clock": self.spec.clock.isoformat() if self.reads_clock else None,
             "versions": {name: version(name) for name in FINGERPRINTED_LIBRARIES},
         }
+
+    @cached_property
+    def reads_clock(self) -> bool:
+        """Whether the chat template asks for the date or the time."""
+        return b"strftime_now" in self._template_state()
 
     def _tokenizer_state(self) -> bytes:
         added = {index: repr(token) for index, token in self.tokenizer.added_tokens_decoder.items()}
@@ -239,7 +245,7 @@ class ChatTokenizer:
         return json.dumps(template, sort_keys=True).encode()
 
 
-def load_chat(
+def chat_spec(
     name_or_path: str | PathLike[str],
     *,
     template: str | PathLike[str] | None = None,
@@ -247,8 +253,8 @@ def load_chat(
     revision: str | None = None,
     trust_remote_code: bool = False,
     clock: datetime | None = None,
-) -> ChatTokenizer:
-    """Load a tokenizer and its chat template.
+) -> ChatSpec:
+    """Return the specification of a tokenizer without loading it.
 
     Parameters
     ----------
@@ -270,10 +276,10 @@ def load_chat(
     Raises
     ------
     InputError
-        With a one-line reason, for whatever keeps the tokenizer from counting.
+        If the template cannot be read, or a template kwarg cannot be one.
     """
     kwargs = dict(template_kwargs or {})
-    reserved = _reserved_kwargs().intersection(kwargs)
+    reserved = _reserved_kwargs().intersection(kwargs) if kwargs else None
     if reserved:
         raise InputError(
             f"{min(reserved)!r} is an argument of apply_chat_template, not a template variable",
@@ -284,14 +290,40 @@ def load_chat(
     except (TypeError, ValueError) as error:
         raise InputError(f"not JSON data: {one_line(error)}", field="template kwargs") from None
     today = datetime.now().replace(hour=0, minute=0, second=0, microsecond=0)  # noqa: DTZ005  # templates write local dates
+    return ChatSpec(
+        name_or_path=str(name_or_path),
+        template=_template_text(template),
+        template_kwargs=canonical,
+        revision=revision,
+        trust_remote_code=trust_remote_code,
+        clock=clock or today,
+    )
+
+
+def load_chat(
+    name_or_path: str | PathLike[str],
+    *,
+    template: str | PathLike[str] | None = None,
+    template_kwargs: Mapping[str, Any] | None = None,
+    revision: str | None = None,
+    trust_remote_code: bool = False,
+    clock: datetime | None = None,
+) -> ChatTokenizer:
+    """Load a tokenizer and its chat template; the parameters are those of `chat_spec`.
+
+    Raises
+    ------
+    InputError
+        With a one-line reason, for whatever keeps the tokenizer from counting.
+    """
     return ChatTokenizer(
-        ChatSpec(
-            name_or_path=str(name_or_path),
-            template=_template_text(template),
-            template_kwargs=canonical,
+        chat_spec(
+            name_or_path,
+            template=template,
+            template_kwargs=template_kwargs,
             revision=revision,
             trust_remote_code=trust_remote_code,
-            clock=clock or today,
+            clock=clock,
         )
     )
 

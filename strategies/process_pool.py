@@ -10,6 +10,8 @@ from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
+from multiprocessing.connection import wait
+from threading import Thread
 from typing import TYPE_CHECKING
 
 from strategies.chat import ChatTokenizer
@@ -145,8 +147,17 @@ def _start_worker(chat: ChatTokenizer, everyone: Barrier) -> None:
     """Keep the tokenizer, which unpickling has just loaded (or a fork brought along)."""
     global _worker  # noqa: PLW0603  # the only way from an initializer to the tasks
     _worker = _Worker(chat, everyone)
+    # A parent that is killed cannot stop its workers; they see it go.
+    Thread(target=_exit_with_parent, daemon=True).start()
     # Ctrl-C reaches the whole process group; the parent decides what ends.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _exit_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+    os._exit(1)
 
 
 def _wait_for_all() -> list[int | None]:

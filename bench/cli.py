@@ -1,0 +1,433 @@
+"""The command line: `bench strategies`, `bench count`, `bench compare`."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import os
+import signal
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Never, TypeVar
+
+import click
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from strategies import (
+    ChatSpec,
+    ChatTokenizer,
+    InputError,
+    IslError,
+    OnError,
+    available_cores,
+    chat_spec,
+    count_turns,
+    get,
+    is_control,
+    names,
+    open_available,
+    read_conversations,
+)
+from strategies.formats import ToolArguments
+
+if TYPE_CHECKING:
+    from bench.report import Dataset
+
+EXIT_WRONG = 1
+EXIT_BAD_INPUT = 3
+EXIT_INTERRUPTED = 130
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+
+def main() -> Never:
+    """Run the command line; every error that a user can mend is one line."""
+    signal.signal(signal.SIGTERM, _terminated)
+    errors = Console(stderr=True, soft_wrap=True, highlight=False)
+    try:
+        sys.exit(commands(standalone_mode=False) or 0)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message())
+        sys.exit(EXIT_BAD_INPUT)
+    except click.ClickException as error:
+        reason = error.format_message()
+        help_hint = ""
+        if isinstance(error, click.UsageError) and error.ctx is not None:
+            help_hint = f" (see {error.ctx.command_path} --help)"
+        _complain(errors, " ".join(reason.split()) + help_hint)
+        sys.exit(EXIT_BAD_INPUT)
+    except IslError as error:
+        _complain(errors, str(error))
+        sys.exit(EXIT_BAD_INPUT)
+    except (KeyboardInterrupt, click.Abort):
+        _complain(errors, "interrupted; nothing was written")
+        sys.exit(EXIT_INTERRUPTED)
+    except BrokenPipeError:
+        # The reader of our output has seen enough. What is left in the buffer has nowhere
+        # to go, and must not be complained about at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+
+
+def _terminated(_signal: int, _frame: object) -> Never:
+    # As with Ctrl-C: workers are stopped and files cleaned up on the way out.
+    raise KeyboardInterrupt
+
+
+def _complain(errors: Console, reason: str) -> None:
+    errors.print(Text(f"bench: {reason}"))
+
+
+# --- options that commands share --------------------------------------------------------
+
+
+class Names(click.ParamType[Sequence[str]]):
+    """Strategies by name, separated by commas."""
+
+    name = "NAME,…"
+
+    def convert(self, value: Any, _parameter: Any, _context: Any) -> Sequence[str]:
+        """Return the names; each must exist."""
+        if not isinstance(value, str):
+            return tuple(value)
+        wanted = [name.strip() for name in value.split(",") if name.strip()]
+        for name in wanted:
+            get(name)
+        return wanted
+
+
+class Numbers(click.ParamType[Sequence[int]]):
+    """Positive whole numbers, separated by commas."""
+
+    name = "N,…"
+
+    def convert(self, value: Any, parameter: Any, context: Any) -> Sequence[int]:
+        """Return the numbers."""
+        if not isinstance(value, str):
+            return tuple(value)
+        parts = [part.strip() for part in value.split(",")]
+        if not all(part.isdecimal() and int(part) > 0 for part in parts):
+            self.fail(f"{value!r} is no list of positive whole numbers", parameter, context)
+        return [int(part) for part in parts]
+
+
+class JsonObject(click.ParamType[dict[str, Any]]):
+    """A JSON object."""
+
+    name = "JSON"
+
+    def convert(self, value: Any, parameter: Any, context: Any) -> dict[str, Any]:
+        """Return the object."""
+        if not isinstance(value, str):
+            return dict(value)
+        try:
+            parsed = json.loads(value)
+        except ValueError as error:
+            self.fail(f"not JSON: {error}", parameter, context)
+        if not isinstance(parsed, dict):
+            self.fail("must be a JSON object, such as '{\"enable_thinking\": false}'")
+        return parsed
+
+
+_SHARED = (
+    click.option("--template", type=click.Path(path_type=Path), help="Chat template to use."),
+    click.option(
+        "--template-kwargs", type=JsonObject(), default="{}", help="Variables for the template."
+    ),
+    click.option("--revision", help="Commit, branch or tag on the hub."),
+    click.option("--trust-remote-code", is_flag=True, help="Run code that the tokenizer brings."),
+    click.option(
+        "--clock",
+        type=click.DateTime(),
+        help="The time that templates read as now.  [default: today, 00:00]",
+    ),
+    click.option(
+        "--tool-arguments",
+        type=click.Choice(["objects", "as-given"]),
+        default="objects",
+        show_default=True,
+        help="Parse tool-call arguments that are JSON strings, as servers do, or leave them.",
+    ),
+    click.option(
+        "--on-error",
+        type=click.Choice(["raise", "skip"]),
+        default="raise",
+        show_default=True,
+        help="What to do about a turn that the template refuses.",
+    ),
+    click.option("--quiet", is_flag=True, help="No progress, no warnings, no table."),
+    click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table."),
+)
+
+
+def shared_options(command: _Command) -> _Command:
+    """Add the options that all commands on data have."""
+    return functools.reduce(lambda wrapped, option: option(wrapped), reversed(_SHARED), command)
+
+
+def _specs(tokenizers: Sequence[str], options: dict[str, Any]) -> list[ChatSpec]:
+    return [
+        chat_spec(
+            tokenizer,
+            template=options["template"],
+            template_kwargs=options["template_kwargs"],
+            revision=options["revision"],
+            trust_remote_code=options["trust_remote_code"],
+            clock=options["clock"],
+        )
+        for tokenizer in tokenizers
+    ]
+
+
+QUICK_BUDGET_SECONDS = 12.0
+
+
+def _bundled(size: str, tool_arguments: ToolArguments) -> Dataset:
+    from bench.samples import sample_bytes
+
+    data = sample_bytes(size)
+    with tempfile.NamedTemporaryFile(suffix=".jsonl") as file:
+        file.write(data)
+        file.flush()
+        conversations = read_conversations(file.name, tool_arguments=tool_arguments)
+    return Dataset(f"bundled sample ({size})", hashlib.sha256(data).hexdigest(), conversations)
+
+
+def _stderr(quiet: bool) -> Console:
+    return Console(stderr=True, quiet=quiet, highlight=False)
+
+
+def _warn(console: Console, tokenizer: str, warnings: Sequence[str]) -> None:
+    for warning in warnings:
+        console.print(Text(f"warning: {tokenizer}: {warning}"), soft_wrap=True)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="isl-bench")
+def commands() -> None:
+    """Exact input sequence lengths (ISL) of multi-turn conversations, and what they cost."""
+
+
+# --- bench strategies -------------------------------------------------------------------
+
+
+@commands.command("strategies")
+@click.option("--tokenizer", metavar="T", help="Say what can run with this tokenizer.")
+@shared_options
+def strategies_command(tokenizer: str | None, as_json: bool, **options: Any) -> None:
+    """List the strategies: name, summary, available or why not."""
+    chat = None
+    if tokenizer is not None:
+        (spec,) = _specs([tokenizer], options)
+        chat = ChatTokenizer(spec)
+    listed = []
+    for name in names():
+        try:
+            strategy = get(name)
+        except InputError as error:
+            row = {"name": name, "summary": "", "control": False, "available": False}
+            listed.append({**row, "reason": str(error)})
+            continue
+        reason = None if chat is None else strategy.availability(chat)
+        listed.append(
+            {
+                "name": name,
+                "summary": strategy.summary,
+                "control": is_control(strategy),
+                "available": reason is None,
+                "reason": reason,
+            }
+        )
+    if as_json:
+        click.echo(json.dumps(listed, indent=2, ensure_ascii=False))
+        return
+    table = Table(box=box.SIMPLE_HEAD)
+    table.add_column("name", no_wrap=True)
+    table.add_column("summary")
+    table.add_column("available" if chat is None else f"with {chat.name}")
+    for row in listed:
+        name = f"{row['name']} (control)" if row["control"] else str(row["name"])
+        table.add_row(
+            Text(name),
+            Text(str(row["summary"])),
+            Text("yes" if row["available"] else str(row["reason"])),
+        )
+    Console().print(table)
+
+
+# --- bench count ------------------------------------------------------------------------
+
+
+@commands.command("count")
+@click.argument("dataset", type=click.Path(path_type=Path))
+@click.option("--tokenizer", metavar="T", required=True, help="Hub name or folder.")
+@click.option("--strategy", default="auto", show_default=True, help="How to count.")
+@click.option("--workers", type=click.IntRange(min=1), help="Threads or processes.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="File for the ISLs: .parquet, .jsonl or .csv."
+)
+@shared_options
+def count_command(
+    dataset: Path,
+    tokenizer: str,
+    strategy: str,
+    workers: int | None,
+    out: Path | None,
+    on_error: OnError,
+    tool_arguments: ToolArguments,
+    quiet: bool,
+    as_json: bool,
+    **options: Any,
+) -> None:
+    """Count the ISL of every turn of DATASET and print its distribution."""
+    from bench.isl_table import check_ending, distribution, write_table
+    from bench.progress import progress_bar
+    from bench.report import file_sha256
+
+    if out is not None:
+        check_ending(out)
+        if not out.parent.is_dir():
+            raise InputError("no such folder", file=out.parent)
+    chosen = get(strategy)
+    conversations = read_conversations(dataset, tool_arguments=tool_arguments)
+    (spec,) = _specs([tokenizer], options)
+    workers = workers or available_cores()
+    # Read when the library's pool starts, which is at its first use.
+    os.environ.setdefault("RAYON_NUM_THREADS", str(workers))
+    console = _stderr(quiet)
+    chat = ChatTokenizer(spec)
+    _warn(console, chat.name, chat.warnings)
+    with (
+        open_available(chosen, chat, workers) as counter,
+        progress_bar(console, f"{chat.name}: {strategy}", count_turns(conversations)) as advance,
+    ):
+        extra: dict[str, Any] = {} if on_error == "raise" else {"on_error": on_error}
+        counts = counter.count(conversations, progress=advance, **extra)
+        note = getattr(counter, "note", None)
+    summary = distribution(counts)
+    if out is not None:
+        about = {"tokenizer": chat.fingerprint, "dataset_sha256": file_sha256(dataset)}
+        write_table(out, conversations, counts, about)
+    if note:
+        console.print(Text(f"{strategy}: {note}"))
+    if summary["skipped"]:
+        console.print(
+            Text(f"warning: {summary['skipped']:,} turns have no ISL: the template refuses them")
+        )
+    if as_json:
+        click.echo(json.dumps(summary))
+    elif not quiet:
+        table = Table(box=box.SIMPLE_HEAD)
+        for column in summary:
+            table.add_column(column, justify="right")
+        table.add_row(
+            *(
+                "-" if v is None else f"{v:,.1f}" if isinstance(v, float) else f"{v:,}"
+                for v in summary.values()
+            )
+        )
+        Console().print(table)
+
+
+# --- bench compare ----------------------------------------------------------------------
+
+
+@commands.command("compare")
+@click.argument("dataset", type=click.Path(path_type=Path), required=False)
+@click.option("--tokenizer", "tokenizers", metavar="T", multiple=True, help="May be repeated.")
+@click.option("--strategies", "chosen", type=Names(), help="Names.  [default: all]")
+@click.option("--cores", type=Numbers(), help="Core counts to pin to.  [default: all cores]")
+@click.option("--workers", type=Numbers(), help="Worker counts.  [default: as many as cores]")
+@click.option(
+    "--rounds",
+    type=click.IntRange(min=1),
+    help="Full rounds over all conversations, however long they take.",
+)
+@click.option(
+    "--budget",
+    type=click.FloatRange(min=1),
+    default=60,
+    show_default=True,
+    help="Seconds for all timed rounds together; conversations are left out to keep to it.",
+)
+@click.option(
+    "--sample",
+    type=click.Choice(["small", "regular", "large"]),
+    help="Size of the bundled sample.  [default: regular]",
+)
+@click.option("--quick", is_flag=True, help="A small sample and few rounds.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Of everything shuffled.")
+@click.option("--out", type=click.Path(path_type=Path), help="Folder for reports and plot.")
+@shared_options
+def compare_command(
+    dataset: Path | None,
+    tokenizers: Sequence[str],
+    chosen: Sequence[str] | None,
+    cores: Sequence[int] | None,
+    workers: Sequence[int] | None,
+    rounds: int | None,
+    budget: float,
+    sample: str | None,
+    quick: bool,
+    seed: int,
+    out: Path | None,
+    on_error: OnError,
+    tool_arguments: ToolArguments,
+    quiet: bool,
+    as_json: bool,
+    **options: Any,
+) -> int:
+    """Run strategies side by side on DATASET, check every count, print what each costs.
+
+    Without DATASET the bundled sample is used, without --tokenizer the bundled tokenizers.
+    """
+    from bench.bundled import tokenizer_names, tokenizer_path
+    from bench.compare import Plan, compare
+    from bench.output import make_folder
+    from bench.plots import write_speedup_plot
+    from bench.report import Dataset, build_report, file_sha256, write_json
+    from bench.tables import print_groups, write_markdown
+
+    if dataset is not None and sample is not None:
+        raise click.UsageError("--sample is for the bundled data; leave it out or DATASET")
+    paths = list(tokenizers) or [str(tokenizer_path(name)) for name in tokenizer_names()]
+    plan = Plan(
+        chats=_specs(paths, options),
+        strategies=chosen or names(),
+        cores=cores or (available_cores(),),
+        workers=workers,
+        rounds=rounds,
+        budget_seconds=QUICK_BUDGET_SECONDS if quick else budget,
+        seed=seed,
+        on_error=on_error,
+    )
+    if out is not None:
+        make_folder(out)
+    if dataset is None:
+        data = _bundled(sample or ("small" if quick else "regular"), tool_arguments)
+    else:
+        conversations = read_conversations(dataset, tool_arguments=tool_arguments)
+        data = Dataset(str(dataset), file_sha256(dataset), conversations)
+    console = _stderr(quiet)
+    groups = compare(plan, data.conversations, console)
+    for name, reference in {group.tokenizer: group.reference for group in groups}.items():
+        _warn(console, name, reference.warnings)
+    report = build_report(groups, data, ["bench", *sys.argv[1:]], seed)
+    if out is not None:
+        write_json(out / "report.json", report)
+        write_markdown(out / "report.md", groups, data, report)
+        write_speedup_plot(out / "speedup.png", groups)
+    if as_json:
+        click.echo(json.dumps(report, ensure_ascii=False, allow_nan=False))
+    elif not quiet:
+        print_groups(Console(), groups, data)
+        if out is not None:
+            click.echo(f"wrote report.json, report.md and speedup.png to {out}")
+    entries = [entry for group in groups for entry in group.entries if not entry.control]
+    return EXIT_WRONG if any(entry.status in {"wrong", "failed"} for entry in entries) else 0

@@ -1,0 +1,369 @@
+"""Run strategies side by side, check every count, and say what each costs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+from rich.console import Console
+
+from bench.fresh import FreshProcesses, Job, Outcome, fresh_processes
+from bench.jobs import (
+    AGAIN,
+    BASELINE,
+    Check,
+    Reference,
+    Round,
+    run_check,
+    run_reference,
+    run_rounds,
+)
+from bench.machine import available, first_cores
+from bench.progress import progress_bar
+from bench.statistics import Estimate, Verdict, median_estimate, speedup_estimate, verdict
+from bench.subset import conversations_within
+from strategies import ChatSpec, Conversation, OnError, count_turns, get, is_control
+from strategies.reference import mismatches
+
+Status: TypeAlias = Literal["ok", "wrong", "unavailable", "failed"]
+
+MOST_ROUNDS = 30
+WANTED_ROUNDS = 15
+"""Where a budget is short, conversations are left out until so many rounds fit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to compare.
+
+    Parameters
+    ----------
+    chats
+        Tokenizers.
+    strategies
+        Names; the baseline is run even where it is not among them.
+    cores
+        Numbers of cores to pin to, one comparison each.
+    workers
+        Worker counts for each number of cores; None for as many workers as cores.
+    rounds
+        Full rounds over all conversations, or None to keep to the budget.
+    budget_seconds
+        For the timed rounds of everything together.
+    seed
+        Of the order in rounds, of the choice of conversations, of the bootstrap.
+    on_error
+        Whether a turn that fails fails the comparison.
+    """
+
+    chats: Sequence[ChatSpec]
+    strategies: Sequence[str]
+    cores: Sequence[int]
+    workers: Sequence[int] | None
+    rounds: int | None
+    budget_seconds: float
+    seed: int
+    on_error: OnError
+
+    def __post_init__(self) -> None:
+        for count in self.cores:
+            first_cores(count)
+        for name in self.strategies:
+            get(name)
+
+    @property
+    def settings(self) -> list[tuple[int, int]]:
+        """Pairs of cores and workers."""
+        return [(cores, workers) for cores in self.cores for workers in (self.workers or (cores,))]
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Seconds of a strategy over the rounds, and its speedup over the baseline."""
+
+    seconds: Estimate
+    speedup: Estimate
+    verdict: Verdict
+    parts: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A strategy in a group: whether it is right, and what it costs.
+
+    Parameters
+    ----------
+    strategy, control
+        Its name, and whether it is wrong on purpose.
+    status
+        ``"ok"``, ``"wrong"`` counts, ``"unavailable"`` with this tokenizer, or ``"failed"``.
+    reason
+        Why it is not ok, or what it says about its run.
+    mismatches
+        How many turns differ from the reference; None where nothing was counted.
+    cold_seconds
+        Importing the libraries, loading the tokenizer and opening the strategy.
+    peak_rss_bytes
+        Of the process tree, while it counted all turns once.
+    timing
+        None where it was not timed.
+    """
+
+    strategy: str
+    control: bool
+    status: Status
+    reason: str | None
+    mismatches: int | None = None
+    cold_seconds: float | None = None
+    peak_rss_bytes: int | None = None
+    timing: Timing | None = None
+
+    @property
+    def ranked(self) -> bool:
+        """Whether it may be compared with others: exact, timed and meant to be right."""
+        return self.status == "ok" and not self.control and self.timing is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """All strategies with one tokenizer on so many cores, with so many workers.
+
+    Parameters
+    ----------
+    tokenizer
+        Name of the tokenizer, unique in the comparison.
+    reference
+        The truth about it.
+    rounds, conversations, turns, tokens
+        What was timed: how often, and how much each time.
+    subset
+        Whether conversations were left out of the timing. They never are out of the check.
+    noise_floor
+        Speedup of the baseline over itself.
+    entries
+        In the order of the registry.
+    recommended
+        The fastest exact strategies: one, or several where no difference shows.
+    """
+
+    tokenizer: str
+    reference: Reference
+    cores: int
+    workers: int
+    rounds: int
+    conversations: int
+    turns: int
+    tokens: int
+    subset: bool
+    noise_floor: Estimate | None
+    entries: tuple[Entry, ...]
+    recommended: tuple[str, ...]
+
+
+def compare(plan: Plan, conversations: Sequence[Conversation], console: Console) -> list[Group]:
+    """Carry out a plan.
+
+    Raises
+    ------
+    InputError
+        If a tokenizer cannot be loaded.
+    TurnError
+        If a turn fails and the plan does not skip it.
+    """
+    names = unique_names(plan.chats)
+    groups = []
+    with fresh_processes() as processes:
+        for name, spec in zip(names, plan.chats, strict=True):
+            session = _Session(plan, name, spec, conversations, processes, console)
+            reference = session.reference()
+            groups += [session.group(reference, *setting) for setting in plan.settings]
+    return groups
+
+
+def unique_names(chats: Sequence[ChatSpec]) -> list[str]:
+    """Return the last part of each name or path, with more of it where two would be equal."""
+    parts = [spec.name_or_path.rstrip("/").split("/") for spec in chats]
+    depth = 1
+    while True:
+        names = ["/".join(path[-depth:]) for path in parts]
+        if len(set(names)) == len(names):
+            return names
+        if depth >= max(map(len, parts)):
+            # The same one twice, with other templates or kwargs.
+            return [f"{name} ({number})" for number, name in enumerate(names, 1)]
+        depth += 1
+
+
+@dataclass(frozen=True, slots=True)
+class _Session:
+    """The work on one tokenizer."""
+
+    plan: Plan
+    name: str
+    spec: ChatSpec
+    conversations: Sequence[Conversation]
+    processes: FreshProcesses
+    console: Console
+
+    def reference(self) -> Reference:
+        """Return the truth, using all cores: it is not timed."""
+        outcome = self._run(
+            "reference", run_reference, self.spec, self.conversations, self.plan.on_error
+        )
+        if outcome.failure is not None:
+            raise outcome.failure
+        result: Reference = outcome.result
+        return result
+
+    def group(self, reference: Reference, cores: int, workers: int) -> Group:
+        """Check all strategies, then time those that can be."""
+        names = list(dict.fromkeys((BASELINE, *self.plan.strategies)))
+        checked = {name: self._check(name, reference, cores, workers) for name in names}
+        timed = [name for name, (entry, _) in checked.items() if entry.status in {"ok", "wrong"}]
+        if BASELINE not in timed:
+            timed = []
+        cost = sum(seconds for _, seconds in checked.values()) + checked[BASELINE][1]
+        subset, rounds = self._rounds(timed, cost, cores, workers)
+        timings = _timings(rounds, self.plan.seed)
+        floor = timings.pop(AGAIN).speedup if rounds else None
+        entries = tuple(
+            Entry(
+                entry.strategy,
+                entry.control,
+                entry.status,
+                entry.reason,
+                entry.mismatches,
+                entry.cold_seconds,
+                entry.peak_rss_bytes,
+                timings.get(name),
+            )
+            for name, (entry, _) in checked.items()
+        )
+        places = {id(conversation): i for i, conversation in enumerate(self.conversations)}
+        tokens = sum(isl or 0 for c in subset for isl in reference.counts[places[id(c)]])
+        return Group(
+            tokenizer=self.name,
+            reference=reference,
+            cores=cores,
+            workers=workers,
+            rounds=len(rounds),
+            conversations=len(subset),
+            turns=count_turns(subset),
+            tokens=tokens,
+            subset=len(subset) < len(self.conversations),
+            noise_floor=floor,
+            entries=entries,
+            recommended=_recommended(entries, rounds, self.plan.seed),
+        )
+
+    def _check(
+        self, name: str, reference: Reference, cores: int, workers: int
+    ) -> tuple[Entry, float]:
+        """Return the entry, not timed yet, and how long the strategy took for all turns."""
+        control = is_control(get(name))
+        outcome = self._run(
+            name, run_check, self.spec, name, self.conversations, workers, cores=first_cores(cores)
+        )
+        if outcome.failure is not None:
+            return Entry(name, control, "failed", str(outcome.failure)), 0.0
+        check: Check = outcome.result
+        if check.unavailable is not None:
+            return Entry(name, control, "unavailable", check.unavailable), 0.0
+        try:
+            wrong = mismatches(self.conversations, reference.counts, check.counts)
+        except ValueError:
+            reason = "it did not count every turn of every conversation"
+            return Entry(name, control, "failed", reason), 0.0
+        reason = check.note
+        if wrong:
+            more = f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""
+            reason = f"{wrong[0]}{more}"
+        entry = Entry(
+            name,
+            control,
+            "wrong" if wrong else "ok",
+            reason,
+            len(wrong),
+            self.processes.import_seconds + check.open_seconds,
+            outcome.peak_rss_bytes,
+        )
+        return entry, check.count_seconds
+
+    def _rounds(
+        self, names: Sequence[str], cost: float, cores: int, workers: int
+    ) -> tuple[Sequence[Conversation], list[Round]]:
+        """Return the conversations that were timed, and the rounds."""
+        plan = self.plan
+        if not names or plan.rounds == 0:
+            return self.conversations, []
+        subset: Sequence[Conversation] = self.conversations
+        most, budget = plan.rounds, float("inf")
+        if most is None:
+            groups = len(plan.chats) * len(plan.settings)
+            most, budget = MOST_ROUNDS, plan.budget_seconds / groups
+            share = budget / (cost * WANTED_ROUNDS) if cost else 1.0
+            subset = conversations_within(self.conversations, share, plan.seed)
+        rounds: list[Round] = []
+        with self._bar("side by side", most, "rounds") as advance:
+
+            def keep(result: Round) -> None:
+                rounds.append(result)
+                advance(1)
+
+            arguments = (self.spec, names, subset, workers, most, budget, plan.seed)
+            outcome = self.processes.run(
+                run_rounds, *arguments, cores=first_cores(cores), on_message=keep
+            )
+        if outcome.failure is not None:
+            raise outcome.failure
+        return subset, rounds
+
+    def _run(
+        self, what: str, job: Job, *arguments: Any, cores: tuple[int, ...] | None = None
+    ) -> Outcome:
+        with self._bar(what, count_turns(self.conversations), "turns") as advance:
+            return self.processes.run(
+                job, *arguments, cores=cores or available(), on_message=advance
+            )
+
+    @contextmanager
+    def _bar(self, what: str, total: int, unit: str) -> Iterator[Callable[[int], None]]:
+        with progress_bar(self.console, f"{self.name}: {what}", total, unit) as advance:
+            yield advance
+
+
+def _timings(rounds: Sequence[Round], seed: int) -> dict[str, Timing]:
+    if not rounds:
+        return {}
+    samples = {name: [r.seconds[name] for r in rounds] for name in rounds[0].seconds}
+    baseline = samples[BASELINE]
+    floor = speedup_estimate(baseline, samples[AGAIN], seed)
+    timings = {}
+    for name, seconds in samples.items():
+        parts = {
+            part: median_estimate([r.parts[name].get(part, 0.0) for r in rounds], seed).median
+            for part in rounds[0].parts[name]
+        }
+        speedup = speedup_estimate(baseline, seconds, seed)
+        timings[name] = Timing(
+            median_estimate(seconds, seed), speedup, verdict(speedup, floor), parts
+        )
+    return timings
+
+
+def _recommended(entries: Sequence[Entry], rounds: Sequence[Round], seed: int) -> tuple[str, ...]:
+    """Return the fastest exact strategy, and those that it is not shown to be faster than."""
+    # `auto` runs one of the others; advice names the one to write down.
+    ranked = [entry.strategy for entry in entries if entry.ranked and entry.strategy != "auto"]
+    if not ranked or not rounds:
+        return ()
+    samples = {name: [r.seconds[name] for r in rounds] for name in ranked}
+    best = min(ranked, key=lambda name: median_estimate(samples[name], seed).median)
+    others = [
+        name
+        for name in ranked
+        if name != best and speedup_estimate(samples[name], samples[best], seed).low <= 1.0
+    ]
+    return (best, *others)

@@ -1,0 +1,187 @@
+"""Fresh processes that need not import the libraries again.
+
+Each strategy is checked, and its memory and start-up measured, in a process that nothing
+else has touched. Importing transformers takes longer than most of what is measured, so one
+process imports it (and measures that), does nothing else, and forks for each job. It has no
+threads and has not used the tokenizers library, so the forks are as good as new.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import pickle
+import signal
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from typing import Any, TypeAlias
+
+from bench.machine import pin
+from bench.memory import PeakMemory, kill_tree
+from strategies import IslError
+
+Send: TypeAlias = Callable[[Any], None]
+Job: TypeAlias = Callable[..., Any]
+"""A function of a module, called with what it may send messages with and its arguments."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a job.
+
+    Parameters
+    ----------
+    result
+        What the job returned; None if it failed.
+    failure
+        Why it has none: the error it raised, or how its process ended.
+    peak_rss_bytes
+        Largest resident memory of its process and all that it started.
+    """
+
+    result: Any
+    failure: IslError | None
+    peak_rss_bytes: int
+
+
+class FreshProcesses:
+    """Runs jobs, one at a time, each in a process of its own.
+
+    Attributes
+    ----------
+    import_seconds : float
+        How long importing the libraries took, once, in a new interpreter.
+    """
+
+    def __init__(self) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._connection, theirs = context.Pipe()
+        self._process = context.Process(target=_serve, args=(theirs,))
+        self._process.start()
+        theirs.close()
+        self.import_seconds: float = self._receive()
+
+    def run(
+        self,
+        job: Job,
+        *arguments: Any,
+        cores: tuple[int, ...],
+        on_message: Callable[[Any], None] = lambda _: None,
+    ) -> Outcome:
+        """Run ``job(send, *arguments)`` on some cores and return what became of it."""
+        self._connection.send((job, arguments, cores))
+        pid: int = self._receive()
+        with PeakMemory(pid) as memory:
+            while True:
+                kind, value = self._receive()
+                if kind != "message":
+                    break
+                on_message(value)
+        if kind == "exit":
+            failure = JobDiedError(f"its process ended {_how(value)} before it answered")
+            return Outcome(None, failure, memory.bytes)
+        result, failure, own_peak = value
+        return Outcome(result, failure, max(memory.bytes, own_peak))
+
+    def close(self) -> None:
+        """Kill whatever still runs."""
+        if self._process.pid is not None:
+            kill_tree(self._process.pid)
+        self._process.join()
+        self._connection.close()
+
+    def _receive(self) -> Any:
+        try:
+            return self._connection.recv()
+        except (EOFError, OSError, pickle.UnpicklingError):
+            raise JobDiedError("the process that starts jobs ended") from None
+
+
+class JobDiedError(IslError):
+    """A process that ended before its job was done."""
+
+
+class UnexpectedError(IslError):
+    """An error in a job that is nobody's input; its text holds where it was raised."""
+
+
+@contextmanager
+def fresh_processes() -> Iterator[FreshProcesses]:
+    """Yield a `FreshProcesses` and leave no process behind."""
+    processes = FreshProcesses()
+    try:
+        yield processes
+    finally:
+        processes.close()
+
+
+def _how(exit_code: int) -> str:
+    return f"by signal {-exit_code}" if exit_code < 0 else f"with exit code {exit_code}"
+
+
+# --- in the processes -------------------------------------------------------------------
+
+
+def _serve(connection: Connection) -> None:
+    # Ctrl-C reaches the whole group; the process that asked decides what ends.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+    assert parent is not None  # noqa: S101  # for the type checker; this process was spawned
+    connection.send(_import_libraries())
+    fork = multiprocessing.get_context("fork")
+    while True:
+        try:
+            job, arguments, cores = connection.recv()
+        except EOFError:
+            return
+        process = fork.Process(target=_do, args=(connection, job, arguments, cores))
+        process.start()
+        connection.send(process.pid)
+        if parent.sentinel in wait([process.sentinel, parent.sentinel]):
+            kill_tree(os.getpid())
+        process.join()
+        # A job that ended well has sent its own last word.
+        if process.exitcode != 0:
+            connection.send(("exit", process.exitcode))
+
+
+def _import_libraries() -> float:
+    started = time.perf_counter()
+    os.environ.setdefault("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1")
+    import tokenizers  # noqa: F401  # imported for those that are forked from here
+    from transformers import AutoTokenizer, PreTrainedTokenizerFast  # noqa: F401  # likewise
+
+    return time.perf_counter() - started
+
+
+def _do(
+    connection: Connection, job: Job, arguments: tuple[Any, ...], cores: tuple[int, ...]
+) -> None:
+    pin(cores)
+    result, failure = None, None
+    try:
+        result = job(lambda message: connection.send(("message", message)), *arguments)
+    except IslError as error:
+        failure = error
+    except Exception as error:
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        failure = UnexpectedError(
+            f"{type(error).__name__}: {error} ({os.path.basename(last.filename)}:{last.lineno})"  # noqa: PTH119  # a name for a message
+        )
+    connection.send(("done", (result, failure, _own_peak())))
+
+
+def _own_peak() -> int:
+    """Return the kernel's high-water mark of this process, in bytes; 0 where it keeps none."""
+    try:
+        with open("/proc/self/status", encoding="ascii") as status:  # noqa: PTH123  # no file of a user
+            for line in status:
+                if line.startswith("VmHWM:"):
+                    return int(line.split()[1]) * 1024
+    except OSError:
+        pass
+    return 0

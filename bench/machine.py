@@ -1,0 +1,84 @@
+"""What a measurement ran on: the machine, the versions, the cores it may use."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from strategies import InputError
+
+REPORTED_LIBRARIES = (
+    "isl-bench",
+    "transformers",
+    "tokenizers",
+    "sentencepiece",
+    "jinja2",
+    "numpy",
+    "scipy",
+)
+
+
+def describe_machine() -> dict[str, Any]:
+    """Return processor, cores, memory, system and load of this machine."""
+    return {
+        "name": platform.node(),
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "cores_available": len(available()),
+        "memory_bytes": psutil.virtual_memory().total,
+        "system": f"{platform.system()} {platform.release()} {platform.machine()}",
+        "load_average": list(os.getloadavg()),
+    }
+
+
+def describe_versions() -> dict[str, str]:
+    """Return the versions of Python, this project and the libraries under it."""
+    from strategies import _native
+
+    return {
+        "python": platform.python_version(),
+        **{name: version(name) for name in REPORTED_LIBRARIES},
+        "native_build_profile": _native.build_profile,
+    }
+
+
+def available() -> tuple[int, ...]:
+    """Return the numbers of the processors that this process may use."""
+    return tuple(sorted(os.sched_getaffinity(0)))
+
+
+def first_cores(count: int) -> tuple[int, ...]:
+    """Return the processors for a run on `count` cores.
+
+    Raises
+    ------
+    InputError
+        If there are not so many.
+    """
+    cores = available()
+    if not 1 <= count <= len(cores):
+        raise InputError(
+            f"{count} cores asked for, 1 to {len(cores)} can be used here", field="--cores"
+        )
+    return cores[:count]
+
+
+def pin(cores: Sequence[int]) -> None:
+    """Keep this process, and all that it starts, on these processors."""
+    os.sched_setaffinity(0, cores)
+
+
+def _processor() -> str:
+    try:
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()

@@ -1,0 +1,79 @@
+"""Peak memory of a process with everything that it has started."""
+
+from __future__ import annotations
+
+import threading
+from types import TracebackType
+
+import psutil
+
+INTERVAL_SECONDS = 0.02
+
+
+class PeakMemory:
+    """Samples the resident memory of a process tree while a ``with`` block runs.
+
+    Memory that processes share is counted for each of them, so the sum is an upper bound
+    where they were forked from one another. A peak shorter than the sampling interval can
+    be missed between processes; within the first process it cannot, where the kernel keeps
+    its high-water mark.
+
+    Attributes
+    ----------
+    bytes : int
+        The largest sum seen so far.
+    """
+
+    def __init__(self, pid: int) -> None:
+        self.bytes = 0
+        self._process = psutil.Process(pid)
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._sample, daemon=True)
+
+    def __enter__(self) -> PeakMemory:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _sample(self) -> None:
+        while True:
+            self.bytes = max(self.bytes, tree_rss(self._process))
+            if self._stop.wait(INTERVAL_SECONDS):
+                return
+
+
+def tree_rss(process: psutil.Process) -> int:
+    """Return the resident memory, in bytes, of a process and its descendants together."""
+    total = 0
+    try:
+        for member in (process, *process.children(recursive=True)):
+            try:
+                total += member.memory_info().rss
+            except psutil.NoSuchProcess:
+                continue
+    except psutil.NoSuchProcess:
+        pass
+    return total
+
+
+def kill_tree(pid: int) -> None:
+    """Kill a process and its descendants, and wait until they are gone."""
+    try:
+        root = psutil.Process(pid)
+        members = [root, *root.children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return
+    for member in members:
+        try:
+            member.kill()
+        except psutil.NoSuchProcess:
+            continue
+    psutil.wait_procs(members, timeout=5)

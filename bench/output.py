@@ -1,0 +1,63 @@
+"""Whole files or none: output appears under its name when it is complete."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO
+
+from strategies import InputError
+
+
+def write_whole(path: Path, write: Callable[[IO[bytes]], object]) -> None:
+    """Let `write` fill a file that gets its name only when it is complete and on disk.
+
+    Raises
+    ------
+    InputError
+        If it cannot be written: no such folder, no permission, a full disk. Whatever was
+        under the name before is still there.
+    """
+    temporary = None
+    try:
+        with tempfile.NamedTemporaryFile(
+            dir=path.parent, prefix=f".{path.name}.", suffix=".part", delete=False
+        ) as file:
+            temporary = Path(file.name)
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+        # Temporary files are private; the result is as open as any new file.
+        temporary.chmod(0o666 & ~_umask())
+        temporary.replace(path)
+        temporary = None
+    except OSError as error:
+        raise InputError(f"cannot be written: {error.strerror or error}", file=path) from None
+    finally:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder for output, and its parents.
+
+    Raises
+    ------
+    InputError
+        If that is not possible, so that a long run fails before it begins.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"no folder can be made here: {error.strerror}", file=path) from None
+    if not os.access(path, os.W_OK):
+        raise InputError("the folder cannot be written to", file=path)
+
+
+def _umask() -> int:
+    # There is no way to read it but to set it.
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask
