@@ -199,6 +199,12 @@ def _bundled(size: str, tool_arguments: ToolArguments) -> Dataset:
     return Dataset(f"bundled sample ({size})", hashlib.sha256(data).hexdigest(), conversations)
 
 
+def _number(value: float | None) -> str:
+    if value is None:
+        return "-"
+    return f"{value:,.1f}" if isinstance(value, float) else f"{value:,}"
+
+
 def _stderr(quiet: bool) -> Console:
     return Console(stderr=True, quiet=quiet, highlight=False)
 
@@ -253,11 +259,8 @@ def strategies_command(tokenizer: str | None, as_json: bool, **options: Any) -> 
     table.add_column("available" if chat is None else f"with {chat.name}")
     for row in listed:
         name = f"{row['name']} (control)" if row["control"] else str(row["name"])
-        table.add_row(
-            Text(name),
-            Text(str(row["summary"])),
-            Text("yes" if row["available"] else str(row["reason"])),
-        )
+        available = "yes" if row["available"] else str(row["reason"])
+        table.add_row(*map(Text, (name, str(row["summary"]), available)))
     Console().print(table)
 
 
@@ -326,12 +329,7 @@ def count_command(
         table = Table(box=box.SIMPLE_HEAD)
         for column in summary:
             table.add_column(column, justify="right")
-        table.add_row(
-            *(
-                "-" if v is None else f"{v:,.1f}" if isinstance(v, float) else f"{v:,}"
-                for v in summary.values()
-            )
-        )
+        table.add_row(*map(_number, summary.values()))
         Console().print(table)
 
 

@@ -276,15 +276,15 @@ class _Session:
         except ValueError:
             reason = "it did not count every turn of every conversation"
             return Entry(name, control, "failed", reason), 0.0
-        reason = check.note
+        said = check.note
         if wrong:
             more = f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""
-            reason = f"{wrong[0]}{more}"
+            said = f"{wrong[0]}{more}"
         entry = Entry(
             name,
             control,
             "wrong" if wrong else "ok",
-            reason,
+            said,
             len(wrong),
             self.processes.import_seconds + check.open_seconds,
             outcome.peak_rss_bytes,

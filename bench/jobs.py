@@ -131,9 +131,10 @@ def run_rounds(
 ) -> None:
     """Run all strategies side by side, round after round; sends each `Round`.
 
-    Every strategy is opened and warmed by a count of some conversations first. Each round runs every strategy
-    once, the baseline twice, in an order that is shuffled anew. It ends after `most_rounds`,
-    or when the next round would go over the budget, but not before `FEWEST_ROUNDS`.
+    Every strategy is opened and warmed by a count of some conversations first. Each round
+    runs every strategy once, the baseline twice, in an order that is shuffled anew. It ends
+    after `most_rounds`, or when the next round would go over the budget, but not before
+    `FEWEST_ROUNDS`.
     """
     _match_library_threads(workers)
     chat = ChatTokenizer(spec)
