@@ -1,0 +1,45 @@
+"""The bundled tokenizers: where they are, and which family each stands for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+#: Family of tokenizers → folder name of the bundled one.
+TOKENIZERS: Mapping[str, str] = MappingProxyType(
+    {
+        "byte-level BPE": "bpe-chatml",
+        "SentencePiece BPE": "sp-bpe",
+        "Unigram": "unigram",
+        "sentencepiece library": "sentencepiece",
+    }
+)
+
+_FOLDER = Path(__file__).parent / "data" / "tokenizers"
+
+
+def tokenizer_names() -> tuple[str, ...]:
+    """Return the names of the bundled tokenizers, one a family."""
+    return tuple(TOKENIZERS.values())
+
+
+def tokenizer_path(name: str) -> Path:
+    """Return the folder of a bundled tokenizer, for ``AutoTokenizer.from_pretrained``.
+
+    Parameters
+    ----------
+    name
+        One of `tokenizer_names`.
+
+    Raises
+    ------
+    ValueError
+        For any other name.
+    """
+    if name not in tokenizer_names():
+        raise ValueError(f"no bundled tokenizer {name!r}: one of {', '.join(tokenizer_names())}")
+    return _FOLDER / name

@@ -1,0 +1,1 @@
+"""The bundled data, and the script that makes the tokenizers in it."""
