@@ -1,4 +1,4 @@
-"""Generated and handwritten conversations that are no tool loops: short chats, one long chat, many languages."""
+"""Conversations that are no tool loops: short chats, one long chat, many languages."""
 
 from __future__ import annotations
 
@@ -46,7 +46,11 @@ TOOLS: list[dict[str, Any]] = [
 
 
 def _question(dice: Dice) -> str:
-    noun, verb, adjective = dice.pick(words("nouns")), dice.pick(words("verbs")), dice.pick(words("adjectives"))
+    noun, verb, adjective = (
+        dice.pick(words("nouns")),
+        dice.pick(words("verbs")),
+        dice.pick(words("adjectives")),
+    )
     start = dice.pick(
         [
             f"How do I {verb} the {adjective} {noun}?",
@@ -63,14 +67,20 @@ def _question(dice: Dice) -> str:
 def _answer(dice: Dice, length: int) -> str:
     out = prose(dice, length)
     if length > 250 and dice.chance(0.6):
-        items = [f"{n}. **{camel(dice)}**: {fill(dice, dice.pick(SENTENCES))}" for n in range(1, dice.between(3, 6))]
+        items = [
+            f"{n}. **{camel(dice)}**: {fill(dice, dice.pick(SENTENCES))}"
+            for n in range(1, dice.between(3, 6))
+        ]
         out += "\n\n" + "\n".join(items)
     if length > 250 and dice.chance(0.5):
         a, b = snake(dice), snake(dice)
         out += f"\n\n```python\ndef {a}({b}):\n    return {{{a!r}: {b} * {dice.below(100)}}}\n\n\n"
         out += f"print({a}({dice.below(10000)}))\n```"
     if length > 400 and dice.chance(0.3):
-        rows = [f"| {dice.pick(words('nouns'))} | {dice.below(10000) / 100:.2f} | {dice.below(99)} % |" for _ in range(4)]
+        rows = [
+            f"| {dice.pick(words('nouns'))} | {dice.below(10000) / 100:.2f} | {dice.below(99)} % |"
+            for _ in range(4)
+        ]
         out += "\n\n| name | value | share |\n|---|---:|---:|\n" + "\n".join(rows)
     return out
 
@@ -79,10 +89,21 @@ def _tool_exchange(dice: Dice, number: int) -> list[dict[str, Any]]:
     noun = dice.pick(words("nouns"))
     identifier = f"call_{number:04}"
     if dice.chance(0.5):
-        name, arguments = "look_up", {"name": noun, "fields": [snake(dice), snake(dice)], "limit": dice.between(1, 9)}
-        result = {"name": noun, "found": True, snake(dice): dice.below(10**6), snake(dice): prose(dice, 80)}
+        name, arguments = (
+            "look_up",
+            {"name": noun, "fields": [snake(dice), snake(dice)], "limit": dice.between(1, 9)},
+        )
+        result = {
+            "name": noun,
+            "found": True,
+            snake(dice): dice.below(10**6),
+            snake(dice): prose(dice, 80),
+        }
     else:
-        name, arguments = "convert", {"amount": dice.below(10000) / 4, "source": "km", "target": "mi"}
+        name, arguments = (
+            "convert",
+            {"amount": dice.below(10000) / 4, "source": "km", "target": "mi"},
+        )
         result = {"amount": dice.below(10000) / 8, "unit": "mi"}
     call = {
         "id": identifier,
@@ -90,8 +111,18 @@ def _tool_exchange(dice: Dice, number: int) -> list[dict[str, Any]]:
         "function": {"name": name, "arguments": json.dumps(arguments, ensure_ascii=False)},
     }
     return [
-        {"role": "assistant", "content": "", "reasoning_content": prose(dice, 90), "tool_calls": [call]},
-        {"role": "tool", "tool_call_id": identifier, "name": name, "content": json.dumps(result, ensure_ascii=False)},
+        {
+            "role": "assistant",
+            "content": "",
+            "reasoning_content": prose(dice, 90),
+            "tool_calls": [call],
+        },
+        {
+            "role": "tool",
+            "tool_call_id": identifier,
+            "name": name,
+            "content": json.dumps(result, ensure_ascii=False),
+        },
     ]
 
 
@@ -108,12 +139,17 @@ def short_chat(dice: Dice, name: str) -> dict[str, Any]:
     messages: list[dict[str, Any]] = []
     with_tools = dice.chance(0.25)
     if dice.chance(0.5):
-        messages.append({"role": "system", "content": f"You are a {dice.pick(words('adjectives'))} assistant."})
+        messages.append(
+            {"role": "system", "content": f"You are a {dice.pick(words('adjectives'))} assistant."}
+        )
     for turn in range(dice.between(1, 4)):
         messages.append({"role": "user", "content": _question(dice)})
         if with_tools and dice.chance(0.7):
             messages += _tool_exchange(dice, turn)
-        answer: dict[str, Any] = {"role": "assistant", "content": _answer(dice, dice.between(20, 700))}
+        answer: dict[str, Any] = {
+            "role": "assistant",
+            "content": _answer(dice, dice.between(20, 700)),
+        }
         if dice.chance(0.3):
             answer["reasoning_content"] = prose(dice, dice.between(60, 400))
         messages.append(answer)
@@ -129,7 +165,8 @@ def short_chat(dice: Dice, name: str) -> dict[str, Any]:
 def long_chat(dice: Dice, name: str, *, turns: int) -> dict[str, Any]:
     """Return one chat with very many user turns, some of them answered with the help of tools.
 
-    Reasoning belongs to every answer, so a template that drops earlier reasoning rewrites the history at each turn.
+    Reasoning belongs to every answer, so a template that drops earlier reasoning rewrites the
+    history at each turn.
 
     Parameters
     ----------
@@ -158,9 +195,9 @@ def long_chat(dice: Dice, name: str, *, turns: int) -> dict[str, Any]:
 def multilingual(dice: Dice, name: str, number: int) -> dict[str, Any]:
     """Return a conversation in other languages than English.
 
-    First come the handwritten dialogues as they are (composed, NFC), then the same ones decomposed (NFD), then
-    mixtures that change the language and the form from line to line. Unicode promises that normalization of assigned
-    characters never changes, so NFD is the same on every Python.
+    First come the handwritten dialogues as they are (composed, NFC), then the same ones decomposed
+    (NFD), then mixtures that change the language and the form from line to line. Unicode promises
+    that normalization of assigned characters never changes, so NFD is the same on every Python.
 
     Parameters
     ----------
@@ -173,19 +210,31 @@ def multilingual(dice: Dice, name: str, number: int) -> dict[str, Any]:
     """
     pool = dialogues()
     if number < len(pool):
-        return {"id": name, "messages": [{"role": role, "content": text} for role, text in pool[number][1]]}
+        return {
+            "id": name,
+            "messages": [{"role": role, "content": text} for role, text in pool[number][1]],
+        }
     if number < 2 * len(pool):
         lines = pool[number - len(pool)][1]
         return {
             "id": name,
-            "messages": [{"role": role, "content": unicodedata.normalize("NFD", text)} for role, text in lines],
+            "messages": [
+                {"role": role, "content": unicodedata.normalize("NFD", text)}
+                for role, text in lines
+            ],
         }
-    spoken = {role: [text for _, lines in pool for who, text in lines if who == role] for role in ("user", "assistant")}
+    spoken = {
+        role: [text for _, lines in pool for who, text in lines if who == role]
+        for role in ("user", "assistant")
+    }
     messages: list[dict[str, Any]] = []
     for _ in range(dice.between(2, 8)):
         for role in ("user", "assistant"):
             text = " ".join(dice.pick(spoken[role]) for _ in range(dice.between(1, 3)))
             messages.append(
-                {"role": role, "content": unicodedata.normalize("NFD", text) if dice.chance(0.3) else text}
+                {
+                    "role": role,
+                    "content": unicodedata.normalize("NFD", text) if dice.chance(0.3) else text,
+                }
             )
     return {"id": name, "messages": messages}

@@ -1,8 +1,8 @@
 """Seeded text: the random numbers, words, prose and code that the sample conversations are made of.
 
-Everything here is a function of a seed and nothing else. Only ``random.Random(int).random()`` is used, the one
-operation whose sequence Python promises to keep, together with integer and basic floating-point arithmetic, so the
-same seed gives the same text on every platform and version.
+Everything here is a function of a seed and nothing else. Only ``random.Random(int).random()`` is
+used, the one operation whose sequence Python promises to keep, together with integer and basic
+floating-point arithmetic, so the same seed gives the same text on every platform and version.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import json
 import random
 from functools import cache
 from importlib.resources import files
+from itertools import pairwise
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
@@ -26,7 +27,8 @@ class Dice:
     Parameters
     ----------
     *key
-        What the stream is for; equal keys give equal streams, and streams of different keys are independent.
+        What the stream is for; equal keys give equal streams, and streams of different keys are
+        independent.
     """
 
     __slots__ = ("_random",)
@@ -78,7 +80,7 @@ class Dice:
 
 def interpolate(table: Sequence[tuple[int, int]], percentile: float) -> int:
     """Read a quantile table at a percentile, on straight lines between its points."""
-    for (low, start), (high, stop) in zip(table, table[1:], strict=False):
+    for (low, start), (high, stop) in pairwise(table):
         if percentile <= high:
             return start + int((stop - start) * (percentile - low) / (high - low))
     return table[-1][1]
@@ -86,7 +88,7 @@ def interpolate(table: Sequence[tuple[int, int]], percentile: float) -> int:
 
 @cache
 def words(section: str) -> tuple[str, ...]:
-    """Return the words of one section of ``data/words.txt``, in a fixed order that is not the alphabet's."""
+    """Return one section of ``data/words.txt``, in a fixed order that is not the alphabet's."""
     text = (files("bench") / "data" / "words.txt").read_text(encoding="utf-8")
     for block in text.split("\n[")[1:]:
         name, _, body = block.partition("]\n")
@@ -97,10 +99,11 @@ def words(section: str) -> tuple[str, ...]:
 
 @cache
 def dialogues() -> tuple[tuple[str, tuple[tuple[str, str], ...]], ...]:
-    """Return the handwritten dialogues: pairs (language, ((role, text), ...)), in the file's order."""
+    """Return the handwritten dialogues, in order: pairs (language, ((role, text), ...))."""
     text = (files("bench") / "data" / "dialogues.json").read_text(encoding="utf-8")
     return tuple(
-        (language, tuple((role, line) for role, line in lines)) for language, lines in json.loads(text).items()
+        (language, tuple((role, line) for role, line in lines))
+        for language, lines in json.loads(text).items()
     )
 
 
@@ -136,7 +139,7 @@ SENTENCES = (
 
 
 def fill(dice: Dice, pattern: str) -> str:
-    """Fill the places of a sentence pattern: ``{n}`` noun, ``{v}`` verb, ``{a}`` adjective and so on."""
+    """Fill a sentence pattern: ``{n}`` noun, ``{v}`` verb, ``{a}`` adjective and so on."""
     out: list[str] = []
     head, *rest = pattern.split("{")
     out.append(head)

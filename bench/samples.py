@@ -1,8 +1,9 @@
-"""The bundled sample conversations: written or generated here, the same bytes for the same seed everywhere.
+"""The bundled sample conversations: the same bytes for the same seed everywhere.
 
-A sample has five shapes: short chats, agentic tool loops, one long chat, many languages, and adversarial content.
-Its size says how many conversations of each shape there are and how long the loops run; the agentic loops of the
-regular and the large size have the lengths and turns of a published set (see `bench.sample_agentic`).
+A sample has five shapes: short chats, agentic tool loops, one long chat, many languages, and
+adversarial content. Its size says how many conversations of each shape there are and how long the
+loops run; the agentic loops of the regular and the large size have the lengths and turns of a
+published set (see `bench.sample_agentic`).
 """
 
 from __future__ import annotations
@@ -36,13 +37,15 @@ class _Plan(NamedTuple):
 
 _DIALOGUES, _CASES = len(dialogues()), len(handwritten())
 _PLANS = {
-    "small": _Plan(6, 1, 10, 0.35, 12, _DIALOGUES, _CASES),
+    "small": _Plan(8, 1, 16, 0.5, 20, _DIALOGUES, _CASES),
     "regular": _Plan(40, 2, None, 1.0, 80, 2 * _DIALOGUES, _CASES + 20),
-    "large": _Plan(300, 18, None, 1.0, 160, 4 * _DIALOGUES, _CASES + 150),
+    "large": _Plan(300, 20, None, 1.0, 140, 4 * _DIALOGUES, _CASES + 150),
 }
 
 
-def records(size: str, *, shapes: Collection[str] | None = None, seed: int = 0) -> Iterator[dict[str, Any]]:
+def records(
+    size: str, *, shapes: Collection[str] | None = None, seed: int = 0
+) -> Iterator[dict[str, Any]]:
     """Generate the conversations of a sample.
 
     Parameters
@@ -50,16 +53,17 @@ def records(size: str, *, shapes: Collection[str] | None = None, seed: int = 0) 
     size
         One of `SIZES`.
     shapes
-        Some of `SHAPES`; all of them by default. The order is always that of `SHAPES`, and a conversation does not
-        depend on which other shapes are asked for.
+        Some of `SHAPES`; all of them by default. The order is always that of `SHAPES`, and a
+        conversation does not depend on which other shapes are asked for.
     seed
-        Equal seeds give equal conversations. The handwritten dialogues and adversarial cases are the same for all.
+        Equal seeds give equal conversations. The handwritten dialogues and adversarial cases are
+        the same for all.
 
     Yields
     ------
     dict
-        An OpenAI chat record: ``id`` (such as ``agentic-0003``), ``messages``, and ``tools`` where it has some.
-        Arguments of tool calls are JSON strings.
+        An OpenAI chat record: ``id`` (such as ``agentic-0003``), ``messages``, and ``tools`` where
+        it has some. Arguments of tool calls are JSON strings.
 
     Raises
     ------
@@ -106,5 +110,7 @@ def sample_bytes(size: str, *, shapes: Collection[str] | None = None, seed: int 
     bytes
         The same on every platform and Python version.
     """
-    lines = (json.dumps(record, ensure_ascii=False) for record in records(size, shapes=shapes, seed=seed))
+    lines = (
+        json.dumps(record, ensure_ascii=False) for record in records(size, shapes=shapes, seed=seed)
+    )
     return "".join(line + "\n" for line in lines).encode()

@@ -1,16 +1,18 @@
 """Train the bundled tokenizers: ``python -m bench.data.make_tokenizers [folder]``.
 
-Writes ``tokenizer.json`` or ``tokenizer.model``, ``tokenizer_config.json`` and ``config.json`` of each bundled
-tokenizer; the chat templates beside them are written by hand. The corpus is the sample generator's output for seeds
-that no sample has, word lists in many forms, and invented words made of syllables, which fill a large vocabulary.
+Writes ``tokenizer.json`` or ``tokenizer.model`` and ``tokenizer_config.json`` of each bundled
+tokenizer; the chat templates beside them are written by hand. The corpus is the sample generator's
+output for seeds that no sample has, word lists in many forms, and invented words made of syllables,
+which fill a large vocabulary.
 
 Running it again gives the committed files byte for byte (tokenizers 0.23.3, sentencepiece 0.2.3):
-``python -m bench.data.make_tokenizers /tmp/again && diff -r bench/data/tokenizers /tmp/again`` shows the templates
-only. Other versions of the trainers may order equal scores differently.
+``python -m bench.data.make_tokenizers /tmp/again && diff -r bench/data/tokenizers /tmp/again``
+shows the templates only. Other versions of the trainers may order equal scores differently.
 """
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import sys
@@ -19,7 +21,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import sentencepiece
-from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
+from tokenizers import (
+    Regex,
+    Tokenizer,
+    decoders,
+    models,
+    normalizers,
+    pre_tokenizers,
+    processors,
+    trainers,
+)
 
 from bench.sample_agentic import agentic
 from bench.sample_chat import multilingual, short_chat
@@ -34,7 +45,8 @@ SMALL_VOCABULARY = 8_000
 #: Characters that the SentencePiece-style BPE knows; the rest falls back to bytes.
 ALPHABET = 900
 
-#: Letters, one digit, punctuation with the line ends behind it, and white space, as Qwen's tokenizers split.
+#: Letters, one digit, punctuation with the line ends behind it, and white space, as Qwen's
+#: tokenizers split.
 SPLIT = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*"
     r"|\s*[\r\n]+|\s+(?!\S)|\s+"
@@ -44,9 +56,23 @@ TRAINING_SPLIT = r"▁?[\p{L}\p{M}]+|\p{N}|▁?[^\p{L}\p{M}\p{N}\s▁]+|▁+(?=�
 
 CHATML_SPECIAL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
 #: Markers that decoding keeps, as Qwen3 has them: added tokens, and not special.
-CHATML_PLAIN = ("<tool_call>", "</tool_call>", "<tool_response>", "</tool_response>", "<think>", "</think>")
+CHATML_PLAIN = (
+    "<tool_call>",
+    "</tool_call>",
+    "<tool_response>",
+    "</tool_response>",
+    "<think>",
+    "</think>",
+)
 BRACKETS = (
-    *("[INST]", "[/INST]", "[SYSTEM_PROMPT]", "[/SYSTEM_PROMPT]", "[AVAILABLE_TOOLS]", "[/AVAILABLE_TOOLS]"),
+    *(
+        "[INST]",
+        "[/INST]",
+        "[SYSTEM_PROMPT]",
+        "[/SYSTEM_PROMPT]",
+        "[AVAILABLE_TOOLS]",
+        "[/AVAILABLE_TOOLS]",
+    ),
     *("[TOOL_CALLS]", "[TOOL_RESULTS]", "[/TOOL_RESULTS]", "[THINK]", "[/THINK]"),
 )
 #: Markers that take the white space behind them away.
@@ -55,17 +81,24 @@ ROLES = ("<|system|>", "<|user|>", "<|assistant|>", "<|tool|>", "<|think|>", "<|
 #: Markers that take the white space before them away.
 ROLES_LSTRIP = ("<|end|>",)
 #: "<" stands in front only, so no marker begins inside another one and every cut is exact.
-TURNS = ("<start_of_turn>", "<end_of_turn>", "<function_call>", "<function_result>", "<thought>", "<end_of_thought>")
+TURNS = (
+    "<start_of_turn>",
+    "<end_of_turn>",
+    "<function_call>",
+    "<function_result>",
+    "<thought>",
+    "<end_of_thought>",
+)
 
-ONSETS = ("", "b", "br", "c", "ch", "cl", "d", "dr", "f", "fl", "g", "gr", "h", "j", "k", "l", "m", "n", "p", "pl", "pr")
-ONSETS += ("qu", "r", "s", "sc", "sh", "sp", "st", "str", "t", "th", "tr", "v", "w", "y", "z")
-NUCLEI = ("a", "e", "i", "o", "u", "ai", "ea", "ee", "ia", "io", "oo", "ou")
-CODAS = ("", "", "", "c", "ct", "ck", "d", "l", "ll", "m", "n", "nd", "ng", "nt", "p", "r", "rd", "rt", "s", "st", "t", "x")
+ONSETS = "- b br c ch cl d dr f fl g gr h j k l m n p pl pr qu r s sc sh sp st str t th tr v w y z"
+NUCLEI = "a e i o u ai ea ee ia io oo ou"
+CODAS = "- - - c ct ck d l ll m n nd ng nt p r rd rt s st t x"
 
 
 def invented(dice: Dice) -> str:
     """Return a word of one to three syllables."""
-    return "".join(dice.pick(ONSETS) + dice.pick(NUCLEI) + dice.pick(CODAS) for _ in range(dice.between(1, 3)))
+    parts = [part.split() for part in (ONSETS, NUCLEI, CODAS)] * dice.between(1, 3)
+    return "".join(dice.pick(part) for part in parts).replace("-", "")
 
 
 def _frames(record: dict[str, Any]) -> Iterator[str]:
@@ -89,8 +122,23 @@ def corpus() -> Iterator[str]:
     dice = Dice("train", "words")
     for section in ("nouns", "verbs", "adjectives", "adverbs", "modules", "participles", "gerunds"):
         for word in words(section):
-            forms = [word, plural(word), third(word), word.capitalize(), plural(word).capitalize(), word.upper()]
-            yield " ".join(forms * 3) + "\n" + "_".join(forms) + "." + ".".join(forms) + "(" + "(".join(forms)
+            forms = [
+                word,
+                plural(word),
+                third(word),
+                word.capitalize(),
+                plural(word).capitalize(),
+                word.upper(),
+            ]
+            yield (
+                " ".join(forms * 3)
+                + "\n"
+                + "_".join(forms)
+                + "."
+                + ".".join(forms)
+                + "("
+                + "(".join(forms)
+            )
     for _ in range(4000):
         yield f"self.{snake(dice)}({snake(dice)}={camel(dice)}.{snake(dice)}, {camel(dice)}())"
     lexicon = [invented(dice) for _ in range(26_000)]
@@ -99,8 +147,26 @@ def corpus() -> Iterator[str]:
     for _ in range(6000):
         yield " ".join(dice.favour(lexicon) for _ in range(12)) + "."
     for _ in range(800):
-        yield " " * dice.between(1, 24) + "\t" * dice.below(4) + "=" * dice.between(1, 40) + "\n" * dice.between(1, 4)
-        yield f"{dice.below(10**9)} {dice.below(10**4)}.{dice.below(100)} 0x{dice.below(2**28):x} {dice.below(60)}:00"
+        yield (
+            " " * dice.between(1, 24)
+            + "\t" * dice.below(4)
+            + "=" * dice.between(1, 40)
+            + "\n" * dice.between(1, 4)
+        )
+        yield f"{dice.below(10**9)} {dice.below(10**4)}.{dice.below(100)} {dice.below(60)}:00"
+        yield f"0x{dice.below(2**28):x}"
+
+
+def fingerprint() -> str:
+    """Return the SHA-256 of the corpus in hexadecimal; it is kept beside the tokenizers.
+
+    A change of the generator changes the corpus: then the tokenizers are no longer what this script
+    makes, and a test says so.
+    """
+    digest = hashlib.sha256()
+    for text in corpus():
+        digest.update(text.encode() + b"\0")
+    return digest.hexdigest()
 
 
 def _texts(record: dict[str, Any]) -> Iterator[str]:
@@ -112,8 +178,21 @@ def _texts(record: dict[str, Any]) -> Iterator[str]:
             yield call["function"]["arguments"]
 
 
-def _added(identifier: int, content: str, *, special: bool = True, lstrip: bool = False, rstrip: bool = False) -> Any:
-    flags = {"single_word": False, "lstrip": lstrip, "rstrip": rstrip, "normalized": False, "special": special}
+def _added(
+    identifier: int,
+    content: str,
+    *,
+    special: bool = True,
+    lstrip: bool = False,
+    rstrip: bool = False,
+) -> Any:
+    flags = {
+        "single_word": False,
+        "lstrip": lstrip,
+        "rstrip": rstrip,
+        "normalized": False,
+        "special": special,
+    }
     return {"id": identifier, "content": content, **flags}
 
 
@@ -136,7 +215,11 @@ def chatml() -> dict[str, Any]:
     size = CHATML_VOCABULARY - len(CHATML_SPECIAL) - len(CHATML_PLAIN)
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
     trainer = trainers.BpeTrainer(
-        vocab_size=size, initial_alphabet=alphabet, show_progress=False, max_token_length=24, min_frequency=2
+        vocab_size=size,
+        initial_alphabet=alphabet,
+        show_progress=False,
+        max_token_length=24,
+        min_frequency=2,
     )
     tokenizer.train_from_iterator(corpus(), trainer)
     data: dict[str, Any] = json.loads(tokenizer.to_str())
@@ -180,13 +263,17 @@ def brackets() -> dict[str, Any]:
         _added(number, content, rstrip=content in BRACKETS_RSTRIP)
         for number, content in enumerate(reserved[: 3 + len(BRACKETS)])
     ]
-    # Trained piece by piece, used on whole spans: that is what the SentencePiece library does, and real conversions.
+    # Trained piece by piece, used on whole spans: that is what the SentencePiece library does, and
+    # real conversions.
     data["pre_tokenizer"] = {
         "type": "Metaspace", "replacement": "▁", "prepend_scheme": "first", "split": False
     }  # fmt: skip
     data["post_processor"] = {
         "type": "TemplateProcessing",
-        "single": [{"SpecialToken": {"id": "<s>", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}],
+        "single": [
+            {"SpecialToken": {"id": "<s>", "type_id": 0}},
+            {"Sequence": {"id": "A", "type_id": 0}},
+        ],
         "pair": [
             {"SpecialToken": {"id": "<s>", "type_id": 0}},
             {"Sequence": {"id": "A", "type_id": 0}},
@@ -227,27 +314,36 @@ def _sentencepiece(kind: str, **options: Any) -> bytes:
 def unigram() -> dict[str, Any]:
     """Train the Unigram model and return its ``tokenizer.json``.
 
-    The pieces and scores come from the sentencepiece trainer: that of the tokenizers library adds up floating-point
-    numbers in the order of a hash map, and gives other scores on each run. White space is normalized as T5 and
-    XLM-RoBERTa do: line ends and tabs become spaces, and several spaces one.
+    The pieces and scores come from the sentencepiece trainer: that of the tokenizers library adds
+    up floating-point numbers in the order of a hash map, and gives other scores on each run. White
+    space is normalized as T5 and XLM-RoBERTa do: line ends and tabs become spaces, and several
+    spaces one.
     """
-    model = sentencepiece.SentencePieceProcessor(model_proto=_sentencepiece("unigram", unk_id=0, bos_id=-1, eos_id=1))
-    pieces = [(model.id_to_piece(number), model.get_score(number)) for number in range(model.get_piece_size())]
+    model = sentencepiece.SentencePieceProcessor(
+        model_proto=_sentencepiece("unigram", unk_id=0, bos_id=-1, eos_id=1)
+    )
+    pieces = [
+        (model.id_to_piece(number), model.get_score(number))
+        for number in range(model.get_piece_size())
+    ]
     # Shortest decimal digits of what the model stores as 32-bit numbers.
     scored = [(piece, float(f"{score:.7g}")) for piece, score in pieces]
     tokenizer = Tokenizer(models.Unigram(scored, unk_id=0))
-    tokenizer.normalizer = normalizers.Sequence([normalizers.Nmt(), normalizers.NFKC(), normalizers.Replace(Regex(" {2,}"), " ")])
+    tokenizer.normalizer = normalizers.Sequence(
+        [normalizers.Nmt(), normalizers.NFKC(), normalizers.Replace(Regex(" {2,}"), " ")]
+    )
     tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="always")
     tokenizer.decoder = decoders.Metaspace(prepend_scheme="always")
     data: dict[str, Any] = json.loads(tokenizer.to_str())
     data["added_tokens"] = [_added(0, "<unk>"), _added(1, "</s>")] + [
-        _added(len(pieces) + number, content, lstrip=content in ROLES_LSTRIP) for number, content in enumerate(ROLES)
+        _added(len(pieces) + number, content, lstrip=content in ROLES_LSTRIP)
+        for number, content in enumerate(ROLES)
     ]
     return data
 
 
 def library_model() -> bytes:
-    """Train the ``.model`` of the sentencepiece library: BPE with byte fallback that keeps every space."""
+    """Train the ``.model`` of the sentencepiece library: BPE, byte fallback, every space kept."""
     return _sentencepiece(
         "bpe",
         unk_id=0,
@@ -263,7 +359,9 @@ def library_model() -> bytes:
     )
 
 
-def _config(special: dict[str, str], tokenizer_class: str = "TokenizersBackend", **more: Any) -> dict[str, Any]:
+def _config(
+    special: dict[str, str], tokenizer_class: str = "TokenizersBackend", **more: Any
+) -> dict[str, Any]:
     return {
         "tokenizer_class": tokenizer_class,
         **special,
@@ -284,7 +382,11 @@ def main(out: Path = HERE) -> None:
     """Train all tokenizers and write them under `out`."""
     eos = {"eos_token": "</s>", "unk_token": "<unk>"}
     made: tuple[tuple[str, dict[str, Any], dict[str, Any]], ...] = (
-        ("bpe-chatml", chatml(), _config({"eos_token": "<|im_end|>", "pad_token": "<|endoftext|>"})),
+        (
+            "bpe-chatml",
+            chatml(),
+            _config({"eos_token": "<|im_end|>", "pad_token": "<|endoftext|>"}),
+        ),
         ("sp-bpe", brackets(), _config({"bos_token": "<s>", **eos})),
         ("unigram", unigram(), _config(eos)),
     )
@@ -303,6 +405,7 @@ def main(out: Path = HERE) -> None:
     special = {"bos_token": "<s>", **eos, "pad_token": "<pad>"}
     config = _config(special, "SentencePieceBackend", legacy=False, added_tokens_decoder=decoder)
     _write(folder, "tokenizer_config.json", config, indent=2)
+    (out / "corpus.sha256").write_bytes(f"{fingerprint()}\n".encode())
 
 
 if __name__ == "__main__":
