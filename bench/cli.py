@@ -189,6 +189,7 @@ QUICK_BUDGET_SECONDS = 12.0
 
 
 def _bundled(size: str, tool_arguments: ToolArguments) -> Dataset:
+    from bench.report import Dataset
     from bench.samples import sample_bytes
 
     data = sample_bytes(size)
@@ -258,10 +259,11 @@ def strategies_command(tokenizer: str | None, as_json: bool, **options: Any) -> 
     table.add_column("summary")
     table.add_column("available" if chat is None else f"with {chat.name}")
     for row in listed:
-        name = f"{row['name']} (control)" if row["control"] else str(row["name"])
+        name = f"{row['name']} *" if row["control"] else str(row["name"])
         available = "yes" if row["available"] else str(row["reason"])
         table.add_row(*map(Text, (name, str(row["summary"]), available)))
     Console().print(table)
+    click.echo("* control: wrong on purpose, so that checks can be seen to fail; never ranked")
 
 
 # --- bench count ------------------------------------------------------------------------

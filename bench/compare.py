@@ -30,6 +30,8 @@ from strategies.reference import mismatches
 Status: TypeAlias = Literal["ok", "wrong", "unavailable", "failed"]
 
 MOST_ROUNDS = 30
+SHORTEST_BASELINE_SECONDS = 0.2
+"""What is timed is not cut down to less than this: short runs measure the scheduler."""
 WANTED_ROUNDS = 15
 """Where a budget is short, conversations are left out until so many rounds fit."""
 
@@ -224,8 +226,9 @@ class _Session:
         timed = [name for name, (entry, _) in checked.items() if entry.status in {"ok", "wrong"}]
         if BASELINE not in timed:
             timed = []
+        # The baseline runs twice in a round.
         cost = sum(seconds for _, seconds in checked.values()) + checked[BASELINE][1]
-        subset, rounds = self._rounds(timed, cost, cores, workers)
+        subset, rounds = self._rounds(timed, cost, checked[BASELINE][1], cores, workers)
         timings = _timings(rounds, self.plan.seed)
         floor = timings.pop(AGAIN).speedup if rounds else None
         entries = tuple(
@@ -292,7 +295,12 @@ class _Session:
         return entry, check.count_seconds
 
     def _rounds(
-        self, names: Sequence[str], cost: float, cores: int, workers: int
+        self,
+        names: Sequence[str],
+        cost: float,
+        baseline_seconds: float,
+        cores: int,
+        workers: int,
     ) -> tuple[Sequence[Conversation], list[Round]]:
         """Return the conversations that were timed, and the rounds."""
         plan = self.plan
@@ -303,7 +311,9 @@ class _Session:
         if most is None:
             groups = len(plan.chats) * len(plan.settings)
             most, budget = MOST_ROUNDS, plan.budget_seconds / groups
-            share = budget / (cost * WANTED_ROUNDS) if cost else 1.0
+            share = max(
+                budget / (cost * WANTED_ROUNDS), SHORTEST_BASELINE_SECONDS / baseline_seconds
+            )
             subset = conversations_within(self.conversations, share, plan.seed)
         rounds: list[Round] = []
         with self._bar("side by side", most, "rounds") as advance:

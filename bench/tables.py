@@ -8,6 +8,7 @@ from typing import Any
 
 from rich import box
 from rich.console import Console
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -17,7 +18,7 @@ from bench.output import write_whole
 from bench.report import Dataset, ranking
 from bench.statistics import Estimate
 
-COLUMNS = ("strategy", "exact", "seconds", "speedup [95 %]", "turns/s", "cold s", "peak MB")
+COLUMNS = ("strategy", "exact", "seconds", "speedup [95 %]", "turns/s", "cold s", "MB")
 
 
 def print_groups(console: Console, groups: Sequence[Group], dataset: Dataset) -> None:
@@ -25,7 +26,13 @@ def print_groups(console: Console, groups: Sequence[Group], dataset: Dataset) ->
     console.print(f"[bold]{dataset.path}[/bold]: {_dataset_line(dataset)}", highlight=False)
     for group in groups:
         table = Table(
-            title=_title(group), title_justify="left", title_style="bold", box=box.SIMPLE_HEAD
+            title=_title(group),
+            title_justify="left",
+            title_style="bold",
+            box=box.SIMPLE_HEAD,
+            # Eighty characters are enough for it, and are what a pipe has.
+            padding=(0, 1, 0, 0),
+            pad_edge=False,
         )
         for column in COLUMNS:
             left = column in COLUMNS[:2]
@@ -34,7 +41,7 @@ def print_groups(console: Console, groups: Sequence[Group], dataset: Dataset) ->
             table.add_row(*(Text(cell) for cell in cells), style=style)
         console.print(table)
         for note in notes(group):
-            console.print(Text(f"  {note}"), highlight=False)
+            console.print(Padding(Text(note), (0, 0, 0, 2)))
     console.print()
 
 
@@ -62,8 +69,9 @@ def notes(group: Group) -> Iterator[str]:
             + f"; noise floor {floor.low:.2f} to {floor.high:.2f}; every turn checked"
         )
     for entry, _ in ranking(group):
-        if entry.reason:
-            yield f"{entry.strategy}: {entry.reason}"
+        star = "* control, never ranked; " if entry.control else ""
+        if entry.reason or star:
+            yield f"{star}{entry.strategy}: {entry.reason or 'exact here'}"
     if len(group.recommended) == 1:
         yield f"use {group.recommended[0]}"
     elif group.recommended:
@@ -92,7 +100,7 @@ def _rows(group: Group) -> Iterator[tuple[tuple[str, ...], str]]:
 
 def _row(group: Group, entry: Entry, timing: Timing | None) -> tuple[str, ...]:
     return (
-        f"{entry.strategy} (control)" if entry.control else entry.strategy,
+        f"{entry.strategy} *" if entry.control else entry.strategy,
         _exact(entry),
         f"{timing.seconds.median:.3f}" if timing else "",
         _speedup(entry, timing),
@@ -104,7 +112,7 @@ def _row(group: Group, entry: Entry, timing: Timing | None) -> tuple[str, ...]:
 
 def _exact(entry: Entry) -> str:
     if entry.mismatches is None:
-        return entry.status
+        return {"unavailable": "n/a"}.get(entry.status, entry.status)
     return "yes" if entry.mismatches == 0 else f"NO: {entry.mismatches:,}"
 
 
@@ -120,7 +128,7 @@ def _speedup(entry: Entry, timing: Timing | None) -> str:
 
 
 def _interval(estimate: Estimate) -> str:
-    return f"{estimate.median:.2f}x [{estimate.low:.2f}, {estimate.high:.2f}]"
+    return f"{estimate.median:.2f} [{estimate.low:.2f}, {estimate.high:.2f}]"
 
 
 def _style(entry: Entry) -> str:

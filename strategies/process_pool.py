@@ -74,7 +74,12 @@ class ProcessPool:
                 f"unknown start method {method!r}; there are {', '.join(methods)}",
                 field=START_METHOD_VARIABLE,
             )
-        return multiprocessing.get_context(method)
+        context = multiprocessing.get_context(method)
+        if method == "forkserver":
+            # Imported once there, and not once more in each worker. Without effect where
+            # the program has started its fork server before.
+            context.set_forkserver_preload(["transformers.models.auto.tokenization_auto"])
+        return context
 
 
 @dataclass(frozen=True, slots=True)

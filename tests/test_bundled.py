@@ -36,7 +36,7 @@ Record = dict[str, Any]
 
 @cache
 def load(name: str) -> Any:
-    from transformers import AutoTokenizer  # noqa: PLC0415  (slow: only tests that need it pay)
+    from transformers import AutoTokenizer
 
     return AutoTokenizer.from_pretrained(tokenizer_path(name))
 
