@@ -200,7 +200,7 @@ def _bundled(size: str, tool_arguments: ToolArguments) -> Dataset:
     return Dataset(f"bundled sample ({size})", hashlib.sha256(data).hexdigest(), conversations)
 
 
-def _number(value: float | None) -> str:
+def _number(value: int | float | None) -> str:  # noqa: PYI041  # counts and means print differently
     if value is None:
         return "-"
     return f"{value:,.1f}" if isinstance(value, float) else f"{value:,}"

@@ -13,7 +13,7 @@ from strategies.contract import Counts, OnError, Progress
 from strategies.errors import UnavailableError
 from strategies.parallelism import library_threads
 from strategies.reference import reference_turn
-from strategies.splicing import Cutter, Span, SpanPath, markers_of
+from strategies.splicing import Cutter, Span, SpanPath, between_markers, markers_of
 
 if TYPE_CHECKING:
     from strategies.chat import ChatTokenizer
@@ -40,7 +40,7 @@ class Spliced:
     @contextmanager
     def open(self, chat: ChatTokenizer, *, workers: int) -> Iterator[_Counter]:
         """Yield the counter; there is nothing to start."""
-        yield _Counter(chat, workers, _between_markers)
+        yield _Counter(chat, workers, between_markers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +55,6 @@ class SplicedAlone(Spliced):
     def open(self, chat: ChatTokenizer, *, workers: int) -> Iterator[_Counter]:
         """Yield the counter; there is nothing to start."""
         yield _Counter(chat, workers, _alone)
-
-
-def _between_markers(span: Span) -> tuple[str, int]:
-    before, text, after = span
-    markers = (before is not None) + (after is not None)
-    return f"{before or ''}{text}{after or ''}", markers
 
 
 def _alone(span: Span) -> tuple[str, int]:

@@ -26,6 +26,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
     from strategies.chat import ChatTokenizer
 
 Span: TypeAlias = tuple[str | None, str, str | None]
@@ -54,18 +56,18 @@ def markers_of(chat: ChatTokenizer) -> Markers | str:
     if not chat.renders_plainly:
         return "its apply_chat_template is its own, so rendering cannot be done apart"
     if chat.backend is not None:
-        return _backend_markers(chat)
+        return backend_markers(chat.backend)
     return _sentencepiece_markers(chat.tokenizer)
 
 
-def _backend_markers(chat: ChatTokenizer) -> Markers:
-    assert chat.backend is not None  # noqa: S101  # for the type checker; the caller has asked
+def backend_markers(backend: Tokenizer) -> Markers:
+    """Return the markers of the tokenizers library, as it is set up now."""
     cuts: set[str] = set()
     passed_over: set[str] = set()
-    for token in chat.backend.get_added_tokens_decoder().values():
+    for token in backend.get_added_tokens_decoder().values():
         if token.normalized or not token.content:
             continue
-        ignored = token.special and chat.tokenizer.split_special_tokens
+        ignored = token.special and backend.encode_special_tokens
         (passed_over if token.single_word or ignored else cuts).add(token.content)
     return Markers(frozenset(cuts), frozenset(passed_over))
 
@@ -100,6 +102,13 @@ def _sentencepiece_markers(tokenizer: Any) -> Markers | str:
         if firsts.intersection(text[1:]):
             return f"another added token can begin inside {text!r}"
     return Markers(texts, frozenset())
+
+
+def between_markers(span: Span) -> tuple[str, int]:
+    """Return the text to encode for a span, and how many of its tokens are not the span's."""
+    before, text, after = span
+    markers = (before is not None) + (after is not None)
+    return f"{before or ''}{text}{after or ''}", markers
 
 
 class Cutter:

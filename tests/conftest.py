@@ -1,0 +1,97 @@
+"""What tests share: bundled and real tokenizers, conversations, the choice of strategies."""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+# Before anything imports the hub's client: a test that would download is a test to mend.
+os.environ["HF_HUB_OFFLINE"] = "1"
+
+from bench.bundled import tokenizer_names, tokenizer_path
+from bench.samples import sample_bytes
+from strategies import ChatTokenizer, Conversation, load_chat, names, read_conversations
+
+REAL = Path(__file__).parents[2] / "shared" / "real"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--strategies", default="", help="Test only these strategies, separated by commas."
+    )
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "strategy_name" in metafunc.fixturenames:
+        chosen = metafunc.config.getoption("--strategies")
+        exact = [name for name in names() if name != "spliced-alone"]
+        metafunc.parametrize(
+            "strategy_name", chosen.split(",") if chosen else exact, scope="session"
+        )
+    if "bundled_name" in metafunc.fixturenames:
+        metafunc.parametrize("bundled_name", tokenizer_names(), scope="session")
+
+
+def real_path(*parts: str) -> Path:
+    """Return a path under the real inputs; skip the test where they are absent."""
+    path = REAL.joinpath(*parts)
+    if not path.exists():
+        pytest.skip(f"the real inputs are not there: {'/'.join(('shared', 'real', *parts))}")
+    return path
+
+
+@cache
+def bundled_chat(name: str, template: str | None = None) -> ChatTokenizer:
+    """Return a bundled tokenizer, loaded once per run."""
+    return load_chat(tokenizer_path(name), template=template)
+
+
+@cache
+def real_chat(name: str, template: Path | None = None) -> ChatTokenizer:
+    """Return a real tokenizer, loaded once per run."""
+    return load_chat(real_path("tokenizers", name), template=template)
+
+
+@cache
+def real_conversations(name: str) -> tuple[Conversation, ...]:
+    """Return a real dataset, read once per run."""
+    return tuple(read_conversations(real_path("datasets", f"{name}.jsonl")))
+
+
+@pytest.fixture(scope="session")
+def sample(tmp_path_factory: pytest.TempPathFactory) -> list[Conversation]:
+    """The small bundled sample."""
+    path = tmp_path_factory.mktemp("sample") / "small.jsonl"
+    path.write_bytes(sample_bytes("small"))
+    return read_conversations(path)
+
+
+def plain_counts(
+    chat: ChatTokenizer, conversations: list[Conversation]
+) -> list[list[int | None]]:
+    """Count by transformers alone: the oracle, which shares no code with the strategies.
+
+    Only the frozen clock is ours, and templates that read it are tested apart.
+    """
+    counts: list[list[int | None]] = []
+    for conversation in conversations:
+        counts.append([])
+        for k in conversation.turns:
+            try:
+                ids = chat.tokenizer.apply_chat_template(
+                    list(conversation.messages[:k]),
+                    tools=None if conversation.tools is None else list(conversation.tools),
+                    chat_template=chat.spec.template,
+                    tokenize=True,
+                    add_generation_prompt=True,
+                    return_dict=False,
+                    **chat.template_kwargs,
+                )
+            except Exception:
+                counts[-1].append(None)
+            else:
+                counts[-1].append(len(ids))
+    return counts

@@ -1,0 +1,260 @@
+"""Every strategy counts what the reference counts, and fails where it fails.
+
+One suite for all of them: a strategy that is registered is tested here without a line more.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from tests.conftest import bundled_chat, plain_counts
+from tokenizers import AddedToken, Tokenizer, models, pre_tokenizers
+
+import strategies
+from bench.samples import SHAPES, records
+from strategies import (
+    ChatTokenizer,
+    Conversation,
+    Counter,
+    InputError,
+    TurnError,
+    UnavailableError,
+    client_turns,
+    load_chat,
+)
+
+RAISES_FROM_THE_FIFTH_MESSAGE = """
+{%- for message in messages %}
+{%- if loop.index == 5 %}{{ raise_exception('five are too many') }}{% endif %}
+{{- message.role }}: {{ message.content }}
+{% endfor %}"""
+
+
+def conversation(*texts: str, name: str = "c", tools: bool = False) -> Conversation:
+    messages = tuple(
+        {"role": ("user", "assistant")[i % 2], "content": text} for i, text in enumerate(texts)
+    )
+    tool = {"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}
+    return Conversation(name, messages, (tool,) if tools else None, client_turns(messages))
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """Conversations that a strategy could get wrong in a way of their own."""
+
+    name: str
+    conversations: tuple[Conversation, ...]
+
+
+SCENARIOS = (
+    Scenario("nothing", ()),
+    Scenario("one turn", (conversation("hello"),)),
+    Scenario("empty texts", (conversation("", "", "", "", ""),)),
+    Scenario("only white space", (conversation(" ", "\n", "\t ", " \n ", "\u3000"),)),
+    Scenario("the same twice", (conversation("a", "b", "c"), conversation("a", "b", "c"))),
+    Scenario("tools and none", (conversation("a", tools=True), conversation("a", "b", "c"))),
+    Scenario("one id for two", (conversation("a", name="x"), conversation("b", "c", name="x"))),
+    Scenario(
+        "last turn only",
+        (Conversation("c", conversation("a", "b", "c").messages, None, (3,)),),
+    ),
+    Scenario(
+        "a prompt that ends after the assistant",
+        (Conversation("c", conversation("a", "b", "c", "d").messages, None, (1, 2, 4)),),
+    ),
+    Scenario("long and short", (conversation(*("word " * 400,) * 9), conversation("x"))),
+)
+
+
+@pytest.fixture(scope="session")
+def opened() -> Iterator[dict[tuple[str, str], Counter]]:
+    """Counters by strategy and tokenizer; pools are started once for all scenarios."""
+    with ExitStack() as stack:
+        counters: dict[tuple[str, str], Counter] = {}
+        yield _Opening(stack, counters)
+
+
+class _Opening(dict[tuple[str, str], Counter]):
+    def __init__(self, stack: ExitStack, counters: dict[tuple[str, str], Counter]) -> None:
+        super().__init__(counters)
+        self._stack = stack
+
+    def __missing__(self, key: tuple[str, str]) -> Counter:
+        strategy, tokenizer = key
+        counter = open_or_skip(self._stack, strategy, bundled_chat(tokenizer))
+        return self.setdefault(key, counter)
+
+
+def open_or_skip(stack: ExitStack, name: str, chat: ChatTokenizer) -> Counter:
+    strategy = strategies.get(name)
+    reason = strategy.availability(chat)
+    if reason is not None:
+        pytest.skip(f"{name} says that it cannot: {reason}")
+    return stack.enter_context(strategy.open(chat, workers=2))
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
+def test_counts_equal_the_plain_calls(
+    scenario: Scenario,
+    strategy_name: str,
+    bundled_name: str,
+    opened: dict[tuple[str, str], Counter],
+) -> None:
+    counter = opened[strategy_name, bundled_name]
+    expected = plain_counts(bundled_chat(bundled_name), list(scenario.conversations))
+    assert counter.count(scenario.conversations) == expected
+
+
+def test_counts_equal_the_plain_calls_on_the_sample(
+    strategy_name: str,
+    bundled_name: str,
+    sample: list[Conversation],
+    opened: dict[tuple[str, str], Counter],
+) -> None:
+    counter = opened[strategy_name, bundled_name]
+    assert counter.count(sample) == sample_counts(bundled_name, sample)
+
+
+_sample_counts: dict[str, list[list[int | None]]] = {}
+
+
+def sample_counts(name: str, sample: list[Conversation]) -> list[list[int | None]]:
+    if name not in _sample_counts:
+        _sample_counts[name] = plain_counts(bundled_chat(name), sample)
+    return _sample_counts[name]
+
+
+def test_the_sample_has_every_shape(sample: list[Conversation]) -> None:
+    assert {shape for shape in SHAPES if any(c.id.startswith(shape) for c in sample)} == set(SHAPES)
+    assert any("tool_calls" in m for c in sample for m in c.messages)
+    assert len(list(records("small"))) == len(sample)
+
+
+def test_nothing_is_remembered_between_calls(
+    strategy_name: str, opened: dict[tuple[str, str], Counter]
+) -> None:
+    counter = opened[strategy_name, "bpe-chatml"]
+    some, other = [conversation("a", "b", "c")], [conversation("zzz", "y", "x y z")]
+    first = counter.count(some)
+    counter.count(other)
+    assert counter.count(some) == first
+
+
+def test_progress_adds_up_to_the_turns(
+    strategy_name: str, sample: list[Conversation], opened: dict[tuple[str, str], Counter]
+) -> None:
+    steps: list[int] = []
+    opened[strategy_name, "bpe-chatml"].count(sample, progress=steps.append)
+    assert sum(steps) == strategies.count_turns(sample)
+    assert min(steps) >= 0
+
+
+def test_a_turn_that_raises_fails_the_call_with_its_name(strategy_name: str) -> None:
+    chat = bundled_chat("bpe-chatml", RAISES_FROM_THE_FIFTH_MESSAGE)
+    # The longest is not the first that fails, and pools begin with the longest.
+    data = [
+        conversation("a", "b", "c", name="fine"),
+        conversation("a", "b", "c", "d", "e", name="broken"),
+        conversation(*"abcdefghijk", name="broken too"),
+    ]
+    with ExitStack() as stack:
+        counter = open_or_skip(stack, strategy_name, chat)
+        with pytest.raises(TurnError) as caught:
+            counter.count(data)
+    assert str(caught.value) == (
+        "conversation 'broken', turn 3 (its first 5 messages): five are too many"
+    )
+
+
+def test_skipped_turns_are_those_that_raise(strategy_name: str) -> None:
+    chat = bundled_chat("bpe-chatml", RAISES_FROM_THE_FIFTH_MESSAGE)
+    data = [conversation(*"abcdefg", name="broken"), conversation("a", "b", "c", name="fine")]
+    expected = plain_counts(chat, data)
+    assert [None in counts for counts in expected] == [True, False]
+    with ExitStack() as stack:
+        counter = open_or_skip(stack, strategy_name, chat)
+        assert counter.count(data, on_error="skip") == expected
+
+
+def test_a_text_that_the_model_cannot_encode_fails_its_turns_only(
+    strategy_name: str, tmp_path: Path
+) -> None:
+    # A word-level model without an unknown token raises on a word that it does not know.
+    tokenizer = Tokenizer(models.WordLevel({"<|": 0, "known": 1, "user": 2, "assistant": 3}))
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    tokenizer.add_tokens([AddedToken("<|", normalized=False)])
+    tokenizer.save(str(tmp_path / "tokenizer.json"))
+    template = "{% for m in messages %}<|{{ m.role }} {{ m.content }}{% endfor %}<|assistant"
+    (tmp_path / "chat_template.jinja").write_text(template, encoding="utf-8")
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": "llama"}), encoding="utf-8")
+    chat = load_chat(tmp_path)
+    data = [
+        conversation("known", "known", "unknown", "known", "known", name="later"),
+        conversation("known", name="fine"),
+    ]
+    expected = plain_counts(chat, data)
+    assert expected == [[5, None, None], [5]]
+    with ExitStack() as stack:
+        counter = open_or_skip(stack, strategy_name, chat)
+        assert counter.count(data, on_error="skip") == expected
+        with pytest.raises(TurnError, match="conversation 'later', turn 2"):
+            counter.count(data)
+
+
+def test_one_worker_counts_the_same(strategy_name: str, sample: list[Conversation]) -> None:
+    some = sample[::5]
+    chat = bundled_chat("sp-bpe")
+    got = strategies.count(some, chat, strategy_name, workers=1)
+    assert got == plain_counts(chat, some)
+
+
+def test_verify_finds_nothing(strategy_name: str, sample: list[Conversation]) -> None:
+    assert strategies.verify(strategy_name, sample[:8], bundled_chat("sp-bpe"), workers=2) == []
+
+
+def test_verify_reports_each_wrong_turn_of_the_control(sample: list[Conversation]) -> None:
+    chat = bundled_chat("sp-bpe")
+    wrong = strategies.verify("spliced-alone", sample, chat)
+    assert wrong
+    truth = sample_counts("sp-bpe", sample)
+    for mismatch in wrong:
+        assert sample[mismatch.index].id == mismatch.conversation
+        assert truth[mismatch.index][mismatch.turn - 1] == mismatch.expected != mismatch.got
+
+
+def test_auto_says_what_it_picked(sample: list[Conversation]) -> None:
+    agentic = [c for c in sample if c.id.startswith("agentic")]
+    single = [conversation("one question", name=str(i)) for i in range(5)]
+    picked = {}
+    for name, data in {"agentic": agentic, "single": single}.items():
+        with strategies.get("auto").open(bundled_chat("bpe-chatml"), workers=1) as counter:
+            counter.count(data)
+            picked[name] = getattr(counter, "note", "")
+    assert picked["agentic"].startswith("picked spliced: amplification")
+    assert picked["single"].startswith("picked ")
+
+
+def test_auto_does_not_splice_where_nothing_can_be_cut(sample: list[Conversation]) -> None:
+    chat = bundled_chat("bpe-chatml", "{% for m in messages %}{{ m.content }}{% endfor %}")
+    plain = [c for c in sample if c.id.startswith("short-chat")]
+    with strategies.get("auto").open(chat, workers=1) as counter:
+        counter.count(plain)
+        assert getattr(counter, "note", "").startswith("picked batched")
+    with strategies.get("spliced").open(chat, workers=1) as counter:
+        assert counter.count(plain) == plain_counts(chat, plain)
+        assert getattr(counter, "note", "") == "no cut points: prompts counted whole"
+
+
+def test_an_unavailable_strategy_says_why() -> None:
+    with pytest.raises(UnavailableError, match="batched cannot run with sentencepiece: "):
+        strategies.count([conversation("a")], bundled_chat("sentencepiece"), "batched")
+
+
+def test_an_unknown_strategy_lists_those_that_exist() -> None:
+    with pytest.raises(InputError, match=r"unknown strategy 'fast'; there are sequential, "):
+        strategies.get("fast")
