@@ -93,16 +93,17 @@ def first_failure(
     """Return the error of the first turn, in the order of the data, that fails.
 
     Workers meet failing turns in any order; all strategies are to name the same one. What
-    makes a turn fail is its template, so rendering finds it.
+    makes a turn fail is nearly always its template, so rendering, which is quick, looks for
+    it first.
     """
-    if chat.renders_plainly:
-        for conversation in conversations:
-            try:
-                renderer = chat.renderer(conversation)
-                for index in range(len(conversation.turns)):
-                    renderer.render(index)
-            except TurnError as error:
-                return error
+    try:
+        if chat.renders_plainly:
+            for conversation in conversations:
+                for _ in chat.prompts(conversation):
+                    pass
+        reference_counts(conversations, chat)
+    except TurnError as error:
+        return error
     return found
 
 

@@ -69,9 +69,7 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> list[Conversation]:
     return read_conversations(path)
 
 
-def plain_counts(
-    chat: ChatTokenizer, conversations: list[Conversation]
-) -> list[list[int | None]]:
+def plain_counts(chat: ChatTokenizer, conversations: list[Conversation]) -> list[list[int | None]]:
     """Count by transformers alone: the oracle, which shares no code with the strategies.
 
     Only the frozen clock is ours, and templates that read it are tested apart.

@@ -23,6 +23,7 @@ from bench.data import make_tokenizers
 from bench.sample_adversarial import EDGES, MARKERS
 from bench.sample_text import dialogues
 from bench.samples import SHAPES, SIZES, records, sample_bytes
+from tests.conftest import real_path
 
 DIGESTS = {
     "small": "2bd25b15c1b718f867606247879c801803eb00d5a26aa61304d7e07e69cff869",
@@ -30,7 +31,6 @@ DIGESTS = {
     "large": "2ba2ebe3af1ebf0547ecea30b01943b04f2232e14a7b63607c9e9ebbb258f4df",
 }
 #: The published set that the figures were measured on, where a developer has it.
-PUBLISHED = os.environ.get("ISL_BENCH_AGENTIC_SET", "")
 
 Record = dict[str, Any]
 
@@ -239,10 +239,9 @@ def test_the_small_sample_has_a_real_loop() -> None:
     assert sum(message["role"] == "assistant" for message in loop["messages"]) >= 8
 
 
-@pytest.mark.skipif(not PUBLISHED, reason="ISL_BENCH_AGENTIC_SET names no file")
 def test_the_figures_are_those_of_the_published_set() -> None:
     conversations: dict[str, list[Record]] = {}
-    with Path(PUBLISHED).open(encoding="utf-8") as lines:
+    with real_path("datasets", "agentic_coding_2.5h.jsonl").open(encoding="utf-8") as lines:
         for row in map(json.loads, lines):
             messages = conversations.setdefault(row["conversation_id"], [])
             if row["role"] == "tool":
@@ -401,7 +400,6 @@ def test_the_tokenizers_were_trained_on_what_the_generator_makes() -> None:
     assert kept.read_text(encoding="ascii").strip() == make_tokenizers.fingerprint()
 
 
-@pytest.mark.skipif("ISL_BENCH_REMAKE" not in os.environ, reason="slow: set ISL_BENCH_REMAKE")
 def test_training_again_gives_the_same_files(tmp_path: Path) -> None:
     make_tokenizers.main(tmp_path)
     for made in sorted(path for path in tmp_path.rglob("*") if path.is_file()):

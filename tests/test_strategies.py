@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from tests.conftest import bundled_chat, plain_counts
 from tokenizers import AddedToken, Tokenizer, models, pre_tokenizers
 
 import strategies
@@ -27,6 +26,7 @@ from strategies import (
     client_turns,
     load_chat,
 )
+from tests.conftest import bundled_chat, plain_counts
 
 RAISES_FROM_THE_FIFTH_MESSAGE = """
 {%- for message in messages %}
