@@ -51,7 +51,11 @@ def main() -> Never:
     signal.signal(signal.SIGTERM, _terminated)
     errors = Console(stderr=True, soft_wrap=True, highlight=False)
     try:
-        sys.exit(commands(standalone_mode=False) or 0)
+        # Not by calling it: click's own way out of Ctrl-C prints a line of its own.
+        with commands.make_context("bench", sys.argv[1:]) as context:
+            sys.exit(commands.invoke(context) or 0)
+    except click.exceptions.Exit as error:
+        sys.exit(error.exit_code)
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message())
         sys.exit(EXIT_BAD_INPUT)

@@ -24,7 +24,7 @@ from bench.machine import available, first_cores
 from bench.progress import progress_bar
 from bench.statistics import Estimate, Verdict, median_estimate, speedup_estimate, verdict
 from bench.subset import conversations_within
-from strategies import ChatSpec, Conversation, OnError, count_turns, get, is_control
+from strategies import ChatSpec, Conversation, InputError, OnError, count_turns, get, is_control
 from strategies.reference import mismatches
 
 Status: TypeAlias = Literal["ok", "wrong", "unavailable", "failed"]
@@ -72,8 +72,6 @@ class Plan:
     def __post_init__(self) -> None:
         for count in self.cores:
             first_cores(count)
-        for name in self.strategies:
-            get(name)
 
     @property
     def settings(self) -> list[tuple[int, int]]:
@@ -265,7 +263,11 @@ class _Session:
         self, name: str, reference: Reference, cores: int, workers: int
     ) -> tuple[Entry, float]:
         """Return the entry, not timed yet, and how long the strategy took for all turns."""
-        control = is_control(get(name))
+        try:
+            control = is_control(get(name))
+        except InputError as error:
+            # A package that brings a strategy and does not load takes no other one with it.
+            return Entry(name, False, "unavailable", str(error)), 0.0
         outcome = self._run(
             name, run_check, self.spec, name, self.conversations, workers, cores=first_cores(cores)
         )

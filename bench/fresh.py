@@ -11,7 +11,6 @@ from __future__ import annotations
 import multiprocessing
 import os
 import pickle
-import signal
 import time
 import traceback
 from collections.abc import Callable, Iterator
@@ -23,6 +22,8 @@ from typing import Any, TypeAlias
 from bench.machine import pin
 from bench.memory import PeakMemory, kill_tree
 from strategies import IslError
+from strategies.errors import one_line
+from strategies.signals import starting_processes
 
 Send: TypeAlias = Callable[[Any], None]
 Job: TypeAlias = Callable[..., Any]
@@ -61,7 +62,8 @@ class FreshProcesses:
         context = multiprocessing.get_context("spawn")
         self._connection, theirs = context.Pipe()
         self._process = context.Process(target=_serve, args=(theirs,))
-        self._process.start()
+        with starting_processes():
+            self._process.start()
         theirs.close()
         self.import_seconds: float = self._receive()
 
@@ -127,8 +129,6 @@ def _how(exit_code: int) -> str:
 
 
 def _serve(connection: Connection) -> None:
-    # Ctrl-C reaches the whole group; the process that asked decides what ends.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
     assert parent is not None  # noqa: S101  # for the type checker; this process was spawned
     connection.send(_import_libraries())
@@ -170,7 +170,7 @@ def _do(
     except Exception as error:
         last = traceback.extract_tb(error.__traceback__)[-1]
         failure = UnexpectedError(
-            f"{type(error).__name__}: {error} ({os.path.basename(last.filename)}:{last.lineno})"  # noqa: PTH119  # a name for a message
+            f"{type(error).__name__}: {one_line(error)} ({os.path.basename(last.filename)}:{last.lineno})"  # noqa: PTH119  # a name for a message
         )
     connection.send(("done", (result, failure, _own_peak())))
 

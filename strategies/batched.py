@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from strategies.contract import Counts, OnError, Progress
 from strategies.parallelism import library_threads
 from strategies.reference import reference_turn
+from strategies.rendering import is_failure
 
 if TYPE_CHECKING:
     from strategies.chat import ChatTokenizer
@@ -94,7 +95,9 @@ class _Counter:
     def _lengths(self, batch: Sequence[_Turn], on_error: OnError) -> Sequence[int | None]:
         try:
             return self.chat.lengths([turn.prompt for turn in batch])
-        except Exception:
+        except BaseException as error:
+            if not is_failure(error):
+                raise
             # One prompt that the model cannot encode fails a whole batch; the reference
             # says which, and why.
             return [

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import signal
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -19,6 +18,7 @@ from strategies.contract import Counts, OnError, Progress
 from strategies.conversation import Conversation
 from strategies.errors import InputError, TurnError, WorkerError
 from strategies.reference import first_failure, reference_counts
+from strategies.signals import starting_processes
 
 if TYPE_CHECKING:
     from multiprocessing.context import BaseContext
@@ -55,7 +55,9 @@ class ProcessPool:
         everyone = context.Barrier(workers)
         pool = ProcessPoolExecutor(workers, context, _start_worker, (chat, everyone))
         try:
-            for ready in [pool.submit(_wait_for_all) for _ in range(workers)]:
+            with starting_processes():
+                loading = [pool.submit(_wait_for_all) for _ in range(workers)]
+            for ready in loading:
                 _result(ready)
             yield _Counter(pool, chat, f"start method {context.get_start_method()}")
         except BaseException:
@@ -154,8 +156,6 @@ def _start_worker(chat: ChatTokenizer, everyone: Barrier) -> None:
     _worker = _Worker(chat, everyone)
     # A parent that is killed cannot stop its workers; they see it go.
     Thread(target=_exit_with_parent, daemon=True).start()
-    # Ctrl-C reaches the whole process group; the parent decides what ends.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _exit_with_parent() -> None:

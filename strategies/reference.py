@@ -10,7 +10,7 @@ from strategies.contract import Counts, OnError, Progress, available_cores
 from strategies.errors import TurnError
 from strategies.parallelism import library_threads
 from strategies.registry import get, open_available
-from strategies.rendering import turn_error
+from strategies.rendering import is_failure, turn_error
 
 if TYPE_CHECKING:
     from strategies.chat import ChatTokenizer
@@ -59,7 +59,9 @@ def reference_turn(
     """
     try:
         return len(chat.apply_chat_template(conversation, index))
-    except Exception as error:
+    except BaseException as error:
+        if not is_failure(error):
+            raise
         if on_error == "skip":
             return None
         raise turn_error(conversation, index, error) from error

@@ -82,7 +82,16 @@ class PromptRenderer:
             raise turn_error(self._conversation, index, error) from error
 
 
-def turn_error(conversation: Conversation, index: int, error: Exception) -> TurnError:
+def is_failure(error: BaseException) -> bool:
+    """Whether an error says that a turn has no ISL, and not that the program is to end.
+
+    A panic inside the tokenizers library arrives as PyO3's `PanicException`, which derives
+    from `BaseException`; a text that makes the library panic has no ISL either.
+    """
+    return isinstance(error, Exception) or type(error).__module__ == "pyo3_runtime"
+
+
+def turn_error(conversation: Conversation, index: int, error: BaseException) -> TurnError:
     """Return the `TurnError` for the turn at `index`, counted from 0."""
     text = one_line(error)
     if not isinstance(error, jinja2.TemplateError) or not text:

@@ -13,6 +13,7 @@ from strategies.contract import Counts, OnError, Progress
 from strategies.errors import UnavailableError
 from strategies.parallelism import library_threads
 from strategies.reference import reference_turn
+from strategies.rendering import is_failure
 from strategies.splicing import Cutter, Span, SpanPath, between_markers, markers_of
 
 if TYPE_CHECKING:
@@ -160,14 +161,18 @@ class _SpanLengths:
     def _lengths(self, texts: list[str]) -> list[int | None]:
         try:
             return list(self._chat.lengths(texts))
-        except Exception:
+        except BaseException as error:
+            if not is_failure(error):
+                raise
             # One text that the model cannot encode fails a whole batch; find it.
             return [self._length(text) for text in texts]
 
     def _length(self, text: str) -> int | None:
         try:
             return self._chat.lengths([text])[0]
-        except Exception:
+        except BaseException as error:
+            if not is_failure(error):
+                raise
             # The turns that hold it are asked of the reference, which raises the reason.
             return None
 

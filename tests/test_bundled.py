@@ -30,7 +30,6 @@ DIGESTS = {
     "regular": "e06913d15f4ef73acdd931e9fa0c46c159008e1ba01bee196c5430e1703be511",
     "large": "2ba2ebe3af1ebf0547ecea30b01943b04f2232e14a7b63607c9e9ebbb258f4df",
 }
-#: The published set that the figures were measured on, where a developer has it.
 
 Record = dict[str, Any]
 

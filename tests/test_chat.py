@@ -1,0 +1,219 @@
+"""Tokenizers load, travel and say what they are; whatever cannot load says so in one line."""
+
+from __future__ import annotations
+
+import json
+import pickle
+import shutil
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from bench.bundled import TOKENIZERS, tokenizer_path
+from strategies import ChatTokenizer, Conversation, InputError, client_turns, load_chat
+from tests.conftest import bundled_chat, real_chat, real_path
+
+MESSAGES = ({"role": "user", "content": "one two"}, {"role": "assistant", "content": "three"})
+CONVERSATION = Conversation("c", MESSAGES, None, client_turns(MESSAGES))
+
+
+@pytest.mark.parametrize(("family", "name"), TOKENIZERS.items())
+def test_the_family_is_read_from_the_loaded_tokenizer(family: str, name: str) -> None:
+    assert bundled_chat(name).family == family
+
+
+@pytest.mark.parametrize(
+    ("name", "family"),
+    [
+        ("qwen3", "byte-level BPE"),
+        ("deepseek-v3", "byte-level BPE"),
+        ("gemma-4", "SentencePiece BPE"),
+        ("phi-3-mini", "SentencePiece BPE"),
+        ("mistral-v3-spm", "SentencePiece BPE"),
+        ("t5-small", "Unigram"),
+    ],
+)
+def test_the_family_of_real_tokenizers(name: str, family: str) -> None:
+    assert real_chat(name).family == family
+
+
+def test_pickling_carries_the_specification_alone(bundled_name: str) -> None:
+    chat = load_chat(
+        tokenizer_path(bundled_name),
+        template_kwargs={"a": [1]},
+        clock=datetime(2000, 1, 1),  # noqa: DTZ001  # local, as templates write it
+    )
+    pickled = pickle.dumps(chat)
+    assert len(pickled) < 2000
+    again = pickle.loads(pickled)  # noqa: S301  # made in the line before
+    assert isinstance(again, ChatTokenizer)
+    assert again.spec == chat.spec
+    assert again.fingerprint == chat.fingerprint
+
+
+def test_the_fingerprint_follows_everything_that_decides_a_count(tmp_path: Path) -> None:
+    folder = tmp_path / "tokenizer"
+    shutil.copytree(tokenizer_path("bpe-chatml"), folder)
+    first = load_chat(folder).fingerprint
+    assert load_chat(folder).fingerprint == first
+    assert load_chat(folder, template="{{ messages }}").fingerprint != first
+    assert load_chat(folder, template_kwargs={"enable_thinking": False}).fingerprint != first
+    state = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))
+    state["added_tokens"][-1]["rstrip"] = True
+    (folder / "tokenizer.json").write_text(json.dumps(state), encoding="utf-8")
+    assert load_chat(folder).fingerprint["tokenizer_sha256"] != first["tokenizer_sha256"]
+
+
+def test_a_template_without_the_date_gives_one_fingerprint_for_all_days() -> None:
+    path = tokenizer_path("sp-bpe")
+    days = [datetime(2000, 1, day) for day in (1, 2)]  # noqa: DTZ001  # local, as templates write it
+    assert len({json.dumps(load_chat(path, clock=day).fingerprint) for day in days}) == 1
+    dated = "{{ strftime_now('%d') }}"
+    prints = {json.dumps(load_chat(path, template=dated, clock=d).fingerprint) for d in days}
+    assert len(prints) == 2
+
+
+def test_a_template_is_given_as_text_or_as_file(tmp_path: Path) -> None:
+    path = tmp_path / "t.jinja"
+    path.write_text("{{ messages[0].content }}", encoding="utf-8")
+    for template in (path, str(path), "{{ messages[0].content }}"):
+        chat = load_chat(tokenizer_path("bpe-chatml"), template=template)
+        assert chat.renderer(CONVERSATION).render(0) == "one two"
+
+
+def test_a_sentencepiece_model_loads_by_itself() -> None:
+    model = tokenizer_path("sentencepiece") / "tokenizer.model"
+    chat = load_chat(model, template="{% for m in messages %}{{ m.content }}{% endfor %}")
+    assert chat.family == "sentencepiece library"
+    assert len(chat.apply_chat_template(CONVERSATION, 0)) == chat.lengths(["one two"])[0]
+
+
+def test_what_transformers_warns_about_is_kept_and_not_printed(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    chat = load_chat(real_path("tokenizers", "mistral-nemo-tekken"))
+    assert any("incorrect regex pattern" in warning for warning in chat.warnings)
+    assert capfd.readouterr().err == ""
+
+
+def test_no_prompt_is_too_long_to_count(capfd: pytest.CaptureFixture[str]) -> None:
+    # xlm-roberta says that it takes 512 tokens; an ISL may be more.
+    chat = real_chat("xlm-roberta-unigram")
+    messages = ({"role": "user", "content": "word " * 2000},)
+    assert len(chat.apply_chat_template(Conversation("c", messages, None, (1,)), 0)) > 2000
+    assert "longer than" not in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("broken", "reason"),
+    [
+        ("llama-2-nbsp-corrupted", "the tokenizer cannot be loaded, its files may be damaged"),
+        ("chatglm3-needs-remote-code", "say --trust-remote-code"),
+    ],
+)
+def test_broken_real_tokenizers_end_in_one_line(
+    broken: str, reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = real_path("broken", broken)
+    monkeypatch.setattr("builtins.input", lambda *_: pytest.fail("asked a question"))
+    with pytest.raises(InputError) as caught:
+        load_chat(path)
+    line = str(caught.value)
+    assert line.startswith(f"{path}: ")
+    assert reason in line
+    assert "\n" not in line
+
+
+def broken_folder(tmp_path: Path, **files: str | None) -> Path:
+    folder = tmp_path / "tokenizer"
+    shutil.copytree(tokenizer_path("bpe-chatml"), folder)
+    for name, content in files.items():
+        path = folder / name.replace("__", ".")
+        if content is None:
+            path.unlink()
+        else:
+            path.write_text(content, encoding="utf-8")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("files", "reason"),
+    [
+        ({"tokenizer__json": None}, "no tokenizer in this folder"),
+        ({"tokenizer__json": "{"}, "its files may be damaged"),
+        ({"tokenizer__json": ""}, "its files may be damaged"),
+        ({"tokenizer_config__json": "[]"}, "its files may be damaged"),
+        ({"chat_template__jinja": None}, "has no chat template; give one with --template"),
+        ({"chat_template__jinja": "{% for %}"}, "the chat template has an error in line 1"),
+        ({"chat_template__jinja": "a\n{{ x | nofilter }}"}, "the chat template has an error"),
+    ],
+    ids=lambda value: (
+        " ".join(f"{k}={v!r}" for k, v in value.items()) if isinstance(value, dict) else ""
+    ),
+)
+def test_a_broken_folder_ends_in_one_line(
+    files: dict[str, str | None], reason: str, tmp_path: Path
+) -> None:
+    with pytest.raises(InputError) as caught:
+        load_chat(broken_folder(tmp_path, **files))
+    assert reason in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("./nowhere", "no such folder"),
+        ("/nowhere/at/all", "no such folder"),
+        ("missing.model", "no such folder"),
+        ("owner/not-on-the-hub", "neither a folder nor a tokenizer on the hub that can be reached"),
+    ],
+)
+def test_a_name_that_is_nothing_ends_in_one_line(name: str, reason: str) -> None:
+    with pytest.raises(InputError, match=reason) as caught:
+        load_chat(name)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_file_is_no_folder(tmp_path: Path) -> None:
+    path = tmp_path / "tokenizer.json"
+    path.write_text("{}", encoding="utf-8")
+    with pytest.raises(InputError, match="is a file; name the tokenizer's folder"):
+        load_chat(path)
+
+
+@pytest.mark.parametrize("name", ["tokenize", "add_generation_prompt", "messages", "tools"])
+def test_an_argument_is_no_template_variable(name: str) -> None:
+    with pytest.raises(InputError, match=f"'{name}' is an argument of apply_chat_template"):
+        load_chat(tokenizer_path("bpe-chatml"), template_kwargs={name: True})
+
+
+def test_a_tokenizer_that_drops_merges_at_random_is_refused(tmp_path: Path) -> None:
+    state = (tokenizer_path("bpe-chatml") / "tokenizer.json").read_text(encoding="utf-8")
+    random = state.replace('"dropout":null', '"dropout":0.5')
+    assert random != state
+    with pytest.raises(InputError, match="at random"):
+        load_chat(broken_folder(tmp_path, tokenizer__json=random))
+
+
+def test_a_tokenizer_with_padding_and_truncation_counts_as_the_reference(tmp_path: Path) -> None:
+    state = json.loads((tokenizer_path("bpe-chatml") / "tokenizer.json").read_text("utf-8"))
+    state["truncation"] = {
+        "direction": "Right",
+        "max_length": 5,
+        "strategy": "LongestFirst",
+        "stride": 0,
+    }
+    state["padding"] = {
+        "strategy": {"Fixed": 64},
+        "direction": "Right",
+        "pad_to_multiple_of": None,
+        "pad_id": 0,
+        "pad_type_id": 0,
+        "pad_token": "!",
+    }
+    chat = load_chat(broken_folder(tmp_path, tokenizer__json=json.dumps(state)))
+    assert chat.backend is not None
+    prompt = chat.renderer(CONVERSATION).render(0)
+    assert chat.lengths([prompt]) == [len(chat.apply_chat_template(CONVERSATION, 0))]

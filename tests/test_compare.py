@@ -1,0 +1,307 @@
+"""`bench compare`: every count checked, wrong ones shown and never ranked, the report valid."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from bench.bundled import tokenizer_path
+from bench.report import SCHEMA_PATH
+from bench.samples import sample_bytes
+from bench.subset import conversations_within
+from strategies import Conversation
+
+BENCH = [sys.executable, "-c", "from bench.cli import main; main()"]
+
+PLUGIN = """
+from contextlib import contextmanager
+
+import strategies
+
+
+class _Counter:
+    def __init__(self, counter, change):
+        self.counter, self.change = counter, change
+
+    def count(self, conversations, *, progress=None, on_error="raise"):
+        counts = self.counter.count(conversations, progress=progress, on_error=on_error)
+        return self.change(counts)
+
+
+class _Changed:
+    summary = "the spliced counts, changed"
+
+    def __init__(self, name, change):
+        self.name, self.change = name, change
+
+    def availability(self, chat):
+        return None
+
+    @contextmanager
+    def open(self, chat, *, workers):
+        with strategies.get("spliced").open(chat, workers=workers) as counter:
+            yield _Counter(counter, self.change)
+
+
+def _one_more(counts):
+    counts[-1][-1] += 1
+    return counts
+
+
+def _dies(counts):
+    import os, signal
+
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _raises(counts):
+    raise RuntimeError("it broke\\nin two lines")
+
+
+exact = _Changed("exact-plugin", lambda counts: counts)
+wrong = _Changed("wrong-plugin", _one_more)
+short = _Changed("short-plugin", lambda counts: counts[:-1])
+dies = _Changed("dying-plugin", _dies)
+raises = _Changed("raising-plugin", _raises)
+"""
+ENTRY_POINTS = """[isl_bench.strategies]
+exact-plugin = isl_bench_test_plugin:exact
+wrong-plugin = isl_bench_test_plugin:wrong
+short-plugin = isl_bench_test_plugin:short
+dying-plugin = isl_bench_test_plugin:dies
+raising-plugin = isl_bench_test_plugin:raises
+broken-plugin = isl_bench_test_plugin:nothing_there
+"""
+
+
+@pytest.fixture(scope="module")
+def with_plugin(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The environment of a Python in which a package of strategies is installed."""
+    folder = tmp_path_factory.mktemp("plugin")
+    name = "isl_bench_test_plugin-1.0"
+    wheel = folder / f"{name}-py3-none-any.whl"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        archive.writestr("isl_bench_test_plugin.py", PLUGIN)
+        archive.writestr(f"{name}.dist-info/entry_points.txt", ENTRY_POINTS)
+        archive.writestr(
+            f"{name}.dist-info/METADATA",
+            "Metadata-Version: 2.1\nName: isl_bench_test_plugin\nVersion: 1.0\n",
+        )
+        archive.writestr(
+            f"{name}.dist-info/WHEEL",
+            "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        )
+        archive.writestr(f"{name}.dist-info/RECORD", "")
+    target = folder / "site"
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-index", "--no-deps"]
+    subprocess.run([*pip, "--target", str(target), str(wheel)], check=True)
+    return {**os.environ, "PYTHONPATH": str(target)}
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("data") / "chats.jsonl"
+    path.write_bytes(sample_bytes("small", shapes=["short-chat", "multilingual"]))
+    return path
+
+
+def run(
+    *arguments: str, environment: dict[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*BENCH, *arguments], capture_output=True, text=True, check=False, env=environment
+    )
+
+
+def compared(report: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return {result["strategy"]: result for result in report["results"]}
+
+
+def validate(report: dict[str, Any]) -> None:
+    schema = json.loads(SCHEMA_PATH.read_text(encoding="utf-8"))
+    jsonschema.Draft202012Validator(schema, format_checker=jsonschema.FormatChecker()).validate(
+        report
+    )
+
+
+@pytest.fixture(scope="module")
+def outcome(
+    dataset: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[subprocess.CompletedProcess[str], Path]:
+    """One comparison with everything in it, for the tests that read what it left."""
+    out = tmp_path_factory.mktemp("compare") / "new" / "folder"
+    tokenizers = [str(tokenizer_path(name)) for name in ("sp-bpe", "sentencepiece")]
+    done = run(
+        *("compare", str(dataset), "--tokenizer", tokenizers[0], "--tokenizer", tokenizers[1]),
+        *("--cores", "1", "--workers", "1,2", "--rounds", "2", "--out", str(out)),
+        *("--strategies", "batched,spliced,auto,spliced-alone"),
+    )
+    return done, out
+
+
+def test_the_report_is_valid_and_complete(
+    outcome: tuple[subprocess.CompletedProcess[str], Path],
+) -> None:
+    done, out = outcome
+    assert done.stderr == ""
+    assert done.returncode == 0
+    report = json.loads((out / "report.json").read_text(encoding="utf-8"))
+    validate(report)
+    settings = {(r["tokenizer"], r["cores"], r["workers"]) for r in report["results"]}
+    assert settings == {(t, 1, w) for t in ("sp-bpe", "sentencepiece") for w in (1, 2)}
+    assert len(report["results"]) == 4 * 5
+    assert {group["rounds"] for group in report["groups"]} == {2}
+    assert not any(group["subset"] for group in report["groups"])
+
+
+def test_the_schema_refuses_a_wrong_result_with_a_speedup(
+    outcome: tuple[subprocess.CompletedProcess[str], Path],
+) -> None:
+    report = json.loads((outcome[1] / "report.json").read_text(encoding="utf-8"))
+    result = next(r for r in report["results"] if r["status"] == "wrong")
+    result["speedup"] = {"median": 9.0, "low": 8.0, "high": 10.0}
+    with pytest.raises(jsonschema.ValidationError):
+        validate(report)
+
+
+def test_the_control_is_wrong_where_it_is_wrong_and_never_ranked(
+    outcome: tuple[subprocess.CompletedProcess[str], Path],
+) -> None:
+    report = json.loads((outcome[1] / "report.json").read_text(encoding="utf-8"))
+    controls = [r for r in report["results"] if r["control"]]
+    assert {r["tokenizer"]: r["status"] for r in controls} == {
+        "sp-bpe": "wrong",
+        "sentencepiece": "ok",
+    }
+    assert all(r["speedup"] is None and r["seconds"] is not None for r in controls)
+    assert all("spliced-alone" not in g["recommended"] for g in report["groups"])
+    wrong = next(r for r in controls if r["status"] == "wrong")
+    assert wrong["reason"].startswith("conversation '")
+    assert f"(and {wrong['mismatches'] - 1} more)" in wrong["reason"]
+
+
+def test_unavailable_is_a_status_with_a_reason(
+    outcome: tuple[subprocess.CompletedProcess[str], Path],
+) -> None:
+    report = json.loads((outcome[1] / "report.json").read_text(encoding="utf-8"))
+    batched = [r for r in report["results"] if r["strategy"] == "batched"]
+    assert {r["tokenizer"]: r["status"] for r in batched} == {
+        "sp-bpe": "ok",
+        "sentencepiece": "unavailable",
+    }
+
+
+def test_the_tables_fit_a_terminal_and_name_everything(
+    outcome: tuple[subprocess.CompletedProcess[str], Path],
+) -> None:
+    done, out = outcome
+    lines = done.stdout.splitlines()
+    assert max(len(line) for line in lines if str(out) not in line) <= 80
+    for text in (
+        "sequential (again)",
+        "spliced-alone *",
+        "NO: ",
+        "noise floor",
+        "1 core, 2 workers",
+    ):
+        assert text in done.stdout
+    markdown = (out / "report.md").read_text(encoding="utf-8")
+    assert markdown.count("## ") == 4
+    assert "| spliced |" in markdown
+
+
+def test_the_plot_is_a_picture(outcome: tuple[subprocess.CompletedProcess[str], Path]) -> None:
+    data = (outcome[1] / "speedup.png").read_bytes()
+    assert data.startswith(b"\x89PNG")
+    assert {path.name for path in outcome[1].iterdir()} == {
+        "report.json",
+        "report.md",
+        "speedup.png",
+    }
+
+
+def test_a_plugin_is_listed_and_checked_like_ours(
+    with_plugin: dict[str, str], dataset: Path
+) -> None:
+    listed = json.loads(run("strategies", "--json", environment=with_plugin).stdout)
+    rows = {row["name"]: row for row in listed}
+    assert rows["exact-plugin"]["summary"] == "the spliced counts, changed"
+    assert not rows["broken-plugin"]["available"]
+    assert "isl_bench_test_plugin cannot be loaded" in rows["broken-plugin"]["reason"]
+    assert "exact-plugin" not in run("strategies").stdout
+
+
+def test_strategies_that_are_wrong_or_fail_are_shown_and_fail_the_command(
+    with_plugin: dict[str, str], dataset: Path
+) -> None:
+    plugins = ("exact", "wrong", "short", "dying", "raising")
+    done = run(
+        *("compare", str(dataset), "--tokenizer", str(tokenizer_path("unigram"))),
+        *("--cores", "1", "--rounds", "1", "--json"),
+        *("--strategies", ",".join(f"{name}-plugin" for name in plugins)),
+        environment=with_plugin,
+    )
+    assert done.returncode == 1
+    assert done.stderr == ""
+    report = json.loads(done.stdout)
+    validate(report)
+    results = compared(report)
+    assert {name: results[f"{name}-plugin"]["status"] for name in plugins} == {
+        "exact": "ok",
+        "wrong": "wrong",
+        "short": "failed",
+        "dying": "failed",
+        "raising": "failed",
+    }
+    assert results["wrong-plugin"]["mismatches"] == 1
+    assert results["wrong-plugin"]["speedup"] is None
+    assert results["exact-plugin"]["speedup"] is not None
+    assert "ended by signal 9" in results["dying-plugin"]["reason"]
+    assert "RuntimeError: it broke in two lines" in results["raising-plugin"]["reason"]
+    assert "wrong-plugin" not in report["groups"][0]["recommended"]
+
+
+def test_a_turn_that_raises_ends_the_comparison_or_is_skipped_by_all(
+    dataset: Path, tmp_path: Path
+) -> None:
+    template = tmp_path / "t.jinja"
+    template.write_text(
+        "{% if messages|length > 3 %}{{ raise_exception('too many') }}{% endif %}"
+        "{% for m in messages %}<|im_start|>{{ m.content }}<|im_end|>{% endfor %}",
+        encoding="utf-8",
+    )
+    command = ["compare", str(dataset), "--tokenizer", str(tokenizer_path("bpe-chatml"))]
+    command += ["--template", str(template), "--cores", "1", "--rounds", "1"]
+    command += ["--strategies", "spliced"]
+    raised = run(*command)
+    assert raised.returncode == 3
+    assert raised.stderr.count("\n") == 1
+    assert "too many" in raised.stderr
+    skipped = run(*command, "--on-error", "skip", "--json")
+    assert skipped.returncode == 0
+    report = json.loads(skipped.stdout)
+    assert report["tokenizers"][0]["skipped_turns"] > 0
+    assert compared(report)["spliced"]["exact"] is True
+
+
+def test_a_subset_is_whole_conversations_and_the_same_again() -> None:
+    message = {"role": "user", "content": "x" * 100}
+    data = [
+        Conversation(str(i), (message,) * (i % 7 + 1), None, (1, i % 7 + 1)[: 1 + (i % 7 > 0)])
+        for i in range(40)
+    ]
+    some = conversations_within(data, 0.3, seed=1)
+    assert 0 < len(some) < len(data)
+    assert some == conversations_within(data, 0.3, seed=1)
+    assert some != conversations_within(data, 0.3, seed=2)
+    assert [c.id for c in some] == sorted((c.id for c in some), key=int)
+    assert len(conversations_within(data, 1e-9, seed=1)) == 1
+    assert conversations_within(data, 1.0, seed=1) == data

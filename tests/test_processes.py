@@ -1,0 +1,164 @@
+"""Worker processes: they can be killed, interrupted, orphaned; nothing hangs, nothing stays."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+
+from bench.bundled import tokenizer_path
+from bench.samples import sample_bytes
+from strategies import Conversation, InputError, WorkerError, count, get, read_conversations
+from strategies.process_pool import START_METHOD_VARIABLE, ProcessPool
+from tests.conftest import bundled_chat
+
+BENCH = [sys.executable, "-c", "from bench.cli import main; main()"]
+
+
+@pytest.fixture(scope="module")
+def regular(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The regular sample as a file: seconds of work for a pool."""
+    path = tmp_path_factory.mktemp("sample") / "regular.jsonl"
+    path.write_bytes(sample_bytes("regular"))
+    return path
+
+
+def eventually(condition: Callable[[], bool], seconds: float = 20) -> bool:
+    """Wait for something that happens in another process; the wait is generous, not measured."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if condition():
+            return True
+        time.sleep(0.02)
+    return condition()
+
+
+def descendants(pid: int) -> list[psutil.Process]:
+    return psutil.Process(pid).children(recursive=True)
+
+
+@pytest.mark.parametrize("method", multiprocessing.get_all_start_methods())
+def test_every_start_method_counts_the_same(method: str, sample: list[Conversation]) -> None:
+    chat = bundled_chat("unigram")
+    some = sample[::6]
+    with ProcessPool(start_method=method).open(chat, workers=2) as counter:
+        assert getattr(counter, "note", None) == f"start method {method}"
+        assert counter.count(some) == count(some, chat, "sequential")
+
+
+def test_the_start_method_can_be_set_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(START_METHOD_VARIABLE, "teleport")
+    with (
+        pytest.raises(InputError, match="ISL_BENCH_START_METHOD: unknown start method 'teleport'"),
+        get("process-pool").open(bundled_chat("unigram"), workers=1),
+    ):
+        pass
+
+
+def test_a_killed_worker_is_a_clear_error_and_no_hang(regular: Path) -> None:
+    before = {child.pid for child in descendants(os.getpid())}
+    data = read_conversations(regular)
+    killed: list[int] = []
+
+    def kill_one(_done: int) -> None:
+        if not killed:
+            workers = [c for c in descendants(os.getpid()) if c.pid not in before and is_worker(c)]
+            workers[0].send_signal(signal.SIGKILL)
+            killed.append(workers[0].pid)
+
+    with (
+        pytest.raises(WorkerError, match="a worker process of process-pool died"),
+        get("process-pool").open(bundled_chat("bpe-chatml"), workers=2) as counter,
+    ):
+        counter.count(data, progress=kill_one)
+    assert killed
+    assert eventually(
+        lambda: not any(is_worker(c) for c in descendants(os.getpid()) if c.pid not in before)
+    )
+
+
+def is_worker(process: psutil.Process) -> bool:
+    """Whether it computes: the fork server and the resource tracker stay with the program."""
+    try:
+        if process.status() == psutil.STATUS_ZOMBIE:
+            return False
+        parent = process.parent()
+        return parent is not None and parent.pid != os.getpid()
+    except psutil.NoSuchProcess:
+        return False
+
+
+def start_count(regular: Path, out: Path) -> subprocess.Popen[str]:
+    """Start a count in a pool, in a process group of its own, and wait for its workers."""
+    command = ["count", str(regular), "--tokenizer", str(tokenizer_path("bpe-chatml"))]
+    command += ["--strategy", "process-pool", "--workers", "2", "--out", str(out)]
+    process = subprocess.Popen(
+        [*BENCH, *command],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    # Fork server, resource tracker and two workers, which then load the tokenizer.
+    assert eventually(lambda: len(descendants(process.pid)) >= 4)
+    return process
+
+
+@pytest.mark.parametrize("target", ["group", "parent"])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_count_leaves_nothing(
+    number: signal.Signals, target: str, regular: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "isl.parquet"
+    process = start_count(regular, out)
+    family = descendants(process.pid)
+    # Ctrl-C in a terminal reaches the whole group, `kill` the parent alone.
+    (os.killpg if target == "group" else os.kill)(process.pid, number)
+    stdout, stderr = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert stderr == "bench: interrupted; nothing was written\n"
+    assert stdout == ""
+    assert list(tmp_path.iterdir()) == []
+    assert eventually(lambda: not any(map(is_alive, family)))
+
+
+def test_workers_go_when_their_parent_is_killed(regular: Path, tmp_path: Path) -> None:
+    process = start_count(regular, tmp_path / "isl.parquet")
+    family = descendants(process.pid)
+    process.kill()
+    process.communicate(timeout=60)
+    assert eventually(lambda: not any(map(is_alive, family)))
+
+
+def test_an_interrupted_comparison_leaves_nothing(tmp_path: Path) -> None:
+    out = tmp_path / "report"
+    process = subprocess.Popen(
+        [*BENCH, "compare", "--sample", "regular", "--out", str(out)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    assert eventually(lambda: len(descendants(process.pid)) >= 2)
+    family = descendants(process.pid)
+    os.killpg(process.pid, signal.SIGINT)
+    _, stderr = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert stderr == "bench: interrupted; nothing was written\n"
+    assert list(out.iterdir()) == []
+    assert eventually(lambda: not any(map(is_alive, family)))
+
+
+def is_alive(process: psutil.Process) -> bool:
+    try:
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False

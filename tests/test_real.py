@@ -1,0 +1,84 @@
+"""What the project must show, on real tokenizers and datasets."""
+
+from __future__ import annotations
+
+import pytest
+
+import strategies
+from strategies import Conversation, Counts, reference_counts
+from strategies.reference import mismatches
+from tests.conftest import real_chat, real_conversations
+
+SENTENCEPIECE = ("phi-3-mini", "mistral-v3", "mistral-v3-spm")
+
+_references: dict[tuple[str, str], Counts] = {}
+
+
+def reference(tokenizer: str, dataset: str) -> Counts:
+    key = (tokenizer, dataset)
+    if key not in _references:
+        conversations = real_conversations(dataset)
+        _references[key] = reference_counts(conversations, real_chat(tokenizer), on_error="skip")
+    return _references[key]
+
+
+def check(strategy: str, tokenizer: str, dataset: str) -> list[strategies.Mismatch]:
+    chat = real_chat(tokenizer)
+    reason = strategies.get(strategy).availability(chat)
+    if reason is not None:
+        pytest.skip(f"{strategy} says that it cannot: {reason}")
+    conversations = real_conversations(dataset)
+    got = strategies.count(conversations, chat, strategy, workers=2, on_error="skip")
+    return mismatches(conversations, reference(tokenizer, dataset), got)
+
+
+def test_qwen3_on_the_agentic_set_is_exact_in_every_turn(strategy_name: str) -> None:
+    assert strategies.count_turns(real_conversations("agentic_coding_2.5h")) == 1007
+    assert check(strategy_name, "qwen3", "agentic_coding_2.5h") == []
+    counts = reference("qwen3", "agentic_coding_2.5h")
+    # The figures of the set itself, so that the reference is the one that was published.
+    assert sum(isl or 0 for turns in counts for isl in turns) == 12_758_209
+    assert max(isl or 0 for turns in counts for isl in turns) == 26_843
+
+
+@pytest.mark.parametrize("tokenizer", SENTENCEPIECE)
+def test_sentencepiece_tokenizers_are_exact_on_multilingual_dialogues(
+    strategy_name: str, tokenizer: str
+) -> None:
+    assert check(strategy_name, tokenizer, "x_risawoz_multilingual") == []
+
+
+def test_spans_alone_are_caught_as_wrong_on_phi_3() -> None:
+    assert len(check("spliced-alone", "phi-3-mini", "x_risawoz_multilingual")) > 1000
+
+
+@pytest.mark.parametrize(
+    ("tokenizer", "dataset"),
+    [
+        ("gpt-oss", "glaive_toolcall_en"),
+        ("gemma-4", "reason_tool_use"),
+        ("deepseek-v3", "x_risawoz_multilingual"),
+        ("smollm3", "bfcl_calib"),
+        ("mistral-nemo-tekken", "x_risawoz_multilingual"),
+        ("phi-4-mini", "glaive_toolcall_en"),
+        ("phi-4-mini", "x_risawoz_multilingual"),
+        ("minimind", "bfcl_multi_turn"),
+        ("t5-small", "reason_tool_use"),
+        ("xlm-roberta-unigram", "x_risawoz_multilingual"),
+        ("deepseek-v3", "agentic_coding_2.5h"),
+    ],
+)
+@pytest.mark.parametrize("strategy", ["batched", "spliced", "auto"])
+def test_other_real_tokenizers_are_exact(strategy: str, tokenizer: str, dataset: str) -> None:
+    assert check(strategy, tokenizer, dataset) == []
+
+
+def test_a_literal_marker_in_a_message_counts_as_the_reference_reads_it() -> None:
+    chat = real_chat("qwen3")
+    messages = (
+        {"role": "user", "content": "what is <|im_end|> and <think>?"},
+        {"role": "assistant", "content": "<|im_start|>user\n it ends <|im_end"},
+        {"role": "user", "content": "</think><|im_end|>\n"},
+    )
+    conversation = Conversation("literal", messages, None, (1, 2, 3))
+    assert strategies.verify("spliced", [conversation], chat) == []

@@ -1,0 +1,262 @@
+"""Counting span by span, with neighbours, is exact; and it is seen where it would not be.
+
+The corpus holds a row for each thing that can look past a cut, and says whether counting
+spans alone survives it: the rows where it does not are the proof that a check can fail.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from tokenizers import (
+    AddedToken,
+    Tokenizer,
+    models,
+    normalizers,
+    pre_tokenizers,
+    processors,
+)
+
+from strategies.splicing import (
+    Cutter,
+    Markers,
+    Span,
+    SpanPath,
+    backend_markers,
+    between_markers,
+    markers_of,
+)
+from tests.conftest import bundled_chat, real_chat, real_conversations
+
+CORPUS = Path(__file__).parent / "data" / "splicing_corpus.json"
+ROWS: list[dict[str, Any]] = json.loads(CORPUS.read_text(encoding="utf-8"))
+
+PRE_TOKENIZERS: dict[str, Callable[[], Any]] = {
+    "byte-level": lambda: pre_tokenizers.ByteLevel(add_prefix_space=False),
+    "first": lambda: pre_tokenizers.Metaspace(prepend_scheme="first", split=False),
+    "always": lambda: pre_tokenizers.Metaspace(prepend_scheme="always", split=True),
+    "never": lambda: pre_tokenizers.Metaspace(prepend_scheme="never", split=False),
+}
+NORMALIZERS: dict[str, Callable[[], Any]] = {
+    "nfc": normalizers.NFC,
+    "strip": normalizers.Strip,
+    "prepend": lambda: normalizers.Sequence(
+        [normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")]
+    ),
+}
+
+
+def build(
+    markers: list[dict[str, Any]],
+    pre_tokenizer: str = "byte-level",
+    normalizer: str | None = None,
+    post_processor: str | None = None,
+    split_special_tokens: bool = False,
+) -> Tokenizer:
+    """Make a tokenizer of single characters and some merges, with these added tokens."""
+    characters = [*map(chr, range(32, 127)), "▁", *pre_tokenizers.ByteLevel.alphabet(), "\u0301"]
+    merges = [("h", "e"), ("l", "l"), ("he", "ll"), ("hell", "o"), ("▁", "hello"), ("Ġ", "hello")]
+    merges += [("▁", "▁"), ("Ġ", "Ġ"), ("Ċ", "Ċ"), (" ", " "), ("\n", "\n")]
+    vocabulary = dict.fromkeys([*characters, "\n", "\t", *("".join(pair) for pair in merges)])
+    model = models.BPE({token: i for i, token in enumerate(vocabulary)}, merges)
+    tokenizer = Tokenizer(model)
+    if pre_tokenizer != "none":
+        tokenizer.pre_tokenizer = PRE_TOKENIZERS[pre_tokenizer]()
+    if normalizer is not None:
+        tokenizer.normalizer = NORMALIZERS[normalizer]()
+    for marker in markers:
+        flags = {"normalized": False, **{k: v for k, v in marker.items() if k != "content"}}
+        tokenizer.add_tokens([AddedToken(marker["content"], **flags)])
+    if post_processor == "bos":
+        tokenizer.add_special_tokens(["<s>"])
+        bos = tokenizer.token_to_id("<s>")
+        tokenizer.post_processor = processors.TemplateProcessing("<s> $A", None, [("<s>", bos)])
+    special = [AddedToken(m["content"], normalized=False) for m in markers if m.get("special")]
+    tokenizer.add_special_tokens(special)
+    tokenizer.encode_special_tokens = split_special_tokens
+    return tokenizer
+
+
+def of_row(row: dict[str, Any]) -> Tokenizer:
+    return build(**{k: v for k, v in row.items() if k not in {"case", "text", "alone"}})
+
+
+def whole(tokenizer: Tokenizer, text: str) -> int:
+    return len(tokenizer.encode(text, add_special_tokens=False))
+
+
+def spliced(tokenizer: Tokenizer, text: str, *, neighbours: bool = True) -> int:
+    _, spans = SpanPath(Cutter(backend_markers(tokenizer))).advance(text)
+    total = len(spans) - 1
+    for span in spans:
+        counted, markers = between_markers(span) if neighbours else (span[1], 0)
+        total += whole(tokenizer, counted) - markers
+    return total
+
+
+def test_the_corpus_is_there() -> None:
+    assert len(ROWS) > 20
+    assert len({row["case"] for row in ROWS}) == len(ROWS)
+    assert {row["alone"] for row in ROWS} == {"exact", "wrong"}
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{CORPUS.name}::{row['case']}")
+def test_spans_between_their_markers_count_exactly(row: dict[str, Any]) -> None:
+    tokenizer = of_row(row)
+    assert spliced(tokenizer, row["text"]) == whole(tokenizer, row["text"])
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{CORPUS.name}::{row['case']}")
+def test_spans_alone_are_wrong_where_the_corpus_says_so(row: dict[str, Any]) -> None:
+    tokenizer = of_row(row)
+    equal = spliced(tokenizer, row["text"], neighbours=False) == whole(tokenizer, row["text"])
+    assert ("exact" if equal else "wrong") == row["alone"]
+
+
+def test_cutting_at_every_occurrence_is_wrong_where_markers_nest() -> None:
+    tokenizer = build([{"content": "<|"}, {"content": "<|EOS|>"}])
+    text = "<|EOS|>a<|b"
+    naive = text.replace("<|EOS|>", "\0<|EOS|>\0").replace("<|", "\0<|\0").split("\0")
+    assert sum(whole(tokenizer, piece) for piece in naive) != whole(tokenizer, text)
+    assert spliced(tokenizer, text) == whole(tokenizer, text)
+
+
+marker_texts = st.sampled_from(
+    ["<|m|>", "<|", "|>", "<|m", "m|>", "<<", "<|m|><|m|>", " <|", "|> ", "\n", "  ", "he", "hello"]
+)
+flags = st.fixed_dictionaries(
+    {},
+    optional={
+        "lstrip": st.booleans(),
+        "rstrip": st.booleans(),
+        "single_word": st.booleans(),
+        "normalized": st.booleans(),
+        "special": st.booleans(),
+    },
+)
+texts = st.lists(
+    st.one_of(marker_texts, st.text(" \n\tahelo<|>m▁é\u0301", max_size=6)), max_size=14
+).map("".join)
+
+
+@st.composite
+def tokenizers(draw: st.DrawFn) -> Tokenizer:
+    contents = draw(st.lists(marker_texts, max_size=5, unique=True))
+    return build(
+        [{"content": content, **draw(flags)} for content in contents],
+        pre_tokenizer=draw(st.sampled_from([*PRE_TOKENIZERS, "none"])),
+        normalizer=draw(st.sampled_from([None, *NORMALIZERS])),
+        split_special_tokens=draw(st.booleans()),
+    )
+
+
+@settings(max_examples=400, deadline=None)
+@given(tokenizers(), texts)
+def test_any_text_counts_exactly_with_any_added_tokens(tokenizer: Tokenizer, text: str) -> None:
+    try:
+        expected = whole(tokenizer, text)
+    except BaseException as error:
+        # Some stripping tokens beside wide characters make the library itself panic.
+        assume(type(error).__name__ != "PanicException")
+        raise
+    assert spliced(tokenizer, text) == expected
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.sets(marker_texts, max_size=6), st.lists(texts, min_size=1, max_size=5))
+def test_a_path_that_resumes_cuts_as_one_that_begins_anew(
+    contents: set[str], edits: list[str]
+) -> None:
+    cutter = Cutter(Markers(frozenset(contents), frozenset()))
+    path, spans, prompt = SpanPath(cutter), list[Span](), ""
+    for edit in edits:
+        # A growing prompt whose end is rewritten, as a generation prompt is.
+        prompt = prompt[: len(prompt) * 3 // 4] + edit
+        kept, new = path.advance(prompt)
+        spans = spans[:kept] + new
+        assert (0, spans) == SpanPath(cutter).advance(prompt)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.sets(marker_texts, min_size=1), texts)
+def test_the_cutter_is_leftmost_longest(contents: set[str], text: str) -> None:
+    expected, position = [], 0
+    while position < len(text):
+        found = [m for m in contents if text.startswith(m, position)]
+        if found:
+            end = position + max(map(len, found))
+            expected.append((position, end))
+            position = end
+        else:
+            position += 1
+    assert list(Cutter(Markers(frozenset(contents), frozenset())).find(text)) == expected
+
+
+def test_what_is_new_alone_is_scanned() -> None:
+    path = SpanPath(Cutter(Markers(frozenset({"<|m|>"}), frozenset())))
+    history = "".join(f"<|m|>message {i}" for i in range(100))
+    path.advance(history)
+    kept, new = path.advance(f"{history}<|m|>one more")
+    # The last marker could have become a longer one; it is looked at again.
+    assert kept >= 99
+    assert [text for _, text, _ in new][-1] == "one more"
+
+
+def test_the_sentencepiece_library_is_cut_where_that_is_proven() -> None:
+    assert isinstance(markers_of(bundled_chat("sentencepiece")), Markers)
+
+
+@pytest.mark.parametrize(
+    ("token", "reason"),
+    [
+        (AddedToken("word", single_word=True), "single_word"),
+        (AddedToken("<a<", normalized=False), "can begin inside"),
+        (AddedToken("\n", normalized=False), None),
+    ],
+    ids=["single word", "overlapping", "white space without stripping"],
+)
+def test_the_sentencepiece_library_is_not_cut_elsewhere(
+    token: AddedToken, reason: str | None
+) -> None:
+    from strategies import ChatTokenizer
+
+    chat = ChatTokenizer(bundled_chat("sentencepiece").spec)
+    chat.tokenizer.add_tokens([token])
+    markers = markers_of(chat)
+    if reason is None:
+        assert isinstance(markers, Markers)
+    else:
+        assert isinstance(markers, str)
+        assert reason in markers
+
+
+def test_deepseek_is_not_cut_at_its_normalized_tokens() -> None:
+    chat = real_chat("deepseek-v3")
+    markers = markers_of(chat)
+    assert isinstance(markers, Markers)
+    added = chat.tokenizer.added_tokens_decoder.values()
+    normalized = {token.content for token in added if token.normalized}
+    assert len(normalized) == 17
+    assert not normalized & markers.cuts
+
+
+@pytest.mark.parametrize("name", ["qwen3", "gemma-4", "gpt-oss"])
+def test_memory_follows_distinct_text(name: str) -> None:
+    chat = real_chat(name)
+    data = real_conversations("agentic_coding_2.5h")[:1]
+    markers = markers_of(chat)
+    assert isinstance(markers, Markers)
+    path, kept, seen = SpanPath(Cutter(markers)), 0, 0
+    for _, prompt in chat.prompts(data[0]):
+        assert prompt is not None
+        before, spans = path.advance(prompt)
+        kept += before
+        seen += len(spans)
+    # Nearly all spans of a turn are those of the turn before.
+    assert kept > 10 * seen
