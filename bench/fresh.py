@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
+from pathlib import Path
 from typing import Any, TypeAlias
 
 from bench.machine import pin
@@ -169,19 +170,17 @@ def _do(
         failure = error
     except Exception as error:
         last = traceback.extract_tb(error.__traceback__)[-1]
-        failure = UnexpectedError(
-            f"{type(error).__name__}: {one_line(error)} ({os.path.basename(last.filename)}:{last.lineno})"  # noqa: PTH119  # a name for a message
-        )
+        place = f"{Path(last.filename).name}:{last.lineno}"
+        failure = UnexpectedError(f"{type(error).__name__}: {one_line(error)} ({place})")
     connection.send(("done", (result, failure, _own_peak())))
 
 
 def _own_peak() -> int:
     """Return the kernel's high-water mark of this process, in bytes; 0 where it keeps none."""
     try:
-        with open("/proc/self/status", encoding="ascii") as status:  # noqa: PTH123  # no file of a user
-            for line in status:
-                if line.startswith("VmHWM:"):
-                    return int(line.split()[1]) * 1024
+        for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
     except OSError:
         pass
     return 0
