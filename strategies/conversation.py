@@ -36,6 +36,7 @@ class Conversation:
     ------
     InputError
         If a turn is no prefix of the messages, or a value is not plain JSON data.
+        Its field names the place.
     """
 
     id: str
@@ -44,6 +45,9 @@ class Conversation:
     turns: tuple[int, ...]
 
     def __post_init__(self) -> None:
+        if not isinstance(self.id, str):
+            raise InputError("must be a string", field="id")
+        _check_text(self.id, "id")
         for i, message in enumerate(self.messages):
             if not isinstance(message, dict):
                 raise InputError("a message must be an object", field=f"messages[{i}]")
@@ -99,14 +103,20 @@ def check_plain(value: object, field: str, depth: int = 0) -> None:
     elif isinstance(value, dict):
         for key, item in value.items():
             if not isinstance(key, str):
-                raise InputError(f"object keys must be strings, got {key!r}", field=field)
+                raise InputError("object keys must be strings", field=field)
             _check_text(key, field)
-            check_plain(item, f"{field}.{key}", depth + 1)
+            check_plain(item, f"{field}.{shown(key)}", depth + 1)
     elif isinstance(value, (list, tuple)):
         for i, item in enumerate(value):
             check_plain(item, f"{field}[{i}]", depth + 1)
     else:
         raise InputError(f"{type(value).__name__} is not JSON data", field=field)
+
+
+def shown(text: str) -> str:
+    """Return a name out of a dataset for an error: on one line, printable and short."""
+    text = text if len(text) <= 80 else f"{text[:77]}..."
+    return text if text and text.isprintable() else ascii(text)
 
 
 def _check_text(text: str, field: str) -> None:

@@ -15,7 +15,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any, TypeAlias, cast
 
-from strategies.errors import InputError
+from strategies.conversation import shown
+from strategies.errors import InputError, one_line
 
 Record: TypeAlias = tuple[int, dict[str, Any]]
 """A record and where it is: the line it starts on, or its row in a Parquet file, from 1."""
@@ -24,7 +25,10 @@ MAX_RECORD_BYTES = 256 * 2**20
 """Longest line of a JSONL file. The longest real conversations take a few megabytes."""
 
 MAX_DOCUMENT_BYTES = 2 * 2**30
-"""Largest JSON document, and the most that all lines of one file may unpack to together."""
+"""Largest JSON document, and the most that all lines or rows of a file may unpack to."""
+
+PARQUET_BATCH_ROWS = 256
+"""Rows that are unpacked together; few, because one row can be a long conversation."""
 
 
 def read_records(path: Path) -> Iterator[Record]:
@@ -87,28 +91,22 @@ def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     result = dict(pairs)
     if len(result) != len(pairs):
         twice, _ = Counter(key for key, _ in pairs).most_common(1)[0]
-        raise ValueError(f"key {twice!r} appears twice in one object")
+        raise ValueError(f"key {shown(twice)} appears twice in one object")
     return result
 
 
+_SPACE = b" \t\r\n"
 _DECODER = json.JSONDecoder(parse_constant=_refuse_constant, object_pairs_hook=_unique_keys)
 
 
 def _read_json(stream: IO[bytes], path: Path) -> Iterator[Record]:
     buffered = io.BufferedReader(cast("io.RawIOBase", stream), 1 << 20)
-    first = _first_byte(buffered, path)
+    first = buffered.peek(1 << 20).removeprefix(b"\xef\xbb\xbf").lstrip(_SPACE)[:1]
     names_lines = {".jsonl", ".ndjson"}.intersection(path.suffixes)
     if first == b"[" or (first == b"{" and not names_lines):
         yield from _read_document(buffered, path)
     else:
         yield from _read_lines(buffered, path)
-
-
-def _first_byte(stream: io.BufferedReader[io.RawIOBase], path: Path) -> bytes:
-    head = stream.peek(1 << 20).removeprefix(b"\xef\xbb\xbf").lstrip()
-    if not head:
-        raise InputError("holds no conversations: the file is empty", file=path)
-    return head[:1]
 
 
 def _read_lines(stream: IO[bytes], path: Path) -> Iterator[Record]:
@@ -127,7 +125,7 @@ def _read_lines(stream: IO[bytes], path: Path) -> Iterator[Record]:
                 line=number,
             )
         text = _decode(line, path, number)
-        if text.strip():
+        if text.strip(" \t\r\n"):
             yield number, _object(_parse(text, path, number), path, number)
 
 
@@ -141,6 +139,7 @@ def _read_document(stream: IO[bytes], path: Path) -> Iterator[Record]:
     text = _decode(data, path, None)
     start = _skip_space(text, 0)
     if text[start : start + 1] != "[":
+        line = 1 + text.count("\n", 0, start)
         try:
             value = parse_json(text)
         except ValueError as error:
@@ -148,8 +147,9 @@ def _read_document(stream: IO[bytes], path: Path) -> Iterator[Record]:
                 # Several documents in one file: lines, whatever the ending says.
                 yield from _read_lines(io.BytesIO(data), path)
                 return
-            raise _not_json(error, path, 1) from None
-        yield 1, _object(value, path, 1)
+            at = 1 if isinstance(error, json.JSONDecodeError) else line
+            raise _not_json(error, path, at) from None
+        yield line, _object(value, path, line)
         return
     # Elements are parsed one by one, so that an error can name the line it is on.
     position, line, counted = start + 1, 1, 0
@@ -175,9 +175,9 @@ def _read_document(stream: IO[bytes], path: Path) -> Iterator[Record]:
             raise InputError("not JSON: expected ',' or ']' here", file=path, line=line)
         if separator == ",":
             position += 1
-    rest = text[position + 1 :]
-    if rest.strip():
-        line += text.count("\n", counted, position + 1)
+    rest = _skip_space(text, position + 1)
+    if rest < len(text):
+        line += text.count("\n", counted, rest)
         raise InputError("not JSON: text after the closing ']'", file=path, line=line)
 
 
@@ -193,19 +193,54 @@ def _read_parquet(path: Path) -> Iterator[Record]:
 
     try:
         with pq.ParquetFile(path) as file:
-            number = 0
-            for batch in file.iter_batches(batch_size=256):
-                for row in batch.to_pylist(maps_as_pydicts="strict"):
+            columns = Counter(file.schema_arrow.names)
+            for name, count in columns.items():
+                if count > 1:
+                    raise InputError("column appears twice", file=path, field=shown(name))
+            number = unpacked = 0
+            for batch in file.iter_batches(batch_size=PARQUET_BATCH_ROWS):
+                unpacked += batch.nbytes
+                if unpacked > MAX_DOCUMENT_BYTES:
+                    raise InputError(
+                        f"the file unpacks to more than {MAX_DOCUMENT_BYTES >> 30} GiB; split it",
+                        file=path,
+                        line=number + 1,
+                    )
+                for row in _parquet_rows(batch, number, path):
                     number += 1
                     try:
-                        yield number, {k: _without_union_nulls(v, k) for k, v in row.items()}
-                    except ValueError as error:
-                        raise InputError(str(error), file=path, line=number) from None
-    except (pa.ArrowException, pa.ArrowInvalid) as error:
+                        yield number, {k: _without_union_nulls(v, k, k) for k, v in row.items()}
+                    except InputError as error:
+                        raise error.at(file=path, line=number) from None
+    except (pa.ArrowException, MemoryError) as error:
         raise InputError(f"cannot be read as Parquet: {error}", file=path) from None
 
 
-def _without_union_nulls(value: Any, key: str, *, free_form: bool = False) -> Any:
+_NO_PYTHON_VALUE = (ValueError, KeyError, TypeError, OverflowError, RecursionError)
+"""What pyarrow raises for a value that Python cannot hold, such as text that is not UTF-8."""
+
+
+def _parquet_rows(batch: Any, before: int, path: Path) -> list[dict[str, Any]]:
+    try:
+        rows: list[dict[str, Any]] = batch.to_pylist(maps_as_pydicts="strict")
+    except _NO_PYTHON_VALUE as error:
+        reason = f"cannot be read: {one_line(error)}"
+    else:
+        return rows
+    # Once more, one by one, to name the place.
+    for i in range(batch.num_rows):
+        for name, column in zip(batch.schema.names, batch.columns, strict=True):
+            try:
+                column.slice(i, 1).to_pylist(maps_as_pydicts="strict")
+            except _NO_PYTHON_VALUE as error:
+                reason = f"cannot be read: {one_line(error)}"
+                raise InputError(
+                    reason, file=path, line=before + i + 1, field=shown(name)
+                ) from None
+    raise InputError(reason, file=path, line=before + 1)
+
+
+def _without_union_nulls(value: Any, key: str, field: str, *, free_form: bool = False) -> Any:
     """Drop the nulls that Parquet adds to objects.
 
     A Parquet struct has the same keys in every row: those that a row lacks come back as
@@ -215,17 +250,21 @@ def _without_union_nulls(value: Any, key: str, *, free_form: bool = False) -> An
     if isinstance(value, dict):
         free_form = free_form or key in {"arguments", "parameters"}
         if free_form and None in value.values():
-            raise ValueError(
-                f"{key}: a null in a Parquet struct may be a missing key; "
-                "store arguments and parameters as JSON strings"
+            raise InputError(
+                "a null in a Parquet struct may be a missing key; "
+                "store arguments and parameters as JSON strings",
+                field=field,
             )
         return {
-            k: _without_union_nulls(v, k, free_form=free_form)
+            k: _without_union_nulls(v, k, f"{field}.{k}", free_form=free_form)
             for k, v in value.items()
             if v is not None
         }
     if isinstance(value, list):
-        return [_without_union_nulls(v, key, free_form=free_form) for v in value]
+        return [
+            _without_union_nulls(v, key, f"{field}[{i}]", free_form=free_form)
+            for i, v in enumerate(value)
+        ]
     return value
 
 
@@ -255,13 +294,15 @@ def _not_json(error: Exception, path: Path, line: int) -> InputError:
 def _object(value: Any, path: Path, line: int) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise InputError(
-            f"expected an object, one per conversation or message, got {_json_type(value)}",
+            f"expected an object, one per conversation or message, got {json_type(value)}",
             file=path,
             line=line,
         )
     return value
 
 
-def _json_type(value: object) -> str:
+def json_type(value: object) -> str:
+    """Return what JSON calls a value of this type, with its article."""
     names = {str: "a string", bool: "a boolean", int: "a number", float: "a number"}
-    return "null" if value is None else names.get(type(value), "an array")
+    names |= {dict: "an object", type(None): "null"}
+    return names.get(type(value), "an array")

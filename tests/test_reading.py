@@ -1,0 +1,300 @@
+"""Records come out of every container alike, and a hostile file ends in one line."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from strategies import InputError, reading
+from strategies.reading import parse_json, read_records
+
+RECORDS = [{"n": 1, "text": "один"}, {"n": 2, "text": "line\nbreak"}, {"n": 3, "text": "🎈"}]
+LINES = "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in RECORDS)
+
+
+def read(folder: Path, data: bytes | str, name: str = "data.jsonl") -> list[tuple[int, Any]]:
+    path = folder / name
+    path.write_bytes(data.encode() if isinstance(data, str) else data)
+    return list(read_records(path))
+
+
+def refusal(folder: Path, data: bytes | str, name: str = "data.jsonl") -> str:
+    """Return what the error says after the file's path; it is one line."""
+    with pytest.raises(InputError) as caught:
+        read(folder, data, name)
+    text = str(caught.value)
+    assert text.startswith(str(folder / name))
+    assert len(text.splitlines()) == 1
+    return text.removeprefix(str(folder / name))
+
+
+def parquet(table: pa.Table) -> bytes:
+    sink = io.BytesIO()
+    pq.write_table(table, sink)
+    return sink.getvalue()
+
+
+# What can be read.
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        pytest.param(LINES, [1, 2, 3], id="lines"),
+        pytest.param(LINES.rstrip("\n"), [1, 2, 3], id="no newline at the end"),
+        pytest.param(LINES.replace("\n", "\r\n"), [1, 2, 3], id="CRLF"),
+        pytest.param("\n \t\n" + LINES.replace("\n", "\n\n"), [3, 5, 7], id="blank lines"),
+        pytest.param(json.dumps(RECORDS), [1, 1, 1], id="compact array"),
+        pytest.param(json.dumps(RECORDS, indent=1), [2, 6, 10], id="pretty array"),
+        pytest.param("\n\n" + json.dumps(RECORDS), [3, 3, 3], id="array after blank lines"),
+    ],
+)
+@pytest.mark.parametrize("bom", [b"", b"\xef\xbb\xbf"], ids=["plain", "BOM"])
+@pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["unpacked", "gzip"])
+@pytest.mark.parametrize("name", ["d.jsonl", "d.json", "d.gz", "d"])
+def test_the_content_says_what_a_file_is_and_not_its_ending(
+    tmp_path: Path, text: str, lines: list[int], bom: bytes, pack: Any, name: str
+) -> None:
+    got = read(tmp_path, pack(bom + text.encode()), name)
+    assert got == list(zip(lines, RECORDS, strict=True))
+
+
+@pytest.mark.parametrize("name", ["d.parquet", "d.jsonl", "d"])
+def test_parquet_rows_are_numbered_over_all_batches(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "PARQUET_BATCH_ROWS", 2)
+    got = read(tmp_path, parquet(pa.Table.from_pylist(RECORDS)), name)
+    assert got == list(enumerate(RECORDS, 1))
+
+
+def test_one_pretty_printed_record_is_a_document(tmp_path: Path) -> None:
+    assert read(tmp_path, '\n{\n "n": 1\n}\n', "d.json") == [(2, {"n": 1})]
+
+
+def test_an_empty_array_and_an_empty_file_have_no_records(tmp_path: Path) -> None:
+    for empty in ("", "\n \n", "[]", " [ ] \n", "\ufeff", gzip.compress(b"")):
+        assert read(tmp_path, empty) == []
+
+
+def test_gzip_members_are_read_one_after_another(tmp_path: Path) -> None:
+    members = b"".join(gzip.compress(line.encode()) for line in LINES.splitlines(keepends=True))
+    assert [record for _, record in read(tmp_path, members)] == RECORDS
+
+
+def test_records_before_a_broken_line_are_not_lost_to_the_reader(tmp_path: Path) -> None:
+    path = tmp_path / "d.jsonl"
+    path.write_text(LINES + "{")
+    records = read_records(path)
+    assert [next(records)[1] for _ in RECORDS] == RECORDS
+    with pytest.raises(InputError, match=":4: not JSON"):
+        next(records)
+
+
+# What cannot be read.
+
+ONE = '{"a": 1}\n'
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        pytest.param(ONE + "nonsense", ":2: not JSON: Expecting value at column 1", id="no JSON"),
+        pytest.param(ONE + '{"a": 1', ":2: not JSON: Expecting ',' del", id="cut off"),
+        pytest.param(ONE + '{"a": 1} 2', ":2: not JSON: Extra data at column 10", id="two values"),
+        pytest.param(ONE + "[1]", ":2: expected an object", id="array"),
+        pytest.param(ONE + '"a"', ":2: expected an object", id="string"),
+        pytest.param(ONE + "null", ":2: expected an object", id="null"),
+        pytest.param(ONE + "true", ":2: expected an object", id="boolean"),
+        pytest.param(ONE + '{"a": NaN}', ":2: not JSON: NaN is not JSON", id="NaN"),
+        pytest.param(ONE + '{"a": -Infinity}', ":2: not JSON: -Infinity is not", id="Infinity"),
+        pytest.param(ONE + '{"k": 1, "k": 2}', ":2: not JSON: key k appears twice", id="key twice"),
+        pytest.param(
+            ONE + '{"a": {"\\n": 1, "\\n": 2}}', ":2: not JSON: key '\\n' appears", id="k"
+        ),
+        pytest.param(ONE.encode() + b'{"a": "\xff"}', ":2: not UTF-8 text", id="not UTF-8"),
+        pytest.param(b"\xff\xfe" + ONE.encode("utf-16-le"), ":1: not UTF-8 text", id="UTF-16"),
+        pytest.param(ONE + '{"a": "\0"}', ":2: not JSON: Invalid control character", id="NUL"),
+        pytest.param("\0" * 64, ":1: not JSON", id="only NULs"),
+        pytest.param(ONE + "\ufeff" + ONE, ":2: not JSON", id="BOM in the middle"),
+        pytest.param(ONE + "\u00a0", ":2: not JSON", id="white space that is none of JSON's"),
+        pytest.param(ONE + '{"a":' * 10**5, ":2: not JSON: nested too deeply", id="deep objects"),
+        pytest.param('{"a":' * 10**5, ":1: not JSON: nested too deeply", id="deep document"),
+        pytest.param("[" * 10**5, ":1: not JSON: nested too deeply", id="deep arrays"),
+        pytest.param(
+            ONE + '{"a": ' + "9" * 5000 + "}", ":2: not JSON: Exceeds the limit", id="int"
+        ),
+        pytest.param('[{"a": 1},\n\n 7]', ":3: expected an object", id="number in an array"),
+        pytest.param('[{"a": 1}\n{"a": 1}]', ":2: not JSON: expected ','", id="comma missing"),
+        pytest.param('[{"a": 1},\n]', ":2: not JSON: Expecting value", id="comma too many"),
+        pytest.param('[{"a": 1}', ":1: not JSON: expected ',' or ']'", id="array not closed"),
+        pytest.param('[{"a": 1},', ":1: not JSON: Expecting value", id="array cut off"),
+        pytest.param("[", ":1: not JSON: Expecting value", id="only a bracket"),
+        pytest.param("[]\n[]", ":2: not JSON: text after the closing ']'", id="two arrays"),
+        pytest.param('[{"a": 1},\n{"a": NaN}]', ":2: not JSON: NaN", id="NaN in an array"),
+        pytest.param('[{"a": 1},\n{"a" 1}]', ":2: not JSON: Expecting ':'", id="no colon"),
+        pytest.param(b'[{"a":\n"\xff"}]', ":2: not UTF-8 text", id="array not UTF-8"),
+    ],
+)
+@pytest.mark.parametrize("name", ["d.jsonl", "d.json"])
+def test_what_is_malformed_is_named_with_its_line(
+    tmp_path: Path, data: str | bytes, message: str, name: str
+) -> None:
+    assert refusal(tmp_path, data, name).startswith(message)
+
+
+def test_a_pretty_printed_document_is_refused_at_its_own_line(tmp_path: Path) -> None:
+    assert refusal(tmp_path, '{"a": 1,\n "b": }', "d.json").startswith(":2: not JSON")
+    assert refusal(tmp_path, '\n{"a": 1, "a": 2}', "d.json").startswith(":2: not JSON: key a")
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        pytest.param("missing.jsonl", ": no such file", id="no such file"),
+        pytest.param("folder", ": is a folder; name a dataset file in it", id="folder"),
+        pytest.param("file/d.jsonl", ": cannot be read: Not a directory", id="file as folder"),
+        pytest.param("x" * 300, ": cannot be read: File name too long", id="name too long"),
+    ],
+)
+def test_what_is_no_file_is_named(tmp_path: Path, name: str, message: str) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError) as caught:
+        list(read_records(tmp_path / name))
+    assert str(caught.value) == f"{tmp_path / name}{message}"
+
+
+# Packed files.
+
+
+def test_damaged_gzip_is_named(tmp_path: Path) -> None:
+    packed = gzip.compress(LINES.encode() * 50)
+    flipped = bytearray(packed)
+    flipped[len(packed) // 2] ^= 0xFF
+    for damaged in (packed[:-9], packed[:5], packed + b"garbage"):
+        assert refusal(tmp_path, damaged).startswith(": cannot be read: ")
+    assert refusal(tmp_path, bytes(flipped))
+
+
+def test_a_name_that_promises_gzip_or_parquet_is_not_believed(tmp_path: Path) -> None:
+    assert len(read(tmp_path, LINES, "d.jsonl.gz")) == len(RECORDS)
+    assert len(read(tmp_path, LINES, "d.parquet")) == len(RECORDS)
+    assert refusal(tmp_path, b"\x28\xb5\x2f\xfd\0\xff", "d.jsonl.zst") == ":1: not UTF-8 text"
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["unpacked", "gzip"])
+@pytest.mark.parametrize(
+    ("limit", "text", "message"),
+    [
+        pytest.param("MAX_RECORD_BYTES", ONE + " " * 9999, ":2: longer than", id="one long line"),
+        pytest.param("MAX_DOCUMENT_BYTES", ONE * 999, ":112: the file unpacks", id="many lines"),
+        pytest.param("MAX_DOCUMENT_BYTES", "[" + " " * 9999, ": larger than", id="document"),
+    ],
+)
+def test_a_file_may_not_unpack_to_more_than_the_limit(
+    tmp_path: Path,
+    pack: Any,
+    limit: str,
+    text: str,
+    message: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(reading, limit, 1000)
+    assert refusal(tmp_path, pack(text.encode())).startswith(message)
+
+
+def test_a_bomb_is_not_unpacked_beyond_the_limit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import tracemalloc
+
+    monkeypatch.setattr(reading, "MAX_RECORD_BYTES", 2**20)
+    bomb = gzip.compress(b"\0" * 2**26)
+    tracemalloc.start()
+    assert ":1: longer than 1 MiB" in refusal(tmp_path, bomb)
+    assert tracemalloc.get_traced_memory()[1] < 2**24
+    tracemalloc.stop()
+
+
+def test_parquet_may_not_unpack_to_more_than_the_limit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bomb = parquet(pa.table({"messages": ["[" + " " * 10000] * 5000}))
+    assert len(bomb) < 10000
+    monkeypatch.setattr(reading, "MAX_DOCUMENT_BYTES", 2**22)
+    assert refusal(tmp_path, bomb).startswith(":257: the file unpacks to more than")
+
+
+# Parquet.
+
+
+def test_damaged_parquet_is_named(tmp_path: Path) -> None:
+    whole = parquet(pa.Table.from_pylist(RECORDS))
+    for damaged in (whole[:-1], whole[:20], b"PAR1", b"PAR1" + b"\0" * 100 + b"PAR1"):
+        assert "cannot be read" in refusal(tmp_path, damaged)
+
+
+def test_a_column_that_appears_twice_is_refused(tmp_path: Path) -> None:
+    table = pa.Table.from_arrays([pa.array(["x"]), pa.array(["y"])], names=["a", "a"])
+    assert refusal(tmp_path, parquet(table)) == ": a: column appears twice"
+
+
+NOT_UTF8 = pa.StringArray.from_buffers(
+    2, pa.py_buffer(b"\0\0\0\0\1\0\0\0\3\0\0\0"), pa.py_buffer(b"a\xff\xfe")
+)
+KEY_TWICE = pa.array([[("k", 1)], [("k", 1), ("k", 2)]], pa.map_(pa.string(), pa.int64()))
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        pytest.param(NOT_UTF8, id="not UTF-8"),
+        pytest.param(KEY_TWICE, id="a map with a key twice"),
+        pytest.param(pa.array([0, 1], pa.timestamp("ns")), id="nanoseconds"),
+    ],
+)
+def test_a_parquet_value_that_python_cannot_hold_is_named_with_row_and_column(
+    tmp_path: Path, column: pa.Array
+) -> None:
+    message = refusal(tmp_path, parquet(pa.table({"x": [1, 2], "bad": column})))
+    assert message.startswith(":2: bad: cannot be read: ")
+
+
+def test_a_null_in_a_parquet_message_is_a_missing_key(tmp_path: Path) -> None:
+    messages = [{"role": "user", "content": "a", "name": None, "calls": [None, {"x": None}]}]
+    table = pa.Table.from_pylist([{"messages": messages}])
+    assert read(tmp_path, parquet(table)) == [
+        (1, {"messages": [{"role": "user", "content": "a", "calls": [None, {}]}]})
+    ]
+
+
+@pytest.mark.parametrize("key", ["arguments", "parameters"])
+def test_a_null_in_parquet_arguments_is_ambiguous(tmp_path: Path, key: str) -> None:
+    calls = [{"name": "f", key: {"a": 1, "deep": [{"b": 2}, {"c": 3}]}}]
+    table = pa.Table.from_pylist([{"calls": calls}])
+    assert refusal(tmp_path, parquet(table)).startswith(
+        f":1: calls[0].{key}.deep[0]: a null in a Parquet struct may be a missing key"
+    )
+
+
+# JSON as servers read it.
+
+
+@pytest.mark.parametrize("text", ["NaN", "[Infinity]", '{"a": 1, "a": 1}', "[" * 10**5, "", "{"])
+def test_what_servers_refuse_is_a_value_error(text: str) -> None:
+    with pytest.raises(ValueError, match=r".") as caught:
+        parse_json(text)
+    assert len(str(caught.value).splitlines()) == 1
+
+
+def test_numbers_and_text_keep_their_values() -> None:
+    text = '{"big": 123456789012345678901234567890, "small": -0.0, "e": "\\u00e9\\ud83c\\udf88"}'
+    assert parse_json(text) == {"big": 123456789012345678901234567890, "small": -0.0, "e": "é🎈"}
