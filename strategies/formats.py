@@ -8,13 +8,21 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from os import PathLike
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
-from strategies.conversation import Conversation, Message, Tool, client_turns
+from strategies.conversation import (
+    Conversation,
+    Message,
+    Tool,
+    check_plain,
+    client_turns,
+    shown,
+)
 from strategies.errors import InputError, one_line
-from strategies.reading import Record, parse_json, read_records
+from strategies.reading import Record, json_type, parse_json, read_records
 
 ToolArguments: TypeAlias = Literal["objects", "as-given"]
 
@@ -43,7 +51,8 @@ class Format:
     matches
         Whether a file whose first record this is has the format.
     read
-        Turns records into conversations; raises `InputError` with line and field.
+        Turns records into conversations; raises `InputError` with line and field. What the
+        records themselves raise is already complete.
     """
 
     name: str
@@ -80,21 +89,17 @@ def read_conversations(
     """
     file = Path(path)
     records = read_records(file)
-    line = 1
+    first = next(records, None)
+    if first is None:
+        raise InputError("holds no conversations: the file is empty", file=file)
     try:
-        first = next(records, None)
-        if first is None:
-            raise InputError("holds no conversations")
-        line = first[0]
         form = detect(first[1])
-
-        def from_first() -> Iterator[Record]:
-            yield first
-            yield from records
-
-        conversations = list(form.read(from_first(), tool_arguments))
     except InputError as error:
-        raise error.at(file=file, line=None if error.line is not None else line) from None
+        raise error.at(file=file, line=first[0]) from None
+    try:
+        conversations = list(form.read(chain([first], records), tool_arguments))
+    except InputError as error:
+        raise error.at(file=file) from None
     if not conversations:
         raise InputError("holds no conversations", file=file)
     return conversations
@@ -112,7 +117,7 @@ def detect(record: dict[str, Any]) -> Format:
         if form.matches(record):
             return form
     known = "; ".join(f"{form.name}: {form.summary}" for form in FORMATS)
-    keys = ", ".join(sorted(record)[:8]) or "none"
+    keys = ", ".join(map(shown, sorted(record)[:8])) or "none"
     raise InputError(f"unknown format (fields: {keys}); known are {known}")
 
 
@@ -121,21 +126,29 @@ def detect(record: dict[str, Any]) -> Format:
 
 def _read_endpoints(records: Iterable[Record], mode: ToolArguments) -> Iterator[Conversation]:
     rows: list[Record] = []
+    current = ""
     finished: set[str] = set()
     for line, row in records:
         if row.get("_type") == "dataset_metadata":
             continue
         name = row.get("conversation_id")
+        if isinstance(name, int) and not isinstance(name, bool):
+            name = str(name)
         if not isinstance(name, str) or not name:
             raise InputError(
                 "must be a non-empty string" if "conversation_id" in row else "is missing",
                 line=line,
                 field="conversation_id",
             )
-        if rows and name != rows[0][1]["conversation_id"]:
-            yield _endpoints_conversation(rows, mode)
-            finished.add(rows[0][1]["conversation_id"])
+        try:
+            check_plain(name, "conversation_id")
+        except InputError as error:
+            raise error.at(line=line) from None
+        if rows and name != current:
+            yield _endpoints_conversation(current, rows, mode)
+            finished.add(current)
             rows = []
+        current = name
         if name in finished:
             raise InputError(
                 f"rows of conversation {name!r} are not contiguous",
@@ -144,25 +157,23 @@ def _read_endpoints(records: Iterable[Record], mode: ToolArguments) -> Iterator[
             )
         rows.append((line, row))
     if rows:
-        yield _endpoints_conversation(rows, mode)
+        yield _endpoints_conversation(current, rows, mode)
 
 
-def _endpoints_conversation(rows: list[Record], mode: ToolArguments) -> Conversation:
+def _endpoints_conversation(name: str, rows: list[Record], mode: ToolArguments) -> Conversation:
     for line, row in rows:
         turn = row.get("turn")
         if not isinstance(turn, int) or isinstance(turn, bool):
             reason = "must be a whole number" if "turn" in row else "is missing"
             raise InputError(reason, line=line, field="turn")
     rows = sorted(rows, key=lambda record: record[1]["turn"])
-    name = rows[0][1]["conversation_id"]
     messages: list[Message] = []
     turns: list[int] = []
-    system = _one_value(rows, "system", name)
+    system = _endpoints_system(rows, name)
     if system is not None:
-        if not isinstance(system[1], str):
-            raise InputError("must be a string", line=system[0], field="system")
-        messages.append({"role": "system", "content": system[1]})
-    tools = _one_value(rows, "tools", name)
+        messages.append({"role": "system", "content": system})
+    tools = _endpoints_tools(rows, name)
+    before: Message | None = None
     for expected, (line, row) in enumerate(rows, 1):
         if row["turn"] != expected:
             raise InputError(
@@ -172,50 +183,108 @@ def _endpoints_conversation(rows: list[Record], mode: ToolArguments) -> Conversa
                 field="turn",
             )
         try:
-            messages.extend(_endpoints_messages(row, mode))
+            added = _endpoints_messages(row, mode)
+            _check_sequence(before, added[-1])
         except InputError as error:
             raise error.at(line=line) from None
+        messages.extend(added)
+        before = added[-1]
         if row["role"] != "assistant":
             turns.append(len(messages))
-    line = rows[0][0]
-    offered = None if tools is None else _tools(tools[1], tools[0])
-    return _conversation(name, messages, offered, tuple(turns), line)
+    return _conversation(name, messages, tools, tuple(turns), rows[0][0])
 
 
-def _one_value(rows: list[Record], field: str, name: str) -> Record | tuple[int, Any] | None:
-    """Return the field's only value in a conversation and its line."""
-    found: tuple[int, Any] | None = None
+def _endpoints_system(rows: list[Record], name: str) -> str | None:
+    """Return the system prompt: the first that is not empty, for all turns."""
+    found: tuple[int, str] | None = None
     for line, row in rows:
-        value = row.get(field)
-        if value in (None, "", []):
+        value = row.get("system")
+        if value is None or value == "":
             continue
+        if not isinstance(value, str):
+            raise InputError("must be a string", line=line, field="system")
         if found is not None and found[1] != value:
             raise InputError(
                 f"differs from line {found[0]}; conversation {name!r} can have one only",
                 line=line,
-                field=field,
+                field="system",
             )
         found = found or (line, value)
-    return found
+    return None if found is None else found[1]
+
+
+def _endpoints_tools(rows: list[Record], name: str) -> tuple[Tool, ...] | None:
+    """Return the tools of the first row, which a row without any is offered too.
+
+    A row that names other tools changes the prompts from there on, which a conversation
+    cannot hold. The order of keys shows in a prompt, so it makes a difference.
+    """
+    first, row = rows[0]
+    offered = _tools(row.get("tools"), first)
+    for line, row in rows[1:]:
+        value = row.get("tools")
+        if value is not None and _text(_tools(value, line), line) != _text(offered, first):
+            raise InputError(
+                f"differs from line {first}; conversation {name!r} can have the same tools in "
+                "all turns only",
+                line=line,
+                field="tools",
+            )
+    return offered
+
+
+def _text(tools: tuple[Tool, ...] | None, line: int) -> str:
+    try:
+        return json.dumps(tools)
+    except RecursionError:
+        raise InputError("nested too deeply", line=line, field="tools") from None
+
+
+def _check_sequence(before: Message | None, message: Message) -> None:
+    """Raise `InputError` for an order of rows that no client sends to a server.
+
+    Two tool rows in a row, for example, would count a request between them.
+    """
+    role = message["role"]
+    after = "begin" if before is None else str(before["role"])
+    if after == "assistant":
+        after = "assistant with tool_calls" if before and before.get("tool_calls") else after
+    follows = _FOLLOWS[after]
+    if role not in follows:
+        place = "at the beginning" if after == "begin" else f"after {after}"
+        raise InputError(f"{role} row {place}, where {' or '.join(follows)} is due", field="role")
+
+
+_FOLLOWS = {
+    "begin": ("user",),
+    "user": ("assistant",),
+    "assistant": ("user",),
+    "assistant with tool_calls": ("tool",),
+    "tool": ("assistant", "user"),
+}
 
 
 def _endpoints_messages(row: dict[str, Any], mode: ToolArguments) -> list[Message]:
     role = row.get("role")
-    if role not in {"user", "assistant", "tool"}:
+    if role not in ("user", "assistant", "tool"):  # a role may be unhashable
         reason = (
             "is missing"
             if role is None
-            else f"unknown role {role!r}; rows are user, assistant or tool"
+            else f"unknown role {_brief(role)}; rows are user, assistant or tool"
         )
         raise InputError(reason, field="role")
+    kept = ("role", "content", "name", "tool_calls", "reasoning_content")
     if role != "tool":
         if row.get("tool_results") is not None:
             raise InputError(f"a {role} row cannot have tool_results", field="tool_results")
-        kept = ("role", "content", "name", "tool_calls", "reasoning_content")
         message = {key: row[key] for key in kept if row.get(key) is not None}
-        return [_message(message, "", mode)]
-    if "content" in row and row["content"] is not None and row.get("tool_results") is None:
-        raise InputError("a tool row holds its results in tool_results", field="tool_results")
+        checked = _message(message, "", mode)
+        for key, value in checked.items():
+            check_plain(value, key)
+        return [checked]
+    for key in kept[1:]:
+        if row.get(key):
+            raise InputError("a tool row holds nothing but tool_results", field=key)
     results = row.get("tool_results")
     if not isinstance(results, list) or not results:
         reason = "is missing" if results is None else "must be a non-empty array"
@@ -234,6 +303,7 @@ def _endpoints_messages(row: dict[str, Any], mode: ToolArguments) -> list[Messag
             "content": result["content"],
         }
         expanded.append(_message(message, field, mode))
+        check_plain(message, field)
     return expanded
 
 
@@ -267,8 +337,10 @@ def _read_sharegpt(records: Iterable[Record], mode: ToolArguments) -> Iterator[C
             raise InputError(reason, line=line, field="conversations")
         messages: list[Message] = []
         system = record.get("system")
-        if system not in (None, ""):
-            messages.append(_message({"role": "system", "content": system}, "system", mode))
+        if system is not None and not isinstance(system, str):
+            raise InputError("must be a string", line=line, field="system")
+        if system:
+            messages.append({"role": "system", "content": system})
         for i, item in enumerate(raw):
             try:
                 messages.append(_sharegpt_message(item, f"conversations[{i}]", mode))
@@ -288,7 +360,7 @@ def _sharegpt_message(item: Any, field: str, mode: ToolArguments) -> Message:
     role = SHAREGPT_ROLES.get(item["from"]) if isinstance(item["from"], str) else None
     if role is None:
         raise InputError(
-            f"unknown role {item['from']!r}; known are {', '.join(SHAREGPT_ROLES)}",
+            f"unknown role {_brief(item['from'])}; known are {', '.join(SHAREGPT_ROLES)}",
             field=f"{field}.from",
         )
     value = item.get("value")
@@ -310,7 +382,11 @@ FORMATS: tuple[Format, ...] = (
     Format(
         "MLCommons endpoints",
         "one row per message with conversation_id, turn and role",
-        lambda record: "conversation_id" in record or record.get("_type") == "dataset_metadata",
+        # Records of the other formats may have an id of that name too.
+        lambda record: (
+            record.get("_type") == "dataset_metadata"
+            or ("conversation_id" in record and not {"messages", "conversations"} & record.keys())
+        ),
         _read_endpoints,
     ),
     Format(
@@ -349,12 +425,13 @@ def _conversation(
 
 
 def _name(record: dict[str, Any], number: int, line: int) -> str:
-    name = record.get("id", record.get("conversation_id"))
-    if name is None:
-        return f"conversation-{number}"
-    if isinstance(name, bool) or not isinstance(name, (str, int)):
-        raise InputError("must be a string or a whole number", line=line, field="id")
-    return str(name)
+    for field in ("id", "conversation_id"):
+        name = record.get(field)
+        if isinstance(name, bool) or not isinstance(name, (str, int, type(None))):
+            raise InputError("must be a string or a whole number", line=line, field=field)
+        if name is not None:
+            return str(name)
+    return f"conversation-{number}"
 
 
 def _maybe_json(value: Any, field: str, line: int) -> Any:
@@ -380,6 +457,11 @@ def _tools(value: Any, line: int) -> tuple[Tool, ...] | None:
     return tuple(tools)
 
 
+def _brief(value: Any) -> str:
+    """Return a value for an error; one that is no text may be deep and long."""
+    return repr(value[:80]) if isinstance(value, str) else f"({json_type(value)})"
+
+
 def _message(value: Any, field: str, mode: ToolArguments) -> Message:
     prefix = f"{field}." if field else ""
     if not isinstance(value, dict):
@@ -389,10 +471,13 @@ def _message(value: Any, field: str, mode: ToolArguments) -> Message:
         raise InputError("is missing", field=f"{prefix}role")
     if role not in ROLES:
         raise InputError(
-            f"unknown role {role!r}; known are {', '.join(ROLES)}", field=f"{prefix}role"
+            f"unknown role {_brief(role)}; known are {', '.join(ROLES)}", field=f"{prefix}role"
         )
     message: Message = dict(value)
     _check_content(message.get("content"), f"{prefix}content")
+    for key in ("name", "tool_call_id", "reasoning_content", "reasoning"):
+        if not isinstance(message.get(key, ""), (str, type(None))):
+            raise InputError("must be a string", field=f"{prefix}{key}")
     if message.get("tool_calls") is not None:
         message["tool_calls"] = _tool_calls(message["tool_calls"], f"{prefix}tool_calls", mode)
     says_otherwise = ("tool_calls", "function_call", "reasoning_content", "reasoning", "thinking")
@@ -419,7 +504,7 @@ def _check_content(content: Any, field: str) -> None:
         if part.get("type") != "text":
             # The template writes a placeholder for an image; the server sees many tokens.
             raise InputError(
-                f"a part of type {part.get('type')!r} has no countable prompt; only text has",
+                f"a part of type {_brief(part.get('type'))} has no countable prompt; only text has",
                 field=f"{at}.type",
             )
         if not isinstance(part.get("text"), str):
@@ -450,11 +535,11 @@ def _function(function: Any, field: str, mode: ToolArguments) -> dict[str, Any]:
         raise InputError(reason, field=f"{field}.name")
     arguments = function.get("arguments")
     at = f"{field}.arguments"
-    if isinstance(arguments, str) and mode == "objects":
-        # As servers do: an empty text is a call without arguments, and of a key that a
-        # model wrote twice the last value counts.
+    if mode == "objects" and (arguments is None or isinstance(arguments, str)):
+        # As servers do: nothing and an empty text are a call without arguments, and of a key
+        # that a model wrote twice the last value counts.
         try:
-            arguments = json.loads(arguments) if arguments.strip() else {}
+            arguments = json.loads(arguments) if arguments and arguments.strip() else {}
         except (ValueError, RecursionError) as error:
             raise InputError(f"not JSON: {one_line(error)}", field=at) from None
         if not isinstance(arguments, dict):
