@@ -73,12 +73,17 @@ def _write_jsonl(file: IO[bytes], table: Sequence[Row], _about: Mapping[str, Any
 
 
 def _write_csv(file: IO[bytes], table: Sequence[Row], _about: Mapping[str, Any]) -> None:
-    text = io.TextIOWrapper(file, encoding="utf-8", newline="")
-    writer = csv.writer(text, lineterminator="\n")
+    text = io.StringIO()
+    # Older Pythons leave a carriage return without quotes, which no reader takes back.
+    unusual = any("\r" in row[0] for row in table)
+    writer = csv.writer(
+        text,
+        lineterminator="\n",
+        quoting=csv.QUOTE_NONNUMERIC if unusual else csv.QUOTE_MINIMAL,
+    )
     writer.writerow(COLUMNS)
     writer.writerows(table)
-    text.flush()
-    text.detach()
+    file.write(text.getvalue().encode())
 
 
 WRITERS: dict[str, Callable[[IO[bytes], Sequence[Row], Mapping[str, Any]], None]] = {

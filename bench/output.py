@@ -23,7 +23,11 @@ def write_whole(path: Path, write: Callable[[IO[bytes]], object]) -> None:
     temporary = None
     try:
         with tempfile.NamedTemporaryFile(
-            dir=path.parent, prefix=f".{path.name}.", suffix=".part", delete=False
+            # Short, so that it fits wherever the file's own name does.
+            dir=path.parent,
+            prefix=f".{path.stem[:20]}.",
+            suffix=".part",
+            delete=False,
         ) as file:
             temporary = Path(file.name)
             write(file)
@@ -40,6 +44,16 @@ def write_whole(path: Path, write: Callable[[IO[bytes]], object]) -> None:
             temporary.unlink(missing_ok=True)
 
 
+def check_file(path: Path) -> None:
+    """Raise `InputError` if a file cannot be made here, so that a long run fails early."""
+    if not path.parent.is_dir():
+        raise InputError("no such folder", file=path.parent)
+    if path.is_dir():
+        raise InputError("is a folder; name a file in it", file=path)
+    if not os.access(path.parent, os.W_OK | os.X_OK):
+        raise InputError("the folder cannot be written to", file=path.parent)
+
+
 def make_folder(path: Path) -> None:
     """Make a folder for output, and its parents.
 
@@ -52,7 +66,7 @@ def make_folder(path: Path) -> None:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"no folder can be made here: {error.strerror}", file=path) from None
-    if not os.access(path, os.W_OK):
+    if not os.access(path, os.W_OK | os.X_OK):
         raise InputError("the folder cannot be written to", file=path)
 
 

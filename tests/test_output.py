@@ -1,0 +1,272 @@
+"""Output appears whole or not at all, and says what was counted."""
+
+from __future__ import annotations
+
+import csv
+import errno
+import json
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+from typing import IO, Any
+
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from bench.isl_table import COLUMNS, WRITERS, check_ending, distribution, rows, write_table
+from bench.output import check_file, make_folder, write_whole
+from strategies import Conversation, Counts, InputError
+
+ENDINGS = sorted(WRITERS)
+USER = {"role": "user", "content": "hi"}
+
+
+def conversation(name: str, turns: int) -> Conversation:
+    return Conversation(name, (USER,) * (2 * turns), None, tuple(range(1, 2 * turns, 2)))
+
+
+def read_back(path: Path) -> list[tuple[Any, ...]]:
+    """Read a table with other code than wrote it."""
+    if path.suffix == ".parquet":
+        table = pq.read_table(path)
+        assert tuple(table.column_names) == COLUMNS
+        return list(zip(*(table[column].to_pylist() for column in COLUMNS), strict=True))
+    if path.suffix == ".jsonl":
+        lines = path.read_text(encoding="utf-8").split("\n")
+        assert lines.pop() == ""
+        records = [json.loads(line) for line in lines]
+        assert all(tuple(record) == COLUMNS for record in records)
+        return [tuple(record.values()) for record in records]
+    with path.open(encoding="utf-8", newline="") as file:
+        header, *lines_ = csv.reader(file)
+    assert tuple(header) == COLUMNS
+    return [(name, int(t), int(m), int(isl) if isl else None) for name, t, m, isl in lines_]
+
+
+# Tables.
+
+IDS = [
+    "a",
+    "b,c",
+    'say "x"',
+    "two\nlines",
+    "CR\rLF\r\n",
+    " edges ",
+    "",
+    "日本🎈",
+    "=1+1",
+    "\0",
+    "null",
+]
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_the_table_reads_back_as_what_was_counted(tmp_path: Path, ending: str) -> None:
+    conversations = [conversation(name, 2) for name in IDS]
+    counts: Counts = [[10 * i, None] for i in range(len(IDS))]
+    path = tmp_path / f"isl{ending}"
+    write_table(path, conversations, counts, {})
+    assert read_back(path) == [
+        row for i, name in enumerate(IDS) for row in [(name, 1, 1, 10 * i), (name, 2, 3, None)]
+    ]
+
+
+tables = st.lists(
+    st.tuples(
+        st.text(st.characters(exclude_categories=["Cs"])),
+        st.lists(st.none() | st.integers(0, 2**40), max_size=4),
+    ),
+    max_size=5,
+)
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(table=tables)
+def test_any_counts_read_back_and_the_same_input_gives_the_same_bytes(
+    tmp_path: Path, ending: str, table: list[tuple[str, list[int | None]]]
+) -> None:
+    conversations = [conversation(name, len(counts)) for name, counts in table]
+    counts = [lengths for _, lengths in table]
+    first, second = tmp_path / f"1{ending}", tmp_path / f"2{ending}"
+    for path in (first, second):
+        write_table(path, conversations, counts, {"b": 1, "a": [2]})
+    assert read_back(first) == list(rows(conversations, counts))
+    assert first.read_bytes() == second.read_bytes()
+
+
+def test_parquet_says_where_its_counts_come_from(tmp_path: Path) -> None:
+    path = tmp_path / "isl.parquet"
+    write_table(path, [conversation("a", 1)], [[1]], {"tokenizer": {"class": "é"}})
+    metadata = pq.read_schema(path).metadata
+    assert json.loads(metadata[b"isl_bench"]) == {"tokenizer": {"class": "é"}}
+
+
+@pytest.mark.parametrize("counts", [[], [[1]], [[1, 2, 3]], [[1, 2], [3]]])
+def test_counts_that_do_not_fit_the_turns_are_never_written(tmp_path: Path, counts: Counts) -> None:
+    path = tmp_path / "isl.csv"
+    with pytest.raises(ValueError, match="zip"):
+        write_table(path, [conversation("a", 2)], counts, {})
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["isl.txt", "isl", "isl.csv.gz", ".csv"])
+def test_an_unknown_ending_lists_the_known_ones(tmp_path: Path, name: str) -> None:
+    with pytest.raises(InputError) as caught:
+        check_ending(tmp_path / name)
+    assert str(caught.value) == (
+        f"{tmp_path / name}: unknown ending; there are .parquet, .jsonl, .csv"
+    )
+
+
+# The distribution.
+
+
+def test_the_distribution_counts_what_is_known() -> None:
+    assert distribution([[3, None], [1], [], [2, 4, 90]]) == {
+        "turns": 5,
+        "skipped": 1,
+        "min": 1,
+        "mean": 20.0,
+        "p50": 3.0,
+        "p90": pytest.approx(4 + 0.6 * 86),
+        "p99": pytest.approx(4 + 0.96 * 86),
+        "max": 90,
+    }
+
+
+@pytest.mark.parametrize(("counts", "skipped"), [([], 0), ([[None], [None]], 2)])
+def test_without_counts_there_is_no_distribution(counts: Counts, skipped: int) -> None:
+    got = distribution(counts)
+    assert (got.pop("turns"), got.pop("skipped")) == (0, skipped)
+    assert set(got.values()) == {None}
+
+
+# Whole files.
+
+
+def half(file: IO[bytes], error: BaseException) -> None:
+    file.write(b"half")
+    file.flush()
+    raise error
+
+
+@pytest.mark.parametrize("old", [None, b"old"], ids=["new file", "old file"])
+@pytest.mark.parametrize(
+    ("error", "raised"),
+    [
+        pytest.param(OSError(errno.ENOSPC, "No space left on device"), InputError, id="disk full"),
+        pytest.param(RuntimeError("bug"), RuntimeError, id="bug"),
+        pytest.param(KeyboardInterrupt(), KeyboardInterrupt, id="Ctrl-C"),
+    ],
+)
+def test_a_failure_midway_leaves_everything_as_it_was(
+    tmp_path: Path, old: bytes | None, error: BaseException, raised: type[BaseException]
+) -> None:
+    path = tmp_path / "out.csv"
+    if old is not None:
+        path.write_bytes(old)
+    with pytest.raises(raised) as caught:
+        write_whole(path, lambda file: half(file, error))
+    if raised is InputError:
+        assert str(caught.value) == f"{path}: cannot be written: No space left on device"
+    assert [item.read_bytes() for item in tmp_path.iterdir()] == ([] if old is None else [old])
+
+
+def test_the_name_appears_only_when_the_file_is_whole(tmp_path: Path) -> None:
+    path = tmp_path / "out.csv"
+    path.write_bytes(b"old")
+
+    def write(file: IO[bytes]) -> None:
+        file.write(b"new")
+        file.flush()
+        assert path.read_bytes() == b"old"
+
+    write_whole(path, write)
+    assert path.read_bytes() == b"new"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(("mask", "mode"), [(0o022, 0o644), (0o077, 0o600), (0o002, 0o664)])
+def test_a_result_is_as_open_as_any_new_file(tmp_path: Path, mask: int, mode: int) -> None:
+    before = os.umask(mask)
+    try:
+        write_whole(tmp_path / "out", lambda file: file.write(b""))
+        assert os.umask(mask) == mask
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "out").stat().st_mode) == mode
+
+
+@pytest.mark.parametrize("name", ["x" * 251 + ".csv", "é" * 125 + ".csv"])
+def test_a_name_may_be_as_long_as_the_file_system_allows(tmp_path: Path, name: str) -> None:
+    write_whole(tmp_path / name, lambda file: file.write(b"x"))
+    assert [item.name for item in tmp_path.iterdir()] == [name]
+
+
+def test_a_folder_in_its_place_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "isl.csv"
+    path.mkdir()
+    for refuse in (check_file, lambda path: write_whole(path, lambda file: file.write(b""))):
+        with pytest.raises(InputError, match=r"isl.csv: .*folder|isl.csv: .*directory"):
+            refuse(path)
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_missing_folder_is_named_before_and_at_writing(tmp_path: Path) -> None:
+    path = tmp_path / "no" / "isl.csv"
+    with pytest.raises(InputError) as caught:
+        check_file(path)
+    assert str(caught.value) == f"{tmp_path / 'no'}: no such folder"
+    with pytest.raises(InputError, match=f"{path}: cannot be written: No such file"):
+        write_whole(path, lambda file: file.write(b""))
+
+
+def test_a_place_that_can_be_written_to_is_left_alone(tmp_path: Path) -> None:
+    check_file(tmp_path / "isl.csv")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_for_output_is_made_with_its_parents(tmp_path: Path) -> None:
+    for _ in range(2):
+        make_folder(tmp_path / "a" / "b")
+    assert (tmp_path / "a" / "b").is_dir()
+    (tmp_path / "file").touch()
+    for path in (tmp_path / "file", tmp_path / "file" / "b"):
+        with pytest.raises(InputError) as caught:
+            make_folder(path)
+        assert str(caught.value).startswith(f"{path}: no folder can be made here: ")
+
+
+UNDER_A_LIMIT = """
+import resource, sys
+from pathlib import Path
+from bench.isl_table import write_table
+from strategies import Conversation, InputError
+parts = ({"role": "user", "content": "x"},), None, (1,)
+resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+for path in map(Path, sys.argv[1:]):
+    # The names differ because Parquet is packed.
+    many = [Conversation(str(7919**9 * i), *parts) for i in range(5000)]
+    try:
+        write_table(path, many, [[1]] * len(many), {})
+    except InputError as error:
+        print(error)
+"""
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_a_file_that_may_not_grow_is_one_line_and_the_old_one_stays(
+    tmp_path: Path, ending: str
+) -> None:
+    path = tmp_path / f"isl{ending}"
+    path.write_text("old")
+    done = subprocess.run(
+        [sys.executable, "-c", UNDER_A_LIMIT, str(path)], capture_output=True, text=True, check=True
+    )
+    assert (done.stdout, done.stderr) == (f"{path}: cannot be written: File too large\n", "")
+    assert {item.name: item.read_text() for item in tmp_path.iterdir()} == {path.name: "old"}
