@@ -46,10 +46,13 @@ def write_whole(path: Path, write: Callable[[IO[bytes]], object]) -> None:
 
 def check_file(path: Path) -> None:
     """Raise `InputError` if a file cannot be made here, so that a long run fails early."""
-    if not path.parent.is_dir():
-        raise InputError("no such folder", file=path.parent)
-    if path.is_dir():
-        raise InputError("is a folder; name a file in it", file=path)
+    try:
+        if not path.parent.is_dir():
+            raise InputError("no such folder", file=path.parent)
+        if path.is_dir():
+            raise InputError("is a folder; name a file in it", file=path)
+    except OSError as error:
+        raise InputError(f"cannot be written: {error.strerror}", file=path) from None
     if not os.access(path.parent, os.W_OK | os.X_OK):
         raise InputError("the folder cannot be written to", file=path.parent)
 

@@ -226,6 +226,14 @@ def test_a_missing_folder_is_named_before_and_at_writing(tmp_path: Path) -> None
         write_whole(path, lambda file: file.write(b""))
 
 
+def test_a_name_that_no_file_can_have_is_named(tmp_path: Path) -> None:
+    path = tmp_path / f"{'x' * 300}.csv"
+    for refuse in (check_file, lambda path: write_whole(path, lambda file: file.write(b""))):
+        with pytest.raises(InputError, match="cannot be written: File name too long"):
+            refuse(path)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_place_that_can_be_written_to_is_left_alone(tmp_path: Path) -> None:
     check_file(tmp_path / "isl.csv")
     assert list(tmp_path.iterdir()) == []
