@@ -212,7 +212,8 @@ def _read_parquet(path: Path) -> Iterator[Record]:
                         yield number, {k: _without_union_nulls(v, k, k) for k, v in row.items()}
                     except InputError as error:
                         raise error.at(file=path, line=number) from None
-    except (pa.ArrowException, MemoryError) as error:
+    except (pa.ArrowException, MemoryError, *_NO_PYTHON_VALUE) as error:
+        # Names of columns are text of the file too.
         raise InputError(f"cannot be read as Parquet: {error}", file=path) from None
 
 

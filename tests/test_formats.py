@@ -873,8 +873,10 @@ SEEDS = {
     "pretty": json.dumps([{"id": "é", "messages": [USER, ANSWER]}] * 2, indent=1).encode(),
     "endpoints": "\n".join(map(json.dumps, rows(USER, CALLS, RESULTS, ANSWER))).encode(),
     "ShareGPT": json.dumps([{"conversations": [said("human", "hi"), said("gpt", "a")]}]).encode(),
-    "gzip": gzip.compress(json.dumps({"messages": [USER, ANSWER]}).encode() * 3, mtime=0),
-    "Parquet": as_parquet([{"id": "a", "messages": [USER, CALLS, *EXPANDED], "tools": [TOOL]}]),
+    "gzip": gzip.compress((json.dumps({"messages": [USER]}) + "\n").encode() * 3, mtime=0),
+    "Parquet": as_parquet(
+        [{"id": "a", "messages": [USER, changed(CALLS, tool_calls=[call({})])], "tools": [TOOL]}]
+    ),
 }
 damages = st.lists(
     st.tuples(
@@ -907,6 +909,13 @@ def damaged(data: bytes, damage: list[tuple[str, float, int]]) -> bytes:
 
 
 @pytest.mark.parametrize("seed", SEEDS)
+def test_what_is_damaged_below_can_be_read_before(tmp_path: Path, seed: str) -> None:
+    path = tmp_path / "d"
+    path.write_bytes(SEEDS[seed])
+    assert outcome(path) == "read"
+
+
+@pytest.mark.parametrize("seed", SEEDS)
 @settings(in_files, max_examples=150)
 @given(damage=damages)
 def test_a_damaged_file_is_read_or_refused_in_one_line(
@@ -914,6 +923,40 @@ def test_a_damaged_file_is_read_or_refused_in_one_line(
 ) -> None:
     path = tmp_path / "d"
     path.write_bytes(damaged(SEEDS[seed], damage))
+    line = outcome(path)
+    assert line == "read" or line.startswith(str(path))
+    assert len(line.splitlines()) == 1
+
+
+def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """Return the way to every value inside a value."""
+    inner = value.items() if isinstance(value, dict) else enumerate(value)
+    found = []
+    for key, item in inner:
+        found.append((*path, key))
+        if isinstance(item, (dict, list)):
+            found += places(item, (*path, key))
+    return found
+
+
+@pytest.mark.parametrize("seed", ["OpenAI", "endpoints", "ShareGPT"])
+@settings(in_files, max_examples=150)
+@given(data=st.data(), value=values | st.just(...))
+def test_a_value_of_another_type_anywhere_is_read_or_refused_in_one_line(
+    tmp_path: Path, seed: str, data: st.DataObject, value: Any
+) -> None:
+    text = SEEDS[seed].decode()
+    records = json.loads(text) if text[0] == "[" else [json.loads(x) for x in text.splitlines()]
+    *way, last = data.draw(st.sampled_from(places(records)))
+    inside = records
+    for key in way:
+        inside = inside[key]
+    if value is ...:
+        del inside[last]
+    else:
+        inside[last] = value
+    path = tmp_path / "d"
+    path.write_text("\n".join(map(json.dumps, records)))
     line = outcome(path)
     assert line == "read" or line.startswith(str(path))
     assert len(line.splitlines()) == 1

@@ -242,6 +242,12 @@ def test_damaged_parquet_is_named(tmp_path: Path) -> None:
         assert "cannot be read" in refusal(tmp_path, damaged)
 
 
+def test_a_column_whose_name_is_not_utf8_is_refused(tmp_path: Path) -> None:
+    data = parquet(pa.table({"column": [1]}))
+    message = refusal(tmp_path, data.replace(b"column", b"col\xffmn"))
+    assert message.startswith(": cannot be read as Parquet: ")
+
+
 def test_a_column_that_appears_twice_is_refused(tmp_path: Path) -> None:
     table = pa.Table.from_arrays([pa.array(["x"]), pa.array(["y"])], names=["a", "a"])
     assert refusal(tmp_path, parquet(table)) == ": a: column appears twice"
