@@ -335,14 +335,20 @@ def _template_text(template: str | PathLike[str] | None) -> str | None:
         return template
     path = Path(template)
     try:
-        return path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError:
         raise InputError("the template is not UTF-8 text", file=path) from None
     except OSError as error:
         raise InputError(f"cannot read the template: {error.strerror}", file=path) from None
+    if not text:
+        # It would render nothing, and every ISL would be 0 without a word.
+        raise InputError("the template is empty", file=path)
+    return text
 
 
 def _reserved_kwargs() -> frozenset[str]:
+    # As in `_collected_warnings`: importing says on standard error that there is no PyTorch.
+    os.environ.setdefault("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1")
     from transformers import PreTrainedTokenizerBase
 
     parameters = inspect.signature(PreTrainedTokenizerBase.apply_chat_template).parameters
@@ -388,7 +394,12 @@ class _Collector(logging.Handler):
 
 def _load(spec: ChatSpec) -> Any:
     path = Path(spec.name_or_path)
-    if not path.exists() and _looks_like_path(spec.name_or_path):
+    try:
+        exists = path.exists()
+    except OSError as error:
+        # A folder above it that may not be entered, or a name that is too long.
+        raise InputError(f"cannot be read: {error.strerror}", file=path) from None
+    if not exists and _looks_like_path(spec.name_or_path):
         raise InputError("no such folder", file=path)
     try:
         if path.is_dir():
