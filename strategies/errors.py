@@ -11,8 +11,18 @@ def one_line(text: object) -> str:
     Libraries raise messages with line breaks and whole documents in them; an error of ours
     is read in a terminal or a log, where one line is one event.
     """
-    flat = " ".join(str(text).split())
+    flat = _printable(" ".join(str(text).split()))
     return flat if len(flat) <= 400 else f"{flat[:397]}..."
+
+
+def _printable(text: str) -> str:
+    """Return `text` with control characters and lone surrogates written as escapes.
+
+    Names and values come from files that nobody has vouched for, and end up in a terminal.
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 class IslError(Exception):
@@ -57,7 +67,7 @@ class InputError(IslError):
         place = self.file or ""
         if self.line is not None:
             place += f":{self.line}"
-        return ": ".join(part for part in (place, self.field, self.reason) if part)
+        return ": ".join(_printable(part) for part in (place, self.field, self.reason) if part)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _input_error, (self.reason, self.file, self.line, self.field)
