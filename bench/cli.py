@@ -296,13 +296,15 @@ def count_command(
 ) -> None:
     """Count the ISL of every turn of DATASET and print its distribution."""
     from bench.isl_table import check_ending, distribution, write_table
+    from bench.output import check_file
     from bench.progress import progress_bar
     from bench.report import file_sha256
 
     if out is not None:
         check_ending(out)
-        if not out.parent.is_dir():
-            raise InputError("no such folder", file=out.parent)
+        check_file(out)
+        if out.exists() and dataset.exists() and out.samefile(dataset):
+            raise InputError("is the dataset itself; name another file for the ISLs", file=out)
     chosen = get(strategy)
     conversations = read_conversations(dataset, tool_arguments=tool_arguments)
     (spec,) = _specs([tokenizer], options)
@@ -411,13 +413,13 @@ def compare_command(
         seed=seed,
         on_error=on_error,
     )
-    if out is not None:
-        make_folder(out)
     if dataset is None:
         data = _bundled(sample or ("small" if quick else "regular"), tool_arguments)
     else:
         conversations = read_conversations(dataset, tool_arguments=tool_arguments)
         data = Dataset(str(dataset), file_sha256(dataset), conversations)
+    if out is not None:
+        make_folder(out)
     console = _stderr(quiet)
     groups = compare(plan, data.conversations, console)
     for name, reference in {group.tokenizer: group.reference for group in groups}.items():

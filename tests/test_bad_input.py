@@ -169,7 +169,7 @@ def test_a_bad_dataset_is_named_with_line_and_field(
     out = tmp_path / ("isl.parquet" if command == "count" else "report")
     result = bench(command, path, "--tokenizer", TOKENIZER, "--out", out)
     assert_refused(result, f"bench: {path}{message}")
-    assert files(tmp_path) <= {"data.jsonl", "report"}
+    assert files(tmp_path) == {"data.jsonl"}
 
 
 @pytest.mark.parametrize("command", ["count", "compare"])
@@ -287,6 +287,15 @@ def test_a_missing_template_file_is_named(bench: Bench, dataset: Path, tmp_path:
         assert_refused(result, f"bench: {path}: cannot read the template: No such file")
 
 
+def test_an_empty_template_does_not_pass_for_none(
+    bench: Bench, dataset: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "empty.jinja"
+    path.touch()
+    result = bench("count", dataset, "--tokenizer", TOKENIZER, "--template", path)
+    assert_refused(result, f"bench: {path}: the template is empty")
+
+
 def test_a_template_with_an_error_is_named_with_its_line(
     bench: Bench, dataset: Path, tmp_path: Path
 ) -> None:
@@ -331,6 +340,32 @@ def test_a_place_that_takes_no_table_is_named(
     result = bench("count", dataset, "--tokenizer", TOKENIZER, "--out", tmp_path / name)
     assert_refused(result, tmp_path / Path(name).parts[0])
     assert files(tmp_path) == {"data.jsonl", "folder.csv"}
+
+
+def test_the_dataset_is_not_written_over(bench: Bench, dataset: Path, tmp_path: Path) -> None:
+    link = tmp_path / "link.jsonl"
+    link.symlink_to(dataset)
+    for out in (dataset, link):
+        result = bench("count", dataset, "--tokenizer", TOKENIZER, "--out", out)
+        assert_refused(result, f"bench: {out}: is the dataset itself")
+    assert dataset.read_text() == GOOD
+
+
+def test_a_name_with_a_line_break_or_a_colour_stays_on_one_line(
+    bench: Bench, tmp_path: Path
+) -> None:
+    path = tmp_path / "a\nb\x1b[31m.jsonl"
+    path.write_text("{")
+    result = bench("count", path, "--tokenizer", TOKENIZER)
+    assert_refused(result, r"a\nb\x1b[31m.jsonl:1: not JSON")
+
+
+def test_a_reserved_template_variable_is_the_only_line(dataset: Path) -> None:
+    # In a process of its own, because importing transformers can say something too.
+    result = process(
+        *("count", dataset, "--tokenizer", TOKENIZER, "--template-kwargs", '{"tools": []}')
+    )
+    assert_refused(result, "template kwargs: 'tools' is an argument of apply_chat_template")
 
 
 def test_a_file_in_place_of_the_report_folder_is_named(bench: Bench, dataset: Path) -> None:
@@ -453,6 +488,7 @@ def test_an_unreadable_folder_is_named(
     for data, tokenizer, named in [
         (closed / "data.jsonl", TOKENIZER, f"{closed / 'data.jsonl'}: cannot be read: Permission"),
         (closed, TOKENIZER, f"Invalid value for 'DATASET': Path '{closed}' is not readable"),
+        (dataset, closed / "tokenizer", f"{closed / 'tokenizer'}: cannot be read: Permission"),
         (dataset, closed, f"{closed}: cannot be read: Permission denied"),
     ]:
         result = process("count", data, "--tokenizer", tokenizer, "--out", out, within=unprivileged)
@@ -468,5 +504,5 @@ def test_a_folder_that_takes_no_files_is_named(
     folder.mkdir(mode=0o555)
     out = folder / "isl.csv" if command == "count" else folder
     result = process(command, dataset, "--tokenizer", TOKENIZER, "--out", out, within=unprivileged)
-    assert_refused(result, folder)
+    assert_refused(result, f"bench: {folder}: the folder cannot be written to")
     assert files(tmp_path) == {"data.jsonl", "read-only"}
