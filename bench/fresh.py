@@ -24,7 +24,7 @@ from bench.machine import pin
 from bench.memory import PeakMemory, kill_tree
 from strategies import IslError
 from strategies.errors import one_line
-from strategies.signals import starting_processes
+from strategies.signals import leave_interrupts_to_parent, starting_processes
 
 Send: TypeAlias = Callable[[Any], None]
 Job: TypeAlias = Callable[..., Any]
@@ -63,10 +63,14 @@ class FreshProcesses:
         context = multiprocessing.get_context("spawn")
         self._connection, theirs = context.Pipe()
         self._process = context.Process(target=_serve, args=(theirs,))
-        with starting_processes():
-            self._process.start()
-        theirs.close()
-        self.import_seconds: float = self._receive()
+        try:
+            with starting_processes():
+                self._process.start()
+            theirs.close()
+            self.import_seconds: float = self._receive()
+        except BaseException:
+            self.close()
+            raise
 
     def run(
         self,
@@ -94,7 +98,7 @@ class FreshProcesses:
         """Kill whatever still runs."""
         if self._process.pid is not None:
             kill_tree(self._process.pid)
-        self._process.join()
+            self._process.join()
         self._connection.close()
 
     def _receive(self) -> Any:
@@ -130,15 +134,21 @@ def _how(exit_code: int) -> str:
 
 
 def _serve(connection: Connection) -> None:
+    try:
+        _fork_for_jobs(connection)
+    except (EOFError, BrokenPipeError, ConnectionResetError):
+        # Whoever asked has gone, and needs no answer.
+        return
+
+
+def _fork_for_jobs(connection: Connection) -> None:
+    leave_interrupts_to_parent()
     parent = multiprocessing.parent_process()
     assert parent is not None  # noqa: S101  # for the type checker; this process was spawned
     connection.send(_import_libraries())
     fork = multiprocessing.get_context("fork")
     while True:
-        try:
-            job, arguments, cores = connection.recv()
-        except EOFError:
-            return
+        job, arguments, cores = connection.recv()
         process = fork.Process(target=_do, args=(connection, job, arguments, cores))
         process.start()
         connection.send(process.pid)

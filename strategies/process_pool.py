@@ -18,7 +18,7 @@ from strategies.contract import Counts, OnError, Progress
 from strategies.conversation import Conversation
 from strategies.errors import InputError, TurnError, WorkerError
 from strategies.reference import first_failure, reference_counts
-from strategies.signals import starting_processes
+from strategies.signals import leave_interrupts_to_parent, starting_processes
 
 if TYPE_CHECKING:
     from multiprocessing.context import BaseContext
@@ -154,6 +154,7 @@ def _start_worker(chat: ChatTokenizer, everyone: Barrier) -> None:
     """Keep the tokenizer, which unpickling has just loaded (or a fork brought along)."""
     global _worker  # noqa: PLW0603  # the only way from an initializer to the tasks
     _worker = _Worker(chat, everyone)
+    leave_interrupts_to_parent()
     # A parent that is killed cannot stop its workers; they see it go.
     Thread(target=_exit_with_parent, daemon=True).start()
 

@@ -34,7 +34,9 @@ def check(strategy: str, tokenizer: str, dataset: str) -> list[strategies.Mismat
 
 def test_qwen3_on_the_agentic_set_is_exact_in_every_turn(strategy_name: str) -> None:
     assert strategies.count_turns(real_conversations("agentic_coding_2.5h")) == 1007
-    assert check(strategy_name, "qwen3", "agentic_coding_2.5h") == []
+    # The sequential strategy is the reference; counting it twice would show nothing.
+    if strategy_name != "sequential":
+        assert check(strategy_name, "qwen3", "agentic_coding_2.5h") == []
     counts = reference("qwen3", "agentic_coding_2.5h")
     # The figures of the set itself, so that the reference is the one that was published.
     assert sum(isl or 0 for turns in counts for isl in turns) == 12_758_209
