@@ -1,9 +1,328 @@
 //! The Python module `strategies._native`: a thin skin over the core.
 
+use std::time::Instant;
+
+use pyo3::create_exception;
+use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
+use pyo3::pybacked::PyBackedStr;
+use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple};
+
+use crate::count::{self, Counts, Options, Stop};
+use crate::data::{Data, Dict, prepare_message};
+use crate::render;
+use crate::render::value::Fault;
+use crate::source::{Conversation, Given, Rendered, Source};
+
+create_exception!(
+    strategies._native,
+    NativeError,
+    PyRuntimeError,
+    "The native core failed."
+);
+create_exception!(
+    strategies._native,
+    Refused,
+    NativeError,
+    "The template, or this prompt of it, is not rendered here."
+);
+create_exception!(
+    strategies._native,
+    TemplateRaised,
+    NativeError,
+    "The template raised, here as in Jinja2."
+);
+
+/// Data nested deeper than this is left to Python.
+const DEPTH: usize = 128;
+
+fn opaque(reason: &str) -> Data {
+    Data::Opaque(reason.into())
+}
+
+/// Takes over a Python value; what the core cannot represent becomes opaque.
+fn data(value: &Bound<'_, PyAny>, depth: usize) -> Data {
+    if let Ok(text) = value.cast::<PyString>() {
+        return text.to_str().map_or_else(
+            |_| opaque("text with surrogates"),
+            |text| Data::Str(text.into()),
+        );
+    }
+    if value.is_none() {
+        return Data::None;
+    }
+    if depth == 0 {
+        return opaque("deeply nested data");
+    }
+    if let Ok(pairs) = value.cast::<PyDict>() {
+        return dict(pairs, depth - 1).map_or_else(|| opaque("a key that is no text"), Data::Dict);
+    }
+    if let Ok(items) = value.cast::<PyList>() {
+        return Data::List(items.iter().map(|item| data(&item, depth - 1)).collect());
+    }
+    if let Ok(flag) = value.cast::<PyBool>() {
+        return Data::Bool(flag.is_true());
+    }
+    if let Ok(number) = value.cast::<PyInt>() {
+        return match number.extract::<i64>() {
+            Ok(number) => Data::Int(number),
+            Err(_) => number.str().map_or_else(
+                |_| opaque("a huge integer"),
+                |digits| Data::Big(digits.to_string().into()),
+            ),
+        };
+    }
+    if let Ok(number) = value.cast::<PyFloat>() {
+        return Data::Float(number.value());
+    }
+    opaque("data that is not plain JSON")
+}
+
+fn dict(pairs: &Bound<'_, PyDict>, depth: usize) -> Option<Dict> {
+    let mut out = Dict::new();
+    for (key, value) in pairs {
+        let key = key.cast::<PyString>().ok()?;
+        out.push(key.to_str().ok()?.into(), data(&value, depth));
+    }
+    Some(out)
+}
+
+fn message(value: &Bound<'_, PyAny>) -> Data {
+    match data(value, DEPTH) {
+        Data::Dict(message) => Data::Dict(prepare_message(message)),
+        other => other,
+    }
+}
+
+fn messages(value: &Bound<'_, PyAny>) -> PyResult<Vec<Data>> {
+    value.try_iter()?.map(|item| Ok(message(&item?))).collect()
+}
+
+fn tools(value: &Bound<'_, PyAny>) -> PyResult<Option<Data>> {
+    if value.is_none() {
+        return Ok(None);
+    }
+    let items = value
+        .try_iter()?
+        .map(|item| Ok(data(&item?, DEPTH)))
+        .collect::<PyResult<_>>()?;
+    Ok(Some(Data::List(items)))
+}
+
+fn render_error(fault: Fault) -> PyErr {
+    match fault {
+        Fault::Raised(message) => TemplateRaised::new_err(message),
+        Fault::Unsupported(reason) => Refused::new_err(reason),
+    }
+}
+
+/// A compiled chat template with the variables that all conversations share.
+#[pyclass(module = "strategies._native", frozen)]
+struct Template {
+    inner: render::Template,
+}
+
+#[pymethods]
+impl Template {
+    /// Compiles the JSON of Jinja2's syntax tree; refuses what is not known to render alike.
+    #[new]
+    #[pyo3(signature = (tree, variables, strftime))]
+    fn new(
+        tree: &str,
+        variables: &Bound<'_, PyDict>,
+        strftime: &Bound<'_, PyAny>,
+    ) -> PyResult<Self> {
+        let Some(variables) = dict(variables, DEPTH) else {
+            return Err(Refused::new_err("a variable whose name is no text"));
+        };
+        let mut inner = render::Template::new(tree, variables).map_err(Refused::new_err)?;
+        let dates = inner
+            .date_formats()
+            .iter()
+            .map(|format| strftime.call1((*format,))?.extract())
+            .collect::<PyResult<Vec<String>>>()?;
+        inner.set_dates(dates);
+        Ok(Self { inner })
+    }
+
+    /// Renders one prompt.
+    #[pyo3(signature = (messages, tools))]
+    fn render(
+        &self,
+        py: Python<'_>,
+        messages: &Bound<'_, PyAny>,
+        tools: &Bound<'_, PyAny>,
+    ) -> PyResult<String> {
+        let messages = self::messages(messages)?;
+        let tools = self::tools(tools)?;
+        py.detach(|| {
+            let mut out = String::new();
+            self.inner
+                .render(&messages, tools.as_ref(), &mut out)
+                .map(|()| out)
+        })
+        .map_err(render_error)
+    }
+}
+
+/// A turn without a count: conversation, turn, whether the template raised, and why.
+type PyFailure = (usize, usize, bool, String);
+
+/// Counts, failures and figures of one call.
+type PyCounts<'py> = (Vec<Vec<Option<u32>>>, Vec<PyFailure>, Bound<'py, PyDict>);
+
+/// A tokenizer that counts the prompts of many turns.
+#[pyclass(module = "strategies._native", frozen)]
+struct Counter {
+    inner: count::Counter,
+    workers: usize,
+}
+
+impl Counter {
+    fn run<'py>(
+        &self,
+        py: Python<'py>,
+        source: &dyn Source,
+        convert_seconds: f64,
+        stop_at_failure: bool,
+        progress: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<PyCounts<'py>> {
+        let progress = progress.map(|callback| callback.clone().unbind());
+        let started = Instant::now();
+        let (result, error) = py.detach(|| {
+            let mut error = None;
+            let mut watch = |done: usize| {
+                let checked = Python::attach(|py| {
+                    py.check_signals()?;
+                    match &progress {
+                        Some(callback) => callback.call1(py, (done,)).map(|_| ()),
+                        None => Ok(()),
+                    }
+                });
+                error = checked.err();
+                error.is_none()
+            };
+            let mut options = Options {
+                workers: self.workers,
+                stop_at_failure,
+                watch: &mut watch,
+            };
+            (self.inner.count(source, &mut options), error)
+        });
+        if let Some(error) = error {
+            return Err(error);
+        }
+        let Counts {
+            counts,
+            failures,
+            report,
+        } = result.map_err(|stop| match stop {
+            Stop::Cancelled => NativeError::new_err("cancelled"),
+            Stop::Internal(message) => NativeError::new_err(message),
+        })?;
+        if let Some(callback) = progress {
+            callback.call1(py, (report.turns,))?;
+        }
+        let failures = failures
+            .into_iter()
+            .map(|failure| {
+                let (raised, message) = match failure.fault {
+                    Fault::Raised(message) => (true, message),
+                    Fault::Unsupported(reason) => (false, reason),
+                };
+                (
+                    failure.turn.conversation,
+                    failure.turn.turn,
+                    raised,
+                    message,
+                )
+            })
+            .collect();
+        let figures = PyDict::new(py);
+        figures.set_item("convert_seconds", convert_seconds)?;
+        figures.set_item("render_seconds", report.render_seconds)?;
+        figures.set_item("cut_seconds", report.cut_seconds)?;
+        figures.set_item("count_seconds", report.count_seconds)?;
+        figures.set_item("wall_seconds", started.elapsed().as_secs_f64())?;
+        figures.set_item("turns", report.turns)?;
+        figures.set_item("characters", report.characters)?;
+        figures.set_item("distinct_spans", report.distinct_spans)?;
+        figures.set_item("distinct_bytes", report.distinct_bytes)?;
+        figures.set_item("markers_found", report.markers_found)?;
+        figures.set_item("markers_kept", report.markers_kept)?;
+        Ok((counts, failures, figures))
+    }
+}
+
+#[pymethods]
+impl Counter {
+    /// Loads the JSON of a tokenizer.
+    #[new]
+    #[pyo3(signature = (tokenizer, *, workers, split_special_tokens=false))]
+    fn new(
+        py: Python<'_>,
+        tokenizer: PyBackedStr,
+        workers: usize,
+        split_special_tokens: bool,
+    ) -> PyResult<Self> {
+        let inner = py
+            .detach(|| count::Counter::new(&tokenizer, split_special_tokens))
+            .map_err(NativeError::new_err)?;
+        Ok(Self {
+            inner,
+            workers: workers.max(1),
+        })
+    }
+
+    /// Number of added tokens at which prompts are cut.
+    #[getter]
+    fn markers(&self) -> usize {
+        self.inner.markers()
+    }
+
+    /// Renders and counts the turns of conversations given as (messages, tools, turns).
+    #[pyo3(signature = (template, conversations, *, stop_at_failure=true, progress=None))]
+    fn count<'py>(
+        &self,
+        py: Python<'py>,
+        template: &Bound<'py, Template>,
+        conversations: &Bound<'py, PyAny>,
+        stop_at_failure: bool,
+        progress: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<PyCounts<'py>> {
+        let started = Instant::now();
+        let mut taken = Vec::new();
+        for item in conversations.try_iter()? {
+            let item = item?;
+            let item = item.cast::<PyTuple>()?;
+            taken.push(Conversation {
+                messages: messages(&item.get_item(0)?)?,
+                tools: tools(&item.get_item(1)?)?,
+                turns: item.get_item(2)?.extract()?,
+            });
+        }
+        let source = Rendered::new(&template.get().inner, &taken);
+        let convert_seconds = started.elapsed().as_secs_f64();
+        self.run(py, &source, convert_seconds, stop_at_failure, progress)
+    }
+
+    /// Counts prompts rendered elsewhere, one list for each conversation.
+    #[pyo3(signature = (prompts, *, progress=None))]
+    fn count_prompts<'py>(
+        &self,
+        py: Python<'py>,
+        prompts: Vec<Vec<PyBackedStr>>,
+        progress: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<PyCounts<'py>> {
+        self.run(py, &Given(prompts), 0.0, true, progress)
+    }
+}
 
 #[pymodule]
 mod _native {
+    #[pymodule_export]
+    use super::{Counter, NativeError, Refused, Template, TemplateRaised};
+
     use super::{Bound, PyModule, PyModuleMethods, PyResult};
 
     #[pymodule_init]

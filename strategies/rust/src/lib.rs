@@ -1,8 +1,16 @@
-//! Native core of isl-bench: so far it says what it is.
+//! Native core of isl-bench: renders, cuts and counts.
 //!
 //! The core knows no Python; `binding.rs` is the only file that does.
 
 mod binding;
+pub mod count;
+pub mod cut;
+pub mod data;
+pub mod render;
+pub mod source;
+pub mod spans;
+#[cfg(test)]
+mod testing;
 
 /// Version of the crate, which is also the version of the Python distribution.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -1,0 +1,160 @@
+//! Markers: where a prompt may be cut without changing its tokens.
+//!
+//! The tokenizer first splits a text at its added tokens that are not normalized, by leftmost-
+//! longest search over all of them. A cut is exact only at matches of that very search, and only
+//! if the match does not depend on what lies around it; so every such token takes part in the
+//! search, and only some are markers.
+
+use aho_corasick::{AhoCorasick, Anchored, Input, MatchKind, StartKind};
+use tokenizers::Tokenizer;
+
+/// A marker by its number; the start and the end of a text are [`EDGE`].
+pub type Marker = u32;
+
+/// Stands for the marker that is not there at either end of a text.
+pub const EDGE: Marker = u32::MAX;
+
+/// A marker found in a text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cut {
+    pub start: usize,
+    pub end: usize,
+    pub marker: Marker,
+}
+
+#[derive(Debug)]
+pub struct Cutter {
+    search: Option<AhoCorasick>,
+    texts: Vec<Box<str>>,
+    /// Whether a token of this number is a marker; the others only take part in the search.
+    cuts: Vec<bool>,
+    longest: usize,
+}
+
+impl Cutter {
+    /// Reads the markers of a tokenizer, as set up for the encoding.
+    ///
+    /// # Errors
+    ///
+    /// If the search cannot be built.
+    pub fn new(tokenizer: &Tokenizer) -> Result<Self, String> {
+        let vocabulary = tokenizer.get_added_vocabulary();
+        let skips_special = vocabulary.get_encode_special_tokens();
+        let mut tokens: Vec<_> = vocabulary
+            .get_added_tokens_decoder()
+            .iter()
+            .filter(|(_, token)| !token.normalized && !token.content.is_empty())
+            .collect();
+        tokens.sort_unstable_by_key(|(id, _)| **id);
+        let mut cutter = Self {
+            search: None,
+            texts: Vec::with_capacity(tokens.len()),
+            cuts: Vec::with_capacity(tokens.len()),
+            longest: 0,
+        };
+        for (_, token) in tokens {
+            let text = token.content.as_str();
+            let skipped = skips_special && vocabulary.is_special_token(text);
+            // White space at its end could be taken by a neighbour that strips.
+            let touches_space =
+                text.starts_with(char::is_whitespace) || text.ends_with(char::is_whitespace);
+            cutter
+                .cuts
+                .push(!token.single_word && !skipped && !touches_space);
+            cutter.texts.push(text.into());
+            cutter.longest = cutter.longest.max(text.len());
+        }
+        if cutter.cuts.contains(&true) {
+            let search = AhoCorasick::builder()
+                .match_kind(MatchKind::LeftmostLongest)
+                .start_kind(StartKind::Unanchored)
+                .build(cutter.texts.iter().map(|text| text.as_bytes()))
+                .map_err(|error| error.to_string())?;
+            cutter.search = Some(search);
+        }
+        Ok(cutter)
+    }
+
+    /// Number of markers.
+    #[must_use]
+    pub fn markers(&self) -> usize {
+        self.cuts.iter().filter(|cut| **cut).count()
+    }
+
+    /// Length in bytes of the longest token in the search: how far a match looks ahead.
+    #[must_use]
+    pub fn longest(&self) -> usize {
+        self.longest
+    }
+
+    /// Text of a marker, empty for [`EDGE`].
+    #[must_use]
+    pub fn text(&self, marker: Marker) -> &str {
+        usize::try_from(marker)
+            .ok()
+            .and_then(|index| self.texts.get(index))
+            .map_or("", |text| &**text)
+    }
+
+    /// The first marker of `text` at or after `from`, which is 0 or the end of a match.
+    #[must_use]
+    pub fn next(&self, text: &str, mut from: usize) -> Option<Cut> {
+        let search = self.search.as_ref()?;
+        loop {
+            let input = Input::new(text.as_bytes())
+                .anchored(Anchored::No)
+                .range(from..);
+            let found = search.find(input)?;
+            let index = found.pattern().as_usize();
+            if self.cuts[index] {
+                return Some(Cut {
+                    start: found.start(),
+                    end: found.end(),
+                    marker: found.pattern().as_u32(),
+                });
+            }
+            from = found.end();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Cut, Cutter};
+    use crate::testing::tokenizer;
+
+    fn found(cutter: &Cutter, text: &str) -> Vec<String> {
+        let mut out = Vec::new();
+        let mut from = 0;
+        while let Some(Cut { start, end, marker }) = cutter.next(text, from) {
+            assert_eq!(&text[start..end], cutter.text(marker));
+            out.push(format!("{start}:{}", cutter.text(marker)));
+            from = end;
+        }
+        out
+    }
+
+    #[test]
+    fn the_longest_token_wins_where_tokens_nest() {
+        let cutter = Cutter::new(&tokenizer(&["<a>", "<a><b>", "b"])).unwrap();
+        assert_eq!(found(&cutter, "x<a><b><a>y"), ["1:<a><b>", "7:<a>"]);
+        assert_eq!(found(&cutter, "nothing"), Vec::<String>::new());
+        assert_eq!(cutter.longest(), 6);
+    }
+
+    #[test]
+    fn words_and_normalized_tokens_are_no_markers_but_words_take_part() {
+        let cutter = Cutter::new(&tokenizer(&["word:<a>x", "normalized:<n>", "<a>"])).unwrap();
+        assert_eq!(cutter.markers(), 1);
+        // The search finds the longer token and passes over it, and over what it contains.
+        assert_eq!(found(&cutter, "<a>x<n><a>"), ["7:<a>"]);
+    }
+
+    #[test]
+    fn special_tokens_are_no_markers_when_they_are_split() {
+        let mut tokenizer = tokenizer(&["<a>", "plain:<b>"]);
+        tokenizer.set_encode_special_tokens(true);
+        let cutter = Cutter::new(&tokenizer).unwrap();
+        assert_eq!(found(&cutter, "<a><b>"), ["3:<b>"]);
+    }
+}

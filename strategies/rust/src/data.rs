@@ -1,0 +1,140 @@
+//! What a template reads: plain JSON-like data, built once and borrowed by every render.
+
+/// A value of a message, a tool or a template variable.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Data {
+    None,
+    Bool(bool),
+    Int(i64),
+    /// Decimal digits of an integer that does not fit 64 bits.
+    Big(Box<str>),
+    Float(f64),
+    Str(Box<str>),
+    List(Vec<Data>),
+    Dict(Dict),
+    /// Something that this core cannot represent; reading it fails the turn with this reason.
+    Opaque(Box<str>),
+}
+
+/// A mapping that keeps the order in which its keys were first inserted, as Python's does.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Dict {
+    entries: Vec<(Box<str>, Data)>,
+}
+
+impl Dict {
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Value under `key`. Messages and schemas have few keys, so a scan beats hashing.
+    #[must_use]
+    pub fn get(&self, key: &str) -> Option<&Data> {
+        self.entries
+            .iter()
+            .find_map(|(name, value)| (&**name == key).then_some(value))
+    }
+
+    /// Appends a pair whose key the caller knows to be new.
+    pub fn push(&mut self, key: Box<str>, value: Data) {
+        self.entries.push((key, value));
+    }
+
+    /// Sets `key`, keeping its place if it has one.
+    pub fn set(&mut self, key: &str, value: Data) {
+        match self.entries.iter_mut().find(|(name, _)| &**name == key) {
+            Some(entry) => entry.1 = value,
+            None => self.entries.push((key.into(), value)),
+        }
+    }
+
+    #[must_use]
+    pub fn entries(&self) -> &[(Box<str>, Data)] {
+        &self.entries
+    }
+
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+}
+
+/// Names under which reasoning arrives, the first being the one that templates read.
+const REASONING: [&str; 3] = ["reasoning_content", "thinking", "reasoning"];
+
+/// Brings a message into the form in which transformers shows it to a template.
+///
+/// Keys whose value is None are dropped, and reasoning is filled in under the names that
+/// templates read. Neither depends on the other messages, so a message is prepared once for
+/// all the turns that contain it.
+#[must_use]
+pub fn prepare_message(message: Dict) -> Dict {
+    let mut kept: Vec<(Box<str>, Data)> = message.entries;
+    kept.retain(|(_, value)| *value != Data::None);
+    let mut message = Dict { entries: kept };
+    let Some(reasoning) = REASONING.iter().find_map(|name| message.get(name)).cloned() else {
+        return message;
+    };
+    if message.get("thinking").is_none() {
+        message
+            .entries
+            .insert(0, ("thinking".into(), reasoning.clone()));
+    }
+    message.set("reasoning_content", reasoning);
+    message
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Data, Dict, prepare_message};
+
+    fn dict(pairs: &[(&str, Data)]) -> Dict {
+        let mut dict = Dict::new();
+        for (key, value) in pairs {
+            dict.push((*key).into(), value.clone());
+        }
+        dict
+    }
+
+    fn text(value: &str) -> Data {
+        Data::Str(value.into())
+    }
+
+    #[test]
+    fn none_values_are_dropped_at_the_top_only() {
+        let inner = Data::Dict(dict(&[("a", Data::None)]));
+        let message = dict(&[("content", Data::None), ("x", inner.clone())]);
+        assert_eq!(prepare_message(message), dict(&[("x", inner)]));
+    }
+
+    #[test]
+    fn reasoning_is_filled_in_both_directions() {
+        let message = dict(&[("role", text("a")), ("reasoning", text("r"))]);
+        let expected = dict(&[
+            ("thinking", text("r")),
+            ("role", text("a")),
+            ("reasoning", text("r")),
+            ("reasoning_content", text("r")),
+        ]);
+        assert_eq!(prepare_message(message), expected);
+    }
+
+    #[test]
+    fn existing_names_keep_their_place() {
+        let message = dict(&[("reasoning_content", text("r")), ("thinking", text("t"))]);
+        assert_eq!(prepare_message(message.clone()), message);
+    }
+
+    #[test]
+    fn set_keeps_the_place_of_a_key() {
+        let mut pairs = dict(&[("a", Data::Int(1)), ("b", Data::Int(2))]);
+        pairs.set("a", Data::Int(3));
+        assert_eq!(pairs, dict(&[("a", Data::Int(3)), ("b", Data::Int(2))]));
+    }
+}
