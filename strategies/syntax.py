@@ -27,13 +27,19 @@ def template_tree(template: str) -> str:
 
     # The environment holds the extensions and filters that a template may use.
     environment = chat_template_utils._compile_jinja_template("").environment
-    return json.dumps(_plain(environment.parse(template)), ensure_ascii=False)
+    known = {nodes.Filter: environment.filters, nodes.Test: environment.tests}
+    tree = _plain(environment.parse(template), known)
+    return json.dumps(tree, ensure_ascii=False)
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: Any, known: dict[type, Any]) -> Any:
     if isinstance(value, nodes.Node):
-        fields = {name: _plain(getattr(value, name)) for name in value.fields}
-        return {"_": type(value).__name__, **fields}
+        plain = {"_": type(value).__name__}
+        plain.update((name, _plain(getattr(value, name), known)) for name in value.fields)
+        if type(value) in known:
+            # A template may name a filter that does not exist, and raises where it is used.
+            plain["known"] = value.name in known[type(value)]
+        return plain
     if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
+        return [_plain(item, known) for item in value]
     return value

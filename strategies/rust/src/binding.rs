@@ -184,7 +184,6 @@ impl Counter {
         py: Python<'py>,
         source: &dyn Source,
         convert_seconds: f64,
-        stop_at_failure: bool,
         progress: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<PyCounts<'py>> {
         let progress = progress.map(|callback| callback.clone().unbind());
@@ -204,7 +203,6 @@ impl Counter {
             };
             let mut options = Options {
                 workers: self.workers,
-                stop_at_failure,
                 watch: &mut watch,
             };
             (self.inner.count(source, &mut options), error)
@@ -281,13 +279,12 @@ impl Counter {
     }
 
     /// Renders and counts the turns of conversations given as (messages, tools, turns).
-    #[pyo3(signature = (template, conversations, *, stop_at_failure=true, progress=None))]
+    #[pyo3(signature = (template, conversations, *, progress=None))]
     fn count<'py>(
         &self,
         py: Python<'py>,
         template: &Bound<'py, Template>,
         conversations: &Bound<'py, PyAny>,
-        stop_at_failure: bool,
         progress: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<PyCounts<'py>> {
         let started = Instant::now();
@@ -303,7 +300,7 @@ impl Counter {
         }
         let source = Rendered::new(&template.get().inner, &taken);
         let convert_seconds = started.elapsed().as_secs_f64();
-        self.run(py, &source, convert_seconds, stop_at_failure, progress)
+        self.run(py, &source, convert_seconds, progress)
     }
 
     /// Counts prompts rendered elsewhere, one list for each conversation.
@@ -314,7 +311,7 @@ impl Counter {
         prompts: Vec<Vec<PyBackedStr>>,
         progress: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<PyCounts<'py>> {
-        self.run(py, &Given(prompts), 0.0, true, progress)
+        self.run(py, &Given(prompts), 0.0, progress)
     }
 }
 

@@ -22,6 +22,9 @@ const BATCH: usize = 1 << 15;
 /// How often the calling thread looks up while the workers work.
 const TICK: Duration = Duration::from_millis(20);
 
+/// Stands for the count of a span that the tokenizer fails on.
+const UNKNOWN: u32 = u32::MAX;
+
 /// Rendering and encoding recurse into nested data.
 const STACK: usize = 16 << 20;
 
@@ -67,8 +70,6 @@ pub struct Counts {
 /// How a call is run.
 pub struct Options<'o> {
     pub workers: usize,
-    /// Give up all other turns once one has failed because its template raises.
-    pub stop_at_failure: bool,
     /// Called now and then with the number of turns done; false cancels the call.
     pub watch: &'o mut dyn FnMut(usize) -> bool,
 }
@@ -227,9 +228,6 @@ impl Counter {
             let cut = self.cut_all(source, &chunks, &spans, &shared, options, &mut result)?;
             self.encode_new(&spans, &mut counts, &shared, options)?;
             add_up(&chunks, &cut, &counts, &mut result);
-            if options.stop_at_failure && has_raised(&result.failures) {
-                break;
-            }
             first = last;
         }
         result.failures.sort_by_key(|failure| failure.turn);
@@ -260,16 +258,8 @@ impl Counter {
     ) -> Result<Vec<(usize, CutTurns)>, Stop> {
         let cut = Mutex::new(Vec::with_capacity(chunks.len()));
         let failures = Mutex::new(Vec::new());
-        let stop_at_failure = options.stop_at_failure;
-        let stopped = AtomicBool::new(false);
         parallel(chunks.len(), shared, options, |index| {
-            if stopped.load(Ordering::Relaxed) {
-                return Ok(());
-            }
             let (turns, failed) = self.cut_chunk(source, chunks[index], spans, shared);
-            if stop_at_failure && has_raised(&failed) {
-                stopped.store(true, Ordering::Relaxed);
-            }
             if let Ok(mut failures) = failures.lock() {
                 failures.extend(failed);
             }
@@ -362,7 +352,8 @@ impl Counter {
         parallel(fresh.len(), shared, options, |index| {
             let started = Instant::now();
             let (_, before, text, after) = &fresh[index];
-            let count = self.count_span(*before, text, *after)?;
+            // A text that the model cannot encode fails the turns that hold it, not the call.
+            let count = self.count_span(*before, text, *after).unwrap_or(UNKNOWN);
             encoded[index].store(count as usize, Ordering::Relaxed);
             shared
                 .count
@@ -370,16 +361,10 @@ impl Counter {
             Ok(())
         })?;
         for (span, count) in fresh.iter().zip(encoded) {
-            counts[span.0 as usize] = u32::try_from(count.into_inner()).unwrap_or(u32::MAX);
+            counts[span.0 as usize] = u32::try_from(count.into_inner()).unwrap_or(UNKNOWN);
         }
         Ok(())
     }
-}
-
-fn has_raised(failures: &[Failure]) -> bool {
-    failures
-        .iter()
-        .any(|failure| matches!(failure.fault, Fault::Raised(_)))
 }
 
 /// The prompt being cut, and what is known of the one before it.
@@ -606,22 +591,36 @@ fn panic_message(panic: &(dyn std::any::Any + Send)) -> String {
 fn add_up(chunks: &[Chunk], cut: &[(usize, CutTurns)], counts: &[u32], result: &mut Counts) {
     for (index, turns) in cut {
         let chunk = chunks[*index];
-        // Tokens before each span of the turn at hand, markers included.
-        let mut sums: Vec<u64> = vec![0];
+        // Tokens and failed spans before each span of the turn at hand, markers included.
+        let mut sums: Vec<(u64, u32)> = vec![(0, 0)];
         let mut at = 0;
         for (offset, turn) in turns.turns.iter().enumerate() {
             sums.truncate(turn.kept + 1);
             for number in &turns.spans[at..at + turn.added] {
-                let total = sums.last().copied().unwrap_or(0);
-                sums.push(total + u64::from(counts[*number as usize]) + 1);
+                let (tokens, failed) = sums.last().copied().unwrap_or_default();
+                sums.push(match counts[*number as usize] {
+                    UNKNOWN => (tokens, failed + 1),
+                    count => (tokens + u64::from(count) + 1, failed),
+                });
             }
             at += turn.added;
             if turn.failed {
                 continue;
             }
             // Behind the last span there is no marker.
-            let total = sums.last().copied().unwrap_or(1).saturating_sub(1);
-            result.counts[chunk.conversation][chunk.first + offset] = u32::try_from(total).ok();
+            let (tokens, failed) = sums.last().copied().unwrap_or((1, 0));
+            if failed == 0 {
+                result.counts[chunk.conversation][chunk.first + offset] =
+                    u32::try_from(tokens.saturating_sub(1)).ok();
+            } else {
+                result.failures.push(Failure {
+                    turn: Turn {
+                        conversation: chunk.conversation,
+                        turn: chunk.first + offset,
+                    },
+                    fault: Fault::Unsupported("the tokenizer fails on its text".to_owned()),
+                });
+            }
         }
     }
 }
@@ -644,7 +643,6 @@ mod tests {
     fn counts(counter: &Counter, source: &Given<String>, workers: usize) -> Vec<Vec<usize>> {
         let mut options = Options {
             workers,
-            stop_at_failure: true,
             watch: &mut |_| true,
         };
         let result = counter.count(source, &mut options).unwrap();
@@ -742,7 +740,6 @@ mod tests {
         let source = Given(vec![vec![long; 8]]);
         let mut options = Options {
             workers: 2,
-            stop_at_failure: true,
             watch: &mut |_| false,
         };
         assert_eq!(

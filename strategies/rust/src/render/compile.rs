@@ -104,6 +104,7 @@ pub const STR_METHODS: &[&str] = &[
     "count",
     "endswith",
     "find",
+    "format",
     "isdigit",
     "join",
     "lower",
@@ -342,6 +343,8 @@ struct Compiler {
     names: Vec<Box<str>>,
     macros: Vec<Macro>,
     date_formats: Vec<Box<str>>,
+    /// Names of the namespaces to which the template assigns, wherever it does.
+    assigned_namespaces: FxHashSet<String>,
 }
 
 /// Compiles a template from the JSON of its syntax tree.
@@ -354,6 +357,11 @@ pub fn compile(tree: &Node) -> Refusal<Program> {
         return refuse("malformed syntax tree: no template");
     }
     let mut compiler = Compiler::default();
+    walk(tree, &mut |node| {
+        if let (true, Some(name)) = (kind(node) == "NSRef", node["name"].as_str()) {
+            compiler.assigned_namespaces.insert(name.to_owned());
+        }
+    });
     let nodes = list_field(tree, "body")?;
     compiler.scopes.push(Scope::default());
     compiler.analyse(nodes)?;
@@ -690,7 +698,7 @@ impl Compiler {
             if mentions(test, &["loop"]) {
                 return refuse("loop inside the condition of a loop");
             }
-            if self.changes_what_it_reads(field(node, "body")?, test) {
+            if self.reads_what_may_change(test) {
                 return refuse("a loop condition that its body may change");
             }
             self.enter();
@@ -733,23 +741,20 @@ impl Compiler {
     }
 
     /// Jinja2 tests each item when the loop reaches it; testing them all before the loop is the
-    /// same only if the body changes nothing that the condition reads.
-    fn changes_what_it_reads(&self, body: &Node, test: &Node) -> bool {
-        let mut assigns = false;
-        walk(body, &mut |inner| assigns |= kind(inner) == "NSRef");
-        let mut calls = false;
-        walk(test, &mut |inner| {
-            calls |= kind(inner) == "Call" && kind(&inner["node"]) == "Name";
+    /// same only if nothing that runs meanwhile changes what the condition reads. Only
+    /// namespaces change, and only under the names by which the template assigns to them.
+    fn reads_what_may_change(&self, test: &Node) -> bool {
+        let mut risky = false;
+        walk(test, &mut |inner| match kind(inner) {
+            "Call" => risky |= kind(&inner["node"]) != "Getattr",
+            "Name" => {
+                risky |= inner["name"]
+                    .as_str()
+                    .is_some_and(|name| self.assigned_namespaces.contains(name));
+            }
+            _ => {}
         });
-        let mut macros_run = false;
-        walk(body, &mut |inner| {
-            macros_run |= kind(inner) == "Call" && kind(&inner["node"]) == "Name";
-        });
-        let mut attributes = false;
-        walk(test, &mut |inner| {
-            attributes |= matches!(kind(inner), "Getattr" | "Getitem" | "Filter");
-        });
-        calls || ((assigns || macros_run) && attributes)
+        risky
     }
 
     fn macro_statement(&mut self, node: &Node) -> Refusal<Stmt> {
@@ -887,6 +892,9 @@ impl Compiler {
                 if inner.is_null() {
                     return refuse("a filter block");
                 }
+                if let Some(unknown) = self.unknown(node, "filter")? {
+                    return Ok(unknown);
+                }
                 let inner = Box::new(self.expr(inner)?);
                 let (filter, args) = self.filter_parts(node)?;
                 Expr::Filter(filter, inner, args)
@@ -938,6 +946,16 @@ impl Compiler {
         })
     }
 
+    fn unknown(&mut self, node: &Node, what: &str) -> Refusal<Option<Expr>> {
+        if field(node, "known")?.as_bool() != Some(false) {
+            return Ok(None);
+        }
+        let name = text_field(node, "name")?;
+        let inner = self.boxed(node, "node")?;
+        let message = format!("No {what} named '{name}' found.");
+        Ok(Some(Expr::Unknown(inner, message.into())))
+    }
+
     fn getattr(&mut self, node: &Node) -> Refusal<Expr> {
         let name = text_field(node, "attr")?;
         if name.starts_with('_') {
@@ -956,15 +974,7 @@ impl Compiler {
                 attribute(name),
             ));
         }
-        let attr = attribute(name);
-        let known = DICT_METHODS.contains(&name)
-            || STR_METHODS.contains(&name)
-            || SANDBOXED_DICT.contains(&name)
-            || SANDBOXED_LIST.contains(&name);
-        if attr.of_str && !known {
-            return refuse(format!("the method {name}"));
-        }
-        Ok(Expr::Attr(Box::new(self.expr(inner)?), attr))
+        Ok(Expr::Attr(Box::new(self.expr(inner)?), attribute(name)))
     }
 
     fn getitem(&mut self, node: &Node) -> Refusal<Expr> {
@@ -1005,6 +1015,24 @@ impl Compiler {
     }
 
     fn call(&mut self, node: &Node) -> Refusal<Expr> {
+        let callee_node = field(node, "node")?;
+        if kind(callee_node) == "Getattr" {
+            let name = text_field(callee_node, "attr")?;
+            let known = [DICT_METHODS, STR_METHODS, SANDBOXED_DICT, SANDBOXED_LIST]
+                .iter()
+                .any(|methods| methods.contains(&name));
+            let exists = [
+                DICT_ATTRIBUTES,
+                STR_ATTRIBUTES,
+                LIST_ATTRIBUTES,
+                OTHER_ATTRIBUTES,
+            ]
+            .iter()
+            .any(|names| names.contains(&name));
+            if exists && !known {
+                return refuse(format!("the method {name}"));
+            }
+        }
         let callee = self.boxed(node, "node")?;
         let args = self.args(node)?;
         if let Expr::Name(slot, name) = &*callee {
@@ -1095,6 +1123,9 @@ impl Compiler {
     }
 
     fn test(&mut self, node: &Node) -> Refusal<Expr> {
+        if let Some(unknown) = self.unknown(node, "test")? {
+            return Ok(unknown);
+        }
         let name = text_field(node, "name")?;
         let args = self.args(node)?;
         let Some((_, test, count)) = TESTS.iter().find(|known| known.0 == name) else {

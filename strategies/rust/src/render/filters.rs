@@ -30,15 +30,26 @@ impl<'v, 'a> Given<'v, 'a> {
 
 /// Applies a filter.
 pub fn apply<'a>(filter: Filter, value: Value<'a>, given: &Given<'_, 'a>) -> Outcome<Value<'a>> {
-    if let Value::Opaque(reason) = value {
-        return unsupported(reason);
+    match (&value, filter) {
+        (Value::Safe(_), Filter::String | Filter::Safe) => return Ok(value),
+        (Value::Table(pairs), Filter::DictSort) => {
+            let mut pairs: Vec<_> = pairs.iter().cloned().collect();
+            pairs.sort_by_key(|pair| pair.0);
+            let pair = |(key, item)| Value::Tuple([Value::Int(key), item].into());
+            return Ok(Value::list(pairs.into_iter().map(pair).collect()));
+        }
+        _ => value.known()?,
+    }
+    for given in given.positional {
+        given.known()?;
     }
     Ok(match filter {
         Filter::Capitalize => methods::call(&Value::Str(value.to_text()?), "capitalize", &[])?,
         Filter::Title => return unsupported("the filter title"),
         Filter::Upper => Value::text(change_case(value.to_text()?.as_str(), true)?),
         Filter::Lower => Value::text(change_case(value.to_text()?.as_str(), false)?),
-        Filter::String | Filter::Safe => Value::Str(value.to_text()?),
+        Filter::String => Value::Str(value.to_text()?),
+        Filter::Safe => Value::Safe(value.to_text()?),
         Filter::Trim => methods::strip(&value.to_text()?, given.get(0, "chars"), true, true)?,
         Filter::Default => {
             let replace = value.is_undefined()
@@ -401,8 +412,13 @@ fn whole(value: &Value) -> Outcome<i64> {
 
 /// Runs a test.
 pub fn run_test<'a>(test: Test, value: &Value<'a>, args: &[Value<'a>]) -> Outcome<bool> {
-    if let (Value::Opaque(reason), false) = (value, matches!(test, Test::Defined | Test::Undefined))
-    {
+    let about_kind = matches!(
+        test,
+        Test::Defined | Test::Undefined | Test::None | Test::True | Test::False | Test::Boolean
+    );
+    if !about_kind && !(test == Test::String && matches!(value, Value::Safe(_))) {
+        value.known()?;
+    } else if let Value::Opaque(reason) = value {
         return unsupported(*reason);
     }
     let argument = || match args.first() {
@@ -427,7 +443,7 @@ pub fn run_test<'a>(test: Test, value: &Value<'a>, args: &[Value<'a>]) -> Outcom
             value,
             Value::Int(_) | Value::Big(_) | Value::Float(_) | Value::Bool(_)
         ),
-        Test::String => matches!(value, Value::Str(_)),
+        Test::String => matches!(value, Value::Str(_) | Value::Safe(_)),
         Test::Mapping => matches!(value, Value::Dict(_)),
         Test::Callable => match value {
             Value::Macro(_) | Value::Func(_) | Value::Method(_) => true,

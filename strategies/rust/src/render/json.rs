@@ -1,6 +1,6 @@
 //! `json.dumps`, as transformers' `tojson` filter calls it.
 
-use super::value::{Outcome, Seq, Value, push_float, push_int, raised, unsupported};
+use super::value::{Outcome, Seq, Value, push_float, push_int, raised};
 use crate::data::{Data, Dict};
 
 /// Arguments of `json.dumps`.
@@ -58,8 +58,8 @@ pub fn push_value(value: &Value, style: &Style, level: usize, out: &mut String) 
                 push_value(item, style, level + 1, out)
             })?;
         }
-        Value::Opaque(reason) => return unsupported(*reason),
         other => {
+            other.known()?;
             return raised(format!(
                 "Object of type {} is not JSON serializable",
                 other.kind()

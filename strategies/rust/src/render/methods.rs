@@ -7,8 +7,8 @@ use super::value::{
 
 /// Calls `receiver.name(*args)`.
 pub fn call<'a>(receiver: &Value<'a>, name: &str, args: &[Value<'a>]) -> Outcome<Value<'a>> {
-    if let Some(Value::Opaque(reason)) = args.iter().find(|arg| matches!(arg, Value::Opaque(_))) {
-        return unsupported(*reason);
+    for arg in args {
+        arg.known()?;
     }
     match receiver {
         Value::Dict(map) => dict_method(map, name, args),
@@ -359,8 +359,8 @@ fn str_method<'a>(text: &Text<'a>, name: &str, args: &[Value<'a>]) -> Outcome<Va
                 }
                 match item? {
                     Value::Str(part) => out.push_str(part.as_str()),
-                    Value::Opaque(reason) => return unsupported(reason),
                     other => {
+                        other.known()?;
                         return raised(format!(
                             "sequence item {index}: expected str instance, {} found",
                             python_type(&other)
@@ -370,6 +370,7 @@ fn str_method<'a>(text: &Text<'a>, name: &str, args: &[Value<'a>]) -> Outcome<Va
             }
             Value::text(out)
         }
+        "format" => Value::text(format_plain(source, args)?),
         "removeprefix" => {
             let part = text_arg(name, &arity(name, args, 1, 1)?[0])?;
             let start = if source.starts_with(part) {
@@ -390,6 +391,27 @@ fn str_method<'a>(text: &Text<'a>, name: &str, args: &[Value<'a>]) -> Outcome<Va
         }
         _ => return unsupported(format!("the str method {name}")),
     })
+}
+
+/// `str.format` where every field is a bare `{}` and every value prints alike in any format.
+fn format_plain(source: &str, args: &[Value]) -> Outcome<String> {
+    let mut out = String::new();
+    let mut args = args.iter();
+    let mut rest = source;
+    while let Some(at) = rest.find(['{', '}']) {
+        out.push_str(&rest[..at]);
+        let Some(after) = rest[at..].strip_prefix("{}") else {
+            return unsupported("format with more than bare fields");
+        };
+        match args.next() {
+            Some(value @ (Value::Str(_) | Value::Int(_))) => value.print(&mut out)?,
+            Some(other) => return unsupported(format!("format of a {}", other.kind())),
+            None => return raised("Replacement index out of range for positional args tuple"),
+        }
+        rest = after;
+    }
+    out.push_str(rest);
+    Ok(out)
 }
 
 fn matches(source: &str, part: &str) -> i64 {

@@ -60,7 +60,7 @@ pub struct Attr {
     pub of_other: bool,
 }
 
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Args {
     pub positional: Vec<Expr>,
     pub named: Vec<(Box<str>, Expr)>,
@@ -147,6 +147,8 @@ pub enum Expr {
     Compare(Box<Expr>, Vec<(CmpOp, Expr)>),
     Concat(Vec<Expr>),
     Bin(BinOp, Box<Expr>, Box<Expr>),
+    /// A filter or test that does not exist: raises when it is reached.
+    Unknown(Box<Expr>, Box<str>),
 }
 
 #[derive(Debug, Clone, PartialEq)]

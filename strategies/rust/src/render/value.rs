@@ -205,9 +205,23 @@ pub enum Value<'a> {
     Func(Func),
     Method(Rc<(Value<'a>, Text<'a>)>),
     Opaque(&'a str),
+    /// A text marked safe: printing and joining with `~` know what to do with it.
+    Safe(Text<'a>),
+    /// A dict with integer keys, such as a template writes for a table of numbers.
+    Table(Rc<Vec<(i64, Value<'a>)>>),
 }
 
 impl<'a> Value<'a> {
+    /// Fails for the values that few operations are known to treat as Jinja2 does.
+    pub fn known(&self) -> Outcome<()> {
+        match self {
+            Self::Opaque(reason) => unsupported(*reason),
+            Self::Safe(_) => unsupported("an operation on a text marked safe"),
+            Self::Table(_) => unsupported("an operation on a dict with integer keys"),
+            _ => Ok(()),
+        }
+    }
+
     pub fn from_data(data: &'a Data) -> Self {
         match data {
             Data::None => Self::None,
@@ -256,6 +270,8 @@ impl<'a> Value<'a> {
             Self::Macro(_) => "Macro",
             Self::Func(_) | Self::Method(_) => "function",
             Self::Opaque(_) => "object",
+            Self::Safe(_) => "Markup",
+            Self::Table(_) => "dict",
         }
     }
 
@@ -270,7 +286,8 @@ impl<'a> Value<'a> {
             Self::Bool(value) => *value,
             Self::Int(value) => *value != 0,
             Self::Float(value) => *value != 0.0,
-            Self::Str(text) => !text.as_str().is_empty(),
+            Self::Str(text) | Self::Safe(text) => !text.as_str().is_empty(),
+            Self::Table(pairs) => !pairs.is_empty(),
             Self::List(items) => items.len() > 0,
             Self::Tuple(items) => !items.is_empty(),
             Self::Dict(map) | Self::View(_, map) => map.len() > 0,
@@ -290,7 +307,7 @@ impl<'a> Value<'a> {
     pub fn print(&self, out: &mut String) -> Outcome<()> {
         match self {
             Self::Missing | Self::Undefined(_) => Ok(()),
-            Self::Str(text) => {
+            Self::Str(text) | Self::Safe(text) => {
                 out.push_str(text.as_str());
                 Ok(())
             }
@@ -353,8 +370,10 @@ impl<'a> Value<'a> {
                 }
                 out.push('}');
             }
-            Self::Opaque(reason) => return unsupported(*reason),
-            other => return unsupported(format!("printing a {}", other.kind())),
+            other => {
+                other.known()?;
+                return unsupported(format!("printing a {}", other.kind()));
+            }
         }
         Ok(())
     }
@@ -362,8 +381,15 @@ impl<'a> Value<'a> {
     /// Python's `left == right`.
     pub fn equals(&self, other: &Self) -> Outcome<bool> {
         Ok(match (self, other) {
-            (Self::Opaque(reason), _) | (_, Self::Opaque(reason)) => return unsupported(*reason),
-            (Self::Str(left), Self::Str(right)) => left == right,
+            (Self::Str(left) | Self::Safe(left), Self::Str(right) | Self::Safe(right)) => {
+                left == right
+            }
+            (Self::Opaque(_) | Self::Safe(_) | Self::Table(_), _) => {
+                return self.known().map(|()| false);
+            }
+            (_, Self::Opaque(_) | Self::Safe(_) | Self::Table(_)) => {
+                return other.known().map(|()| false);
+            }
             (Self::Undefined(_) | Self::Missing, Self::Undefined(_) | Self::Missing)
             | (Self::None, Self::None) => true,
             (Self::Big(left), Self::Big(right)) => left == right,
@@ -425,6 +451,8 @@ impl<'a> Value<'a> {
 
     /// Python's ordering, which raises between most types.
     pub fn order(&self, other: &Self, sign: &str) -> Outcome<Option<Ordering>> {
+        self.known()?;
+        other.known()?;
         match (self, other) {
             (Self::Str(left), Self::Str(right)) => Ok(Some(left.as_str().cmp(right.as_str()))),
             (Self::Undefined(undef), _) | (_, Self::Undefined(undef)) => raised(undef.message()),
@@ -435,9 +463,7 @@ impl<'a> Value<'a> {
                     | (Self::Tuple(_), Self::Tuple(_))
                     | (Self::View(..), Self::View(..))
                     | (Self::Big(_), _)
-                    | (_, Self::Big(_))
-                    | (Self::Opaque(_), _)
-                    | (_, Self::Opaque(_)) => unsupported(format!("ordering {}s", left.kind())),
+                    | (_, Self::Big(_)) => unsupported(format!("ordering {}s", left.kind())),
                     _ => raised(format!(
                         "'{sign}' not supported between instances of '{}' and '{}'",
                         python_type(left),
@@ -459,10 +485,11 @@ impl<'a> Value<'a> {
 
     /// Python's `item in self`.
     pub fn contains(&self, item: &Self) -> Outcome<bool> {
+        self.known()?;
+        item.known()?;
         match self {
             Self::Str(text) => match item {
                 Self::Str(part) => Ok(text.as_str().contains(part.as_str())),
-                Self::Opaque(reason) => unsupported(*reason),
                 other => raised(format!(
                     "'in <string>' requires string as left operand, not {}",
                     python_type(other)
@@ -473,7 +500,7 @@ impl<'a> Value<'a> {
                 Self::List(_) | Self::Dict(_) => {
                     raised(format!("unhashable type: '{}'", item.kind()))
                 }
-                Self::Tuple(_) | Self::Opaque(_) => unsupported("a tuple as a key"),
+                Self::Tuple(_) => unsupported("a tuple as a key"),
                 _ => Ok(false),
             },
             Self::View(ViewKind::Items, _) => unsupported("`in` on dict items"),
@@ -487,7 +514,6 @@ impl<'a> Value<'a> {
                 Ok(false)
             }
             Self::Gen(_) => unsupported("`in` on a generator"),
-            Self::Opaque(reason) => unsupported(*reason),
             other => raised(format!(
                 "argument of type '{}' is not iterable",
                 python_type(other)
@@ -497,6 +523,7 @@ impl<'a> Value<'a> {
 
     /// Python's `iter(value)`.
     pub fn iterate(&self) -> Outcome<Items<'a>> {
+        self.known()?;
         Ok(match self {
             Self::Undefined(_) | Self::Missing => Items::Done,
             Self::List(items) => Items::Seq(items.clone(), 0),
@@ -506,7 +533,6 @@ impl<'a> Value<'a> {
             Self::View(kind, map) => Items::View(*kind, map.clone(), 0),
             Self::Gen(generator) => Items::Gen(Rc::clone(generator)),
             Self::Range(start, stop, step) => Items::Range(*start, *stop, *step),
-            Self::Opaque(reason) => return unsupported(*reason),
             Self::Loop(_) => return unsupported("iterating a loop object"),
             other => return raised(format!("'{}' object is not iterable", python_type(other))),
         })
@@ -518,6 +544,7 @@ impl<'a> Value<'a> {
 
     /// Python's `len(value)`.
     pub fn len(&self) -> Outcome<usize> {
+        self.known()?;
         Ok(match self {
             Self::Undefined(_) | Self::Missing => 0,
             Self::Str(text) => char_count(text.as_str()),
@@ -525,7 +552,6 @@ impl<'a> Value<'a> {
             Self::Tuple(items) => items.len(),
             Self::Dict(map) | Self::View(_, map) => map.len(),
             Self::Range(start, stop, step) => range_len(*start, *stop, *step),
-            Self::Opaque(reason) => return unsupported(*reason),
             Self::Loop(_) => return unsupported("the length of a loop object"),
             other => {
                 return raised(format!(

@@ -172,6 +172,9 @@ impl<'a> Vm<'a> {
         if let Some((target, loads, condition)) = &inner.filter {
             let mut kept = Vec::new();
             for item in items.iter() {
+                if let Value::Namespace(_) = item {
+                    return unsupported("a loop condition on namespaces");
+                }
                 self.load(loads);
                 let test = match self.assign(target, item.clone()) {
                     Ok(()) => self.truth(condition),
@@ -335,6 +338,7 @@ impl<'a> Vm<'a> {
             operands.push(&**right);
             rest = left;
         }
+        let start = self.out.len();
         let mut sum = self.eval(rest)?;
         let mut printed = false;
         while let Some(operand) = operands.pop() {
@@ -348,8 +352,10 @@ impl<'a> Vm<'a> {
                     self.out.push_str(right.as_str());
                 }
                 _ if printed => {
-                    // Raises, as a string only adds to a string.
-                    add(&Value::Str(Text::Ref("")), &value)?;
+                    // Not a plain string after all: go on with the sum as a value.
+                    let text = self.out.split_off(start);
+                    sum = add(&Value::text(text), &value)?;
+                    printed = false;
                 }
                 _ => sum = add(&sum, &value)?,
             }
@@ -376,6 +382,9 @@ impl<'a> Vm<'a> {
             Expr::List(items) => Value::list(self.eval_all(items)?),
             Expr::Tuple(items) => Value::Tuple(self.eval_all(items)?.into()),
             Expr::Dict(pairs) => {
+                if let [(Expr::Const(Const::Int(_)), _), ..] = pairs.as_slice() {
+                    return self.table(pairs);
+                }
                 let mut out: Vec<(Text<'a>, Value<'a>)> = Vec::with_capacity(pairs.len());
                 for (key, value) in pairs {
                     let key = match self.eval(key)? {
@@ -486,7 +495,26 @@ impl<'a> Vm<'a> {
                 let right = self.eval(right)?;
                 binary(*op, &left, &right)?
             }
+            Expr::Unknown(inner, message) => {
+                self.eval(inner)?;
+                return raised(&**message);
+            }
         })
+    }
+
+    fn table(&mut self, pairs: &'a [(Expr, Expr)]) -> Outcome<Value<'a>> {
+        let mut out: Vec<(i64, Value<'a>)> = Vec::with_capacity(pairs.len());
+        for (key, value) in pairs {
+            let Expr::Const(Const::Int(key)) = key else {
+                return unsupported("a dict with keys of several types");
+            };
+            let value = self.eval(value)?;
+            match out.iter_mut().find(|(known, _)| known == key) {
+                Some(entry) => entry.1 = value,
+                None => out.push((*key, value)),
+            }
+        }
+        Ok(Value::Table(Rc::new(out)))
     }
 
     fn eval_all(&mut self, exprs: &'a [Expr]) -> Outcome<Vec<Value<'a>>> {
@@ -534,7 +562,9 @@ impl<'a> Vm<'a> {
             Value::Loop(index) => self.loop_attr(*index, name),
             Value::Str(_) if attr.of_str => str_attribute(object, name),
             Value::List(_) if attr.of_list => list_attribute(name),
-            Value::Opaque(reason) => unsupported(*reason),
+            Value::Opaque(_) | Value::Safe(_) | Value::Table(_) => {
+                object.known().map(|()| Value::Missing)
+            }
             Value::Str(_) | Value::List(_) | Value::None => Ok(Value::Undefined(Undef::Attribute(
                 object.kind(),
                 Text::Ref(name),
@@ -617,7 +647,9 @@ impl<'a> Vm<'a> {
                 methods::call(&bound.0, bound.1.as_str(), &positional)
             }
             Value::Undefined(undef) => raised(undef.message()),
-            Value::Opaque(reason) => unsupported(*reason),
+            Value::Opaque(_) | Value::Safe(_) | Value::Table(_) => {
+                function.known().map(|()| Value::Missing)
+            }
             Value::Loop(_) => unsupported("a recursive loop"),
             other => raised(format!("'{}' object is not callable", python_type(other))),
         }
@@ -631,6 +663,9 @@ impl<'a> Vm<'a> {
             named.push((Text::Ref(name), value));
         }
         match func {
+            _ if positional.iter().any(|value| value.known().is_err()) => {
+                unsupported("a function of such a value")
+            }
             Func::RaiseException => match (positional.as_slice(), named.as_slice()) {
                 ([message], []) => match message.to_text() {
                     Ok(text) => raised(text.as_str()),
@@ -781,6 +816,20 @@ impl<'a> Vm<'a> {
     }
 }
 
+/// Escapes text for HTML as `markupsafe` does.
+fn escape(text: &str, out: &mut String) {
+    for c in text.chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&#34;"),
+            '\'' => out.push_str("&#39;"),
+            c => out.push(c),
+        }
+    }
+}
+
 fn insert<'a>(pairs: &mut Vec<(Text<'a>, Value<'a>)>, key: Text<'a>, value: Value<'a>) {
     match pairs.iter_mut().find(|(known, _)| *known == key) {
         Some(entry) => entry.1 = value,
@@ -864,12 +913,14 @@ pub fn get_item<'a>(
     key: &Value<'a>,
     namespaces: &[Vec<(Text<'a>, Value<'a>)>],
 ) -> Outcome<Value<'a>> {
-    if let Value::Opaque(reason) = object {
-        return unsupported(*reason);
+    if let (Value::Table(pairs), Value::Int(wanted)) = (object, key) {
+        return Ok(pairs
+            .iter()
+            .find_map(|(known, value)| (known == wanted).then(|| value.clone()))
+            .unwrap_or(Value::Undefined(Undef::Element("dict"))));
     }
-    if let Value::Opaque(reason) = key {
-        return unsupported(*reason);
-    }
+    object.known()?;
+    key.known()?;
     if let Value::Undefined(undef) = object {
         return raised(undef.message());
     }
@@ -938,7 +989,8 @@ fn bound_of(value: &Value) -> Outcome<Option<i64>> {
         Value::None => Ok(None),
         Value::Int(number) => Ok(Some(*number)),
         Value::Bool(flag) => Ok(Some(i64::from(*flag))),
-        Value::Big(_) | Value::Opaque(_) => unsupported("this slice bound"),
+        Value::Big(_) => unsupported("this slice bound"),
+        Value::Opaque(_) | Value::Safe(_) | Value::Table(_) => value.known().map(|()| None),
         _ => raised("slice indices must be integers or None or have an __index__ method"),
     }
 }
@@ -1011,7 +1063,9 @@ fn slice<'a>(object: &Value<'a>, bounds: [Option<i64>; 3]) -> Outcome<Value<'a>>
             ))
         }
         Value::Undefined(undef) => raised(undef.message()),
-        Value::Opaque(reason) => unsupported(*reason),
+        Value::Opaque(_) | Value::Safe(_) | Value::Table(_) => {
+            object.known().map(|()| Value::Missing)
+        }
         Value::Range(..) | Value::Loop(_) => unsupported(format!("slicing a {}", object.kind())),
         other => raised(format!(
             "'{}' object is not subscriptable",
@@ -1041,7 +1095,10 @@ fn compare<'a>(op: CmpOp, left: &Value<'a>, right: &Value<'a>) -> Outcome<bool> 
 fn bad_unary<'a>(sign: &str, value: &Value<'a>) -> Outcome<Value<'a>> {
     match value {
         Value::Undefined(undef) => raised(undef.message()),
-        Value::Big(_) | Value::Opaque(_) => unsupported(format!("unary {sign} of this value")),
+        Value::Big(_) => unsupported(format!("unary {sign} of this value")),
+        Value::Opaque(_) | Value::Safe(_) | Value::Table(_) => {
+            value.known().map(|()| Value::Missing)
+        }
         other => raised(format!(
             "bad operand type for unary {sign}: '{}'",
             python_type(other)
@@ -1066,7 +1123,26 @@ fn add<'a>(left: &Value<'a>, right: &Value<'a>) -> Outcome<Value<'a>> {
 
 fn binary<'a>(op: BinOp, left: &Value<'a>, right: &Value<'a>) -> Outcome<Value<'a>> {
     match (op, left, right) {
-        (_, Value::Opaque(reason), _) | (_, _, Value::Opaque(reason)) => unsupported(*reason),
+        (BinOp::Add, Value::Safe(one), Value::Str(two)) => {
+            let mut out = one.as_str().to_owned();
+            escape(two.as_str(), &mut out);
+            Ok(Value::Safe(Text::own(out)))
+        }
+        (BinOp::Add, Value::Str(one), Value::Safe(two)) => {
+            let mut out = String::new();
+            escape(one.as_str(), &mut out);
+            out.push_str(two.as_str());
+            Ok(Value::Safe(Text::own(out)))
+        }
+        (BinOp::Add, Value::Safe(one), Value::Safe(two)) => Ok(Value::Safe(Text::own(
+            [one.as_str(), two.as_str()].concat(),
+        ))),
+        (_, Value::Opaque(_) | Value::Safe(_) | Value::Table(_), _) => {
+            left.known().map(|()| Value::Missing)
+        }
+        (_, _, Value::Opaque(_) | Value::Safe(_) | Value::Table(_)) => {
+            right.known().map(|()| Value::Missing)
+        }
         (BinOp::Mod, Value::Str(_), _) => unsupported("formatting with %"),
         (_, Value::Undefined(undef), _) | (_, _, Value::Undefined(undef)) => {
             raised(undef.message())

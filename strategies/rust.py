@@ -1,0 +1,279 @@
+"""Render, cut and count in the native core, on threads that need no GIL."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from strategies import _native
+from strategies.conversation import Conversation
+from strategies.errors import TurnError, UnavailableError, one_line
+from strategies.reference import first_failure, reference_turn
+from strategies.syntax import template_tree
+
+if TYPE_CHECKING:
+    from strategies.chat import ChatTokenizer
+    from strategies.contract import Counts, OnError, Progress
+
+BATCH_CHARACTERS = 16_000_000
+"""Prompts that Jinja2 renders go to the core when they hold this many characters together."""
+
+_CALL = {"id": "call12345", "type": "function", "function": {"name": "f", "arguments": {"a": 1.0}}}
+_TOOL = {
+    "type": "function",
+    "function": {
+        "name": "f",
+        "description": "<b>&\"'\n",
+        "parameters": {
+            "type": "object",
+            "properties": {"a": {"type": "number", "description": "Zürich", "enum": [1, None]}},
+            "required": ["a"],
+        },
+    },
+}
+_PROBES: tuple[tuple[tuple[dict[str, Any], ...], tuple[dict[str, Any], ...] | None], ...] = (
+    (({"role": "user", "content": " Hello\n"},), None),
+    (
+        (
+            {"role": "system", "content": "é <b>"},
+            {"role": "user", "content": "One"},
+            {"role": "assistant", "content": "<think>a</think>\n\nTwo", "reasoning_content": "r"},
+            {"role": "user", "content": ""},
+        ),
+        None,
+    ),
+    (
+        (
+            {"role": "user", "content": "One"},
+            {"role": "assistant", "content": "", "reasoning_content": "r", "tool_calls": [_CALL]},
+            {"role": "tool", "content": "{}", "name": "f", "tool_call_id": "call12345"},
+            {"role": "assistant", "content": "Two"},
+            {"role": "user", "content": [{"type": "text", "text": "Three"}]},
+        ),
+        (_TOOL,),
+    ),
+    (
+        (
+            {"role": "user", "content": "One"},
+            {"role": "assistant", "content": None, "tool_calls": [_CALL]},
+            {"role": "tool", "content": "1", "name": "f", "tool_call_id": "call12345"},
+        ),
+        (_TOOL,),
+    ),
+)
+"""Conversations rendered by both engines when the strategy opens."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rust:
+    """Every distinct span is counted once, and nothing between messages and counts is Python."""
+
+    name: str = "rust"
+    summary: str = "the native core renders, cuts and counts in parallel without the GIL"
+
+    def availability(self, chat: ChatTokenizer) -> str | None:
+        """Return None, or why the core cannot stand in for this tokenizer."""
+        if _native.build_profile != "release":
+            return "the native core is a debug build, whose timings would mislead; run make setup"
+        if not chat.renders_plainly:
+            return "its apply_chat_template is its own, so rendering cannot be done apart"
+        if chat.backend is None:
+            return "it has no tokenizers backend for the native core to load"
+        return None
+
+    @contextmanager
+    def open(self, chat: ChatTokenizer, *, workers: int) -> Iterator[_Counter]:
+        """Load the tokenizer into the core and compile its templates.
+
+        Threads live for one call, so there is nothing to stop, and nothing to lose in a fork.
+        """
+        if chat.backend is None:
+            raise UnavailableError("it has no tokenizers backend for the native core to load")
+        native = _native.Counter(
+            chat.backend.to_str(),
+            workers=workers,
+            split_special_tokens=bool(chat.tokenizer.split_special_tokens),
+        )
+        counter = _Counter(chat, native)
+        for messages, tools in _PROBES[1:3]:
+            counter.template(Conversation("probe", messages, tools, (1,)))
+        yield counter
+
+
+@dataclass(slots=True)
+class _Counter:
+    chat: ChatTokenizer
+    native: _native.Counter
+    note: str | None = None
+    parts: dict[str, float] = field(default_factory=dict)
+    figures: dict[str, float] = field(default_factory=dict)
+    """Numbers of the last call: distinct spans, characters, markers found and kept."""
+    templates: dict[str, _native.Template | str] = field(default_factory=dict)
+
+    def template(self, conversation: Conversation) -> _native.Template | str:
+        """Return the compiled template of a conversation, or why Jinja2 renders it."""
+        text = self.chat.template_text(conversation)
+        if text not in self.templates:
+            self.templates[text] = _compiled(self.chat, text)
+        return self.templates[text]
+
+    def count(
+        self,
+        conversations: Sequence[Conversation],
+        *,
+        progress: Progress | None = None,
+        on_error: OnError = "raise",
+    ) -> Counts:
+        self.figures, self.parts = {}, {}
+        counts: Counts = [[None] * len(conversation.turns) for conversation in conversations]
+        failures: list[tuple[int, int, str]] = []
+        groups: dict[_native.Template, list[int]] = {}
+        plain: list[int] = []
+        reasons: list[str] = []
+        for place, conversation in enumerate(conversations):
+            try:
+                template = self.template(conversation)
+            except Exception as error:
+                # Choosing the template failed, and so does the reference.
+                template = f"no template: {one_line(error)}"
+            if isinstance(template, str):
+                plain.append(place)
+                reasons.append(template)
+            else:
+                groups.setdefault(template, []).append(place)
+
+        for template, places in groups.items():
+            work = [
+                (conversations[i].messages, conversations[i].tools, conversations[i].turns)
+                for i in places
+            ]
+            run = partial(self.native.count, template, work)
+            failures += self._merge(counts, places, run, progress)
+        skipped: list[tuple[int, int]] = []
+        try:
+            for places, prompts in self._rendered(conversations, plain, on_error, skipped):
+                run = partial(self.native.count_prompts, prompts)
+                failures += self._merge(counts, places, run, progress)
+        except TurnError as error:
+            raise first_failure(conversations, self.chat, error) from error
+
+        for place, index in skipped:
+            counts[place][index] = None
+        for place, index, _ in sorted(failures):
+            # Whatever the core has no count for, the reference decides.
+            counts[place][index] = reference_turn(
+                self.chat, conversations[place], index, on_error
+            )
+        self.note = self._note(reasons, [reason for *_, reason in failures if reason])
+        return counts
+
+    def _merge(
+        self,
+        counts: Counts,
+        places: Sequence[int],
+        run: Callable[..., _native.Result],
+        progress: Progress | None,
+    ) -> list[tuple[int, int, str]]:
+        """Count some conversations; return the turns without a count, and why if not raised."""
+        done = 0
+
+        def advance(total: int) -> None:
+            nonlocal done
+            if progress and total > done:
+                progress(total - done)
+                done = total
+
+        counted, failures, figures = run(progress=advance)
+        for place, turns in zip(places, counted, strict=True):
+            for index, count in enumerate(turns):
+                if count is not None:
+                    counts[place][index] = count
+        for name, value in figures.items():
+            self.figures[name] = self.figures.get(name, 0) + value
+        for part, name in _PARTS.items():
+            self.parts[part] = self.figures[name]
+        return [
+            (places[place], index, "" if raised else reason)
+            for place, index, raised, reason in failures
+        ]
+
+    def _rendered(
+        self,
+        conversations: Sequence[Conversation],
+        places: Sequence[int],
+        on_error: OnError,
+        skipped: list[tuple[int, int]],
+    ) -> Iterator[tuple[list[int], list[list[str]]]]:
+        """Yield batches of prompts that Jinja2 renders, with the places of their conversations.
+
+        A turn that fails and is skipped is an empty prompt there, and is added to `skipped`.
+        """
+        batch: list[list[str]] = []
+        batched: list[int] = []
+        characters = 0
+        for place in places:
+            prompts = []
+            for index, prompt in self.chat.prompts(conversations[place], on_error):
+                if prompt is None:
+                    skipped.append((place, index))
+                prompts.append(prompt or "")
+            batch.append(prompts)
+            batched.append(place)
+            characters += sum(map(len, batch[-1]))
+            if characters >= BATCH_CHARACTERS:
+                yield batched, batch
+                batch, batched, characters = [], [], 0
+        if batch:
+            yield batched, batch
+
+    def _note(self, reasons: list[str], skipped: list[str]) -> str | None:
+        notes = []
+        if reasons:
+            notes.append(f"rendered by Jinja2, counted natively: {reasons[0]}")
+        if skipped:
+            notes.append(f"{len(skipped)} turns left to the plain call: {skipped[0]}")
+        if not self.figures.get("markers_found") and self.figures.get("turns"):
+            notes.append("no cut points: prompts counted whole")
+        return "; ".join(notes) or None
+
+
+_PARTS = {
+    "convert": "convert_seconds",
+    "render": "render_seconds",
+    "cut": "cut_seconds",
+    "encode": "count_seconds",
+}
+
+
+def _compiled(chat: ChatTokenizer, text: str) -> _native.Template | str:
+    """Return a template for the core, or why Jinja2 has to render it."""
+    messages, _ = _PROBES[0]
+    try:
+        variables = dict(chat.renderer(Conversation("probe", messages, None, (1,))).variables)
+        for own in ("messages", "tools"):
+            variables.pop(own, None)
+        template = _native.Template(template_tree(text), variables, chat.spec.clock.strftime)
+    except _native.Refused as error:
+        return f"the template uses {one_line(error)}"
+    except Exception as error:
+        return f"the template does not compile: {one_line(error)}"
+    for messages, tools in _PROBES:
+        probe = Conversation("probe", messages, tools, (len(messages),))
+        if chat.template_text(probe) != text:
+            continue
+        try:
+            expected = chat.renderer(probe).render(0)
+        except TurnError:
+            expected = None
+        try:
+            got = template.render(messages, tools)
+        except _native.TemplateRaised:
+            got = None
+        except _native.Refused:
+            continue
+        if got != expected:
+            return "the template renders otherwise on a check against Jinja2"
+    return template
