@@ -1,7 +1,48 @@
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Literal, TypeAlias, final
 
 __version__: str
 build_profile: Literal["debug", "release"]
 
-Result: TypeAlias = tuple[list[list[int | None]], list[tuple[int, int, bool, str]], dict[str, float]]
+# Conversation and turn (from 0), whether the template raised, and the reason.
+_Failure: TypeAlias = tuple[int, int, bool, str]
+# Counts of each conversation's turns, the turns without one, and figures of the call by name.
+_Counted: TypeAlias = tuple[list[list[int | None]], list[_Failure], dict[str, float]]
+_Conversation: TypeAlias = tuple[
+    Iterable[dict[str, Any]], Iterable[dict[str, Any]] | None, Sequence[int]
+]
+
+class NativeError(RuntimeError): ...
+class Refused(NativeError): ...
+class TemplateRaised(NativeError): ...
+
+def constructs() -> dict[str, list[str]]: ...
+@final
+class Template:
+    def __new__(
+        cls, tree: str, variables: dict[str, Any], strftime: Callable[[str], str]
+    ) -> Template: ...
+    def render(
+        self, messages: Iterable[dict[str, Any]], tools: Iterable[dict[str, Any]] | None
+    ) -> str: ...
+
+@final
+class Counter:
+    def __new__(
+        cls, tokenizer: str, *, workers: int, split_special_tokens: bool = False
+    ) -> Counter: ...
+    @property
+    def markers(self) -> int: ...
+    def count(
+        self,
+        template: Template,
+        conversations: Iterable[_Conversation],
+        *,
+        progress: Callable[[int], object] | None = None,
+    ) -> _Counted: ...
+    def count_prompts(
+        self,
+        prompts: Sequence[Sequence[str]],
+        *,
+        progress: Callable[[int], object] | None = None,
+    ) -> _Counted: ...

@@ -174,7 +174,7 @@ class _Counter:
         self,
         counts: Counts,
         places: Sequence[int],
-        run: Callable[..., _native.Result],
+        run: Callable[..., tuple[Any, Any, Any]],
         progress: Progress | None,
     ) -> list[tuple[int, int, str]]:
         """Count some conversations; return the turns without a count, and why if not raised."""

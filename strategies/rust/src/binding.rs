@@ -10,8 +10,8 @@ use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple};
 
 use crate::count::{self, Counts, Options, Stop};
 use crate::data::{Data, Dict, prepare_message};
-use crate::render;
 use crate::render::value::Fault;
+use crate::render::{self, constructs};
 use crate::source::{Conversation, Given, Rendered, Source};
 
 create_exception!(
@@ -211,7 +211,7 @@ impl Counter {
             return Err(error);
         }
         let Counts {
-            counts,
+            turns: counts,
             failures,
             report,
         } = result.map_err(|stop| match stop {
@@ -259,12 +259,12 @@ impl Counter {
     #[pyo3(signature = (tokenizer, *, workers, split_special_tokens=false))]
     fn new(
         py: Python<'_>,
-        tokenizer: PyBackedStr,
+        tokenizer: &str,
         workers: usize,
         split_special_tokens: bool,
     ) -> PyResult<Self> {
         let inner = py
-            .detach(|| count::Counter::new(&tokenizer, split_special_tokens))
+            .detach(|| count::Counter::new(tokenizer, split_special_tokens))
             .map_err(NativeError::new_err)?;
         Ok(Self {
             inner,
@@ -320,7 +320,19 @@ mod _native {
     #[pymodule_export]
     use super::{Counter, NativeError, Refused, Template, TemplateRaised};
 
-    use super::{Bound, PyModule, PyModuleMethods, PyResult};
+    use super::{
+        Bound, PyDict, PyDictMethods, PyModule, PyModuleMethods, PyResult, constructs, pyfunction,
+    };
+
+    /// Lists the template constructs that are rendered, by kind.
+    #[pyfunction(name = "constructs")]
+    fn list_constructs(py: super::Python<'_>) -> PyResult<Bound<'_, PyDict>> {
+        let out = PyDict::new(py);
+        for (kind, names) in constructs() {
+            out.set_item(kind, names)?;
+        }
+        Ok(out)
+    }
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {

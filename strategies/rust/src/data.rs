@@ -58,11 +58,6 @@ impl Dict {
     pub fn len(&self) -> usize {
         self.entries.len()
     }
-
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
-    }
 }
 
 /// Names under which reasoning arrives, the first being the one that templates read.

@@ -3,12 +3,12 @@
 //! The core knows no Python; `binding.rs` is the only file that does.
 
 mod binding;
-pub mod count;
-pub mod cut;
-pub mod data;
-pub mod render;
-pub mod source;
-pub mod spans;
+mod count;
+mod cut;
+mod data;
+mod render;
+mod source;
+mod spans;
 #[cfg(test)]
 mod testing;
 

@@ -21,7 +21,6 @@ pub const FILTERS: &[(&str, Filter, usize, &[&str])] = &[
     ("default", Filter::Default, 2, &["default_value", "boolean"]),
     ("dictsort", Filter::DictSort, 0, &[]),
     ("first", Filter::First, 0, &[]),
-    ("float", Filter::Float, 0, &[]),
     ("int", Filter::Int, 0, &[]),
     ("items", Filter::Items, 0, &[]),
     ("join", Filter::Join, 1, &["d"]),
@@ -39,7 +38,6 @@ pub const FILTERS: &[(&str, Filter, usize, &[&str])] = &[
     ("selectattr", Filter::SelectAttr, 3, &[]),
     ("sort", Filter::Sort, 0, &["attribute"]),
     ("string", Filter::String, 0, &[]),
-    ("title", Filter::Title, 0, &[]),
     (
         "tojson",
         Filter::ToJson,
@@ -88,6 +86,27 @@ pub const TESTS: &[(&str, Test, usize)] = &[
     ("undefined", Test::Undefined, 0),
 ];
 
+/// Statements that are rendered, by their class in Jinja2's syntax tree.
+pub const STATEMENTS: &[&str] = &[
+    "Assign",
+    "AssignBlock",
+    "Break",
+    "CallBlock",
+    "Continue",
+    "For",
+    "If",
+    "Macro",
+    "Output",
+    "With",
+];
+
+/// Expressions that are evaluated, by their class in Jinja2's syntax tree.
+pub const EXPRESSIONS: &[&str] = &[
+    "Add", "And", "Call", "Compare", "Concat", "CondExpr", "Const", "Dict", "Div", "Filter",
+    "FloorDiv", "Getattr", "Getitem", "List", "Mod", "Mul", "Name", "Neg", "Not", "Or", "Pos",
+    "Slice", "Sub", "Test", "Tuple",
+];
+
 /// Functions known to equal those of transformers' environment.
 pub const FUNCTIONS: &[&str] = &[
     "dict",
@@ -96,6 +115,9 @@ pub const FUNCTIONS: &[&str] = &[
     "range",
     "strftime_now",
 ];
+
+/// Names that Jinja2 defines by itself and that are not rendered.
+const JINJA_GLOBALS: &[&str] = &["cycler", "joiner", "lipsum", "self", "super"];
 
 /// Methods known to equal Python's, by the type that has them.
 pub const DICT_METHODS: &[&str] = &["copy", "get", "items", "keys", "values"];
@@ -237,7 +259,7 @@ pub const OTHER_ATTRIBUTES: &[&str] = &[
 ];
 
 /// Attributes of `loop` that are rendered.
-const LOOP_ATTRIBUTES: &[&str] = &[
+pub const LOOP_ATTRIBUTES: &[&str] = &[
     "depth",
     "depth0",
     "first",
@@ -439,12 +461,11 @@ impl Compiler {
     }
 
     fn name_index(&mut self, name: &str) -> usize {
-        match self.names.iter().position(|known| &**known == name) {
-            Some(index) => index,
-            None => {
-                self.names.push(name.into());
-                self.names.len() - 1
-            }
+        if let Some(index) = self.names.iter().position(|known| &**known == name) {
+            index
+        } else {
+            self.names.push(name.into());
+            self.names.len() - 1
         }
     }
 
@@ -587,6 +608,9 @@ impl Compiler {
     }
 
     fn statement(&mut self, node: &Node, out: &mut Vec<Stmt>) -> Refusal<()> {
+        if !STATEMENTS.contains(&kind(node)) {
+            return refuse(format!("the statement {}", kind(node)));
+        }
         match kind(node) {
             "Output" => {
                 for part in list_field(node, "nodes")? {
@@ -866,7 +890,7 @@ impl Compiler {
                 if name == "loop" {
                     return refuse("loop other than by one of its attributes");
                 }
-                if matches!(name, "lipsum" | "cycler" | "joiner" | "self" | "super") {
+                if JINJA_GLOBALS.contains(&name) {
                     return refuse(format!("the function {name}"));
                 }
                 Expr::Name(slot, name.into())

@@ -45,7 +45,6 @@ pub fn apply<'a>(filter: Filter, value: Value<'a>, given: &Given<'_, 'a>) -> Out
     }
     Ok(match filter {
         Filter::Capitalize => methods::call(&Value::Str(value.to_text()?), "capitalize", &[])?,
-        Filter::Title => return unsupported("the filter title"),
         Filter::Upper => Value::text(change_case(value.to_text()?.as_str(), true)?),
         Filter::Lower => Value::text(change_case(value.to_text()?.as_str(), false)?),
         Filter::String => Value::Str(value.to_text()?),
@@ -123,7 +122,6 @@ pub fn apply<'a>(filter: Filter, value: Value<'a>, given: &Given<'_, 'a>) -> Out
             )
         }
         Filter::Int => to_int(&value)?,
-        Filter::Float => return unsupported("the filter float"),
         Filter::ToJson => {
             let mut out = String::new();
             json::push_value(&value, &style(given)?, 0, &mut out)?;
@@ -283,7 +281,14 @@ fn sort<'a>(value: &Value<'a>, attribute: Option<&Value<'a>>) -> Outcome<Value<'
         keyed.push((sort_key(&key)?, item));
     }
     let mut fault = None;
-    keyed.sort_by(|left, right| match left.0.order(&right.0, "<") {
+    // The keys are lists of one in Jinja2, which compare by equality before they compare by order.
+    let compare = |left: &Value<'a>, right: &Value<'a>| -> Outcome<Option<Ordering>> {
+        if left.equals(right)? {
+            return Ok(Some(Ordering::Equal));
+        }
+        left.order(right, "<")
+    };
+    keyed.sort_by(|left, right| match compare(&left.0, &right.0) {
         Ok(Some(order)) => order,
         Ok(None) => {
             fault = Some(Box::new(Fault::Unsupported("sorting NaN".to_owned())));
@@ -416,10 +421,10 @@ pub fn run_test<'a>(test: Test, value: &Value<'a>, args: &[Value<'a>]) -> Outcom
         test,
         Test::Defined | Test::Undefined | Test::None | Test::True | Test::False | Test::Boolean
     );
-    if !about_kind && !(test == Test::String && matches!(value, Value::Safe(_))) {
-        value.known()?;
-    } else if let Value::Opaque(reason) = value {
-        return unsupported(*reason);
+    match (value, test) {
+        (Value::Safe(_), Test::String) => {}
+        (Value::Safe(_) | Value::Table(_), _) if about_kind => {}
+        _ => value.known()?,
     }
     let argument = || match args.first() {
         Some(value) => Ok(value),
@@ -450,12 +455,18 @@ pub fn run_test<'a>(test: Test, value: &Value<'a>, args: &[Value<'a>]) -> Outcom
             // An undefined value has a __call__, which raises.
             other => other.is_undefined(),
         },
-        Test::Iterable => match value {
-            Value::Namespace(_) | Value::Macro(_) | Value::Func(_) | Value::Method(_) => false,
-            Value::Loop(_) => true,
-            Value::None | Value::Bool(_) | Value::Int(_) | Value::Big(_) | Value::Float(_) => false,
-            _ => true,
-        },
+        Test::Iterable => !matches!(
+            value,
+            Value::Namespace(_)
+                | Value::Macro(_)
+                | Value::Func(_)
+                | Value::Method(_)
+                | Value::None
+                | Value::Bool(_)
+                | Value::Int(_)
+                | Value::Big(_)
+                | Value::Float(_)
+        ),
         Test::Sequence => match value {
             Value::Str(_)
             | Value::List(_)
@@ -474,8 +485,14 @@ pub fn run_test<'a>(test: Test, value: &Value<'a>, args: &[Value<'a>]) -> Outcom
         Test::Le => ordered("<=", &[Ordering::Less, Ordering::Equal])?,
         Test::Gt => ordered(">", &[Ordering::Greater])?,
         Test::Ge => ordered(">=", &[Ordering::Greater, Ordering::Equal])?,
-        Test::Even => whole(value)?.rem_euclid(2) == 0,
-        Test::Odd => whole(value)?.rem_euclid(2) == 1,
+        Test::Even | Test::Odd => {
+            let rest = match value {
+                Value::Float(number) => number.rem_euclid(2.0),
+                value => Number::Int(whole(value)?.rem_euclid(2)).float(),
+            };
+            rest.total_cmp(&f64::from(u8::from(test == Test::Odd)))
+                .is_eq()
+        }
         Test::DivisibleBy => {
             let by = whole(argument()?)?;
             if by == 0 {

@@ -1,16 +1,36 @@
 //! Chat templates, rendered as transformers' Jinja2 environment renders them.
 
-pub mod compile;
+mod compile;
 mod filters;
 mod json;
 mod methods;
-pub mod program;
+mod program;
 pub mod value;
 mod vm;
 
 use crate::data::{Data, Dict};
 use program::Program;
 use value::{Fault, Seq, Value};
+
+/// The constructs that are rendered, by kind: what the parity tests have to cover.
+pub fn constructs() -> Vec<(&'static str, Vec<&'static str>)> {
+    vec![
+        ("statements", compile::STATEMENTS.to_vec()),
+        ("expressions", compile::EXPRESSIONS.to_vec()),
+        (
+            "filters",
+            compile::FILTERS.iter().map(|known| known.0).collect(),
+        ),
+        (
+            "tests",
+            compile::TESTS.iter().map(|known| known.0).collect(),
+        ),
+        ("functions", compile::FUNCTIONS.to_vec()),
+        ("dict methods", compile::DICT_METHODS.to_vec()),
+        ("str methods", compile::STR_METHODS.to_vec()),
+        ("loop attributes", compile::LOOP_ATTRIBUTES.to_vec()),
+    ]
+}
 
 /// A template with the variables that are the same for every conversation.
 #[derive(Debug)]

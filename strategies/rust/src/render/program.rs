@@ -51,6 +51,7 @@ pub enum CmpOp {
 }
 
 /// An attribute name, with the Python types on which it is an attribute of the type itself.
+#[allow(clippy::struct_excessive_bools)] // one for each type, read together
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Attr {
     pub name: Box<str>,
@@ -72,7 +73,6 @@ pub enum Filter {
     Default,
     DictSort,
     First,
-    Float,
     Int,
     Items,
     Join,
@@ -90,7 +90,6 @@ pub enum Filter {
     SelectAttr,
     Sort,
     String,
-    Title,
     ToJson,
     Trim,
     Unique,

@@ -38,7 +38,7 @@ pub enum Text<'a> {
     Own(Rc<str>, usize, usize),
 }
 
-impl<'a> Text<'a> {
+impl Text<'_> {
     pub fn own(text: String) -> Self {
         let len = text.len();
         Self::Own(text.into(), 0, len)
@@ -259,7 +259,7 @@ impl<'a> Value<'a> {
             Self::Str(_) => "str",
             Self::List(_) => "list",
             Self::Tuple(_) => "tuple",
-            Self::Dict(_) => "dict",
+            Self::Dict(_) | Self::Table(_) => "dict",
             Self::View(ViewKind::Keys, _) => "dict_keys",
             Self::View(ViewKind::Values, _) => "dict_values",
             Self::View(ViewKind::Items, _) => "dict_items",
@@ -271,7 +271,6 @@ impl<'a> Value<'a> {
             Self::Func(_) | Self::Method(_) => "function",
             Self::Opaque(_) => "object",
             Self::Safe(_) => "Markup",
-            Self::Table(_) => "dict",
         }
     }
 
@@ -789,7 +788,7 @@ pub fn change_case(text: &str, upper: bool) -> Outcome<String> {
 }
 
 /// Key for comparisons that ignore case.
-pub fn folded<'t>(text: &'t str) -> Outcome<Cow<'t, str>> {
+pub fn folded(text: &str) -> Outcome<Cow<'_, str>> {
     if text.is_ascii() && !text.bytes().any(|byte| byte.is_ascii_uppercase()) {
         return Ok(Cow::Borrowed(text));
     }

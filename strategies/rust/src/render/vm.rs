@@ -619,6 +619,9 @@ impl<'a> Vm<'a> {
             if ready {
                 let positional = self.eval_all(&args.positional)?;
                 if !args.named.is_empty() {
+                    if let Value::Dict(_) = object {
+                        return raised(format!("dict.{}() takes no keyword arguments", attr.name));
+                    }
                     return unsupported(format!("named arguments of {}", attr.name));
                 }
                 return methods::call(&object, &attr.name, &positional);
@@ -784,12 +787,11 @@ impl<'a> Vm<'a> {
         let mut defaults = Vec::new();
         for (param, value) in inner.params.iter().zip(given) {
             let at = self.at(param.slot);
-            match value {
-                Some(value) => self.stack[at] = value,
-                None => {
-                    self.stack[at] = Value::Missing;
-                    defaults.push(param);
-                }
+            if let Some(value) = value {
+                self.stack[at] = value;
+            } else {
+                self.stack[at] = Value::Missing;
+                defaults.push(param);
             }
         }
         let result = self.run_body(&defaults, &inner.body);
@@ -1137,6 +1139,17 @@ fn binary<'a>(op: BinOp, left: &Value<'a>, right: &Value<'a>) -> Outcome<Value<'
         (BinOp::Add, Value::Safe(one), Value::Safe(two)) => Ok(Value::Safe(Text::own(
             [one.as_str(), two.as_str()].concat(),
         ))),
+        (BinOp::Add, Value::Safe(_), other) | (BinOp::Add, other, Value::Safe(_))
+            if matches!(
+                other,
+                Value::None | Value::Bool(_) | Value::Int(_) | Value::Float(_)
+            ) =>
+        {
+            raised(format!(
+                "unsupported operand type(s) for +: 'Markup' and '{}'",
+                python_type(other)
+            ))
+        }
         (_, Value::Opaque(_) | Value::Safe(_) | Value::Table(_), _) => {
             left.known().map(|()| Value::Missing)
         }

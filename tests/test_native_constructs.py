@@ -1,0 +1,115 @@
+"""The native renderer against transformers' environment, construct by construct."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import pytest
+from jinja2 import nodes
+from transformers.utils import chat_template_utils
+
+from strategies import _native
+from strategies.syntax import template_tree
+from tests.template_corpus import EXPRESSIONS, MESSAGES, REFUSED, TEMPLATES, VARIABLES
+
+NOW = datetime(2025, 1, 9, 3, 4, 5)  # noqa: DTZ001  # templates write local dates
+
+#: Constructs that a render may leave to Jinja2 for some values, and of which cases here do.
+LEFT_TO_JINJA = {
+    "printing": {"[missing]"},
+    "attributes": {"d.items is string", "d['get']"},
+}
+
+
+class FrozenDatetime(datetime):
+    @classmethod
+    def now(cls, tz: Any = None) -> datetime:  # type: ignore[override]
+        return NOW
+
+
+@pytest.fixture(autouse=True)
+def frozen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(chat_template_utils, "datetime", FrozenDatetime)
+
+
+def expected(template: str) -> str | Exception:
+    try:
+        rendered, _ = chat_template_utils.render_jinja_template(
+            conversations=[MESSAGES], chat_template=template, **VARIABLES
+        )
+    except Exception as error:
+        return error
+    return str(rendered[0])
+
+
+def native(template: str) -> str:
+    compiled = _native.Template(template_tree(template), VARIABLES, NOW.strftime)
+    return compiled.render(MESSAGES, None)
+
+
+def agree(template: str) -> None:
+    wanted = expected(template)
+    if isinstance(wanted, Exception):
+        with pytest.raises(_native.TemplateRaised):
+            native(template)
+    else:
+        assert native(template) == wanted
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        pytest.param(f"{{{{ {expression} }}}}", id=f"{subject}: {expression}")
+        for subject, expressions in EXPRESSIONS.items()
+        for expression in expressions
+    ],
+)
+def test_expressions_print_alike(expression: str) -> None:
+    agree(expression)
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_templates_render_alike(name: str) -> None:
+    agree(TEMPLATES[name])
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_is_not_known_is_refused(name: str) -> None:
+    with pytest.raises(_native.Refused):
+        native(REFUSED[name])
+
+
+def used_constructs() -> dict[str, set[str]]:
+    """What the corpus contains, in the words of the native list."""
+    used: dict[str, set[str]] = {}
+    environment = chat_template_utils._compile_jinja_template("").environment
+    sources = [
+        *TEMPLATES.values(),
+        *(f"{{{{ {text} }}}}" for texts in EXPRESSIONS.values() for text in texts),
+    ]
+    for source in sources:
+        for node in environment.parse(source).find_all(nodes.Node):
+            kind = "statements" if isinstance(node, nodes.Stmt) else "expressions"
+            used.setdefault(kind, set()).add(type(node).__name__)
+            if isinstance(node, nodes.Filter):
+                used.setdefault("filters", set()).add(node.name)
+                if node.name in ("select", "reject") and node.args:
+                    used.setdefault("tests", set()).add(node.args[0].value)
+            elif isinstance(node, nodes.Test):
+                used.setdefault("tests", set()).add(node.name)
+            elif isinstance(node, nodes.Call) and isinstance(node.node, nodes.Name):
+                used.setdefault("functions", set()).add(node.node.name)
+            elif isinstance(node, nodes.Call) and isinstance(node.node, nodes.Getattr):
+                for methods in ("dict methods", "str methods"):
+                    used.setdefault(methods, set()).add(node.node.attr)
+            elif isinstance(node, nodes.Getattr):
+                used.setdefault("loop attributes", set()).add(node.attr)
+    return used
+
+
+def test_the_corpus_covers_every_construct_that_is_claimed() -> None:
+    used = used_constructs()
+    claimed = _native.constructs()
+    untested = {kind: set(names) - used[kind] for kind, names in claimed.items()}
+    assert not any(untested.values()), untested
