@@ -15,6 +15,7 @@ use crate::cut::{Cutter, EDGE, Marker};
 use crate::render::value::Fault;
 use crate::source::{Source, Turn};
 use crate::spans::{Span, Spans};
+use crate::words::{Known, Words};
 
 /// Turns cut before their spans are encoded, which bounds what is remembered of them.
 const BATCH: usize = 1 << 15;
@@ -79,6 +80,7 @@ pub struct Options<'o> {
 pub struct Counter {
     tokenizer: Tokenizer,
     cutter: Cutter,
+    words: Option<Words>,
 }
 
 /// Consecutive turns of one conversation.
@@ -149,7 +151,12 @@ impl Counter {
     /// If it cannot be searched for markers.
     pub fn of(tokenizer: Tokenizer) -> Result<Self, String> {
         let cutter = Cutter::new(&tokenizer)?;
-        Ok(Self { tokenizer, cutter })
+        let words = Words::of(&tokenizer);
+        Ok(Self {
+            tokenizer,
+            cutter,
+            words,
+        })
     }
 
     /// Number of markers at which prompts are cut.
@@ -166,9 +173,19 @@ impl Counter {
     }
 
     /// Tokens of `text` between two markers, without those of the markers.
-    fn count_span(&self, before: Marker, text: &str, after: Marker) -> Result<u32, String> {
+    fn count_span(
+        &self,
+        before: Marker,
+        text: &str,
+        after: Marker,
+        known: &mut Known,
+    ) -> Result<u32, String> {
         if text.is_empty() {
             return Ok(0);
+        }
+        if let Some(words) = &self.words {
+            // Its markers neither strip nor leave anything of themselves in the span.
+            return words.count(&self.tokenizer, text, known);
         }
         let around = usize::from(before != EDGE) + usize::from(after != EDGE);
         let count = if around == 0 {
@@ -243,7 +260,7 @@ impl Counter {
     ) -> Result<Vec<(usize, CutTurns)>, Stop> {
         let cut = Mutex::new(Vec::with_capacity(chunks.len()));
         let failures = Mutex::new(Vec::new());
-        parallel(chunks.len(), shared, options, |index| {
+        parallel(chunks.len(), shared, options, |index, (): &mut ()| {
             let (turns, failed) = self.cut_chunk(source, chunks[index], spans, shared);
             if let Ok(mut failures) = failures.lock() {
                 failures.extend(failed);
@@ -334,11 +351,13 @@ impl Counter {
         fresh.sort_unstable_by_key(|span| std::cmp::Reverse(span.2.len()));
         counts.resize(spans.len(), 0);
         let encoded: Vec<AtomicUsize> = fresh.iter().map(|_| AtomicUsize::new(0)).collect();
-        parallel(fresh.len(), shared, options, |index| {
+        parallel(fresh.len(), shared, options, |index, known: &mut Known| {
             let started = Instant::now();
             let (_, before, text, after) = &fresh[index];
             // A text that the model cannot encode fails the turns that hold it, not the call.
-            let count = self.count_span(*before, text, *after).unwrap_or(UNKNOWN);
+            let count = self
+                .count_span(*before, text, *after, known)
+                .unwrap_or(UNKNOWN);
             encoded[index].store(count as usize, Ordering::Relaxed);
             shared
                 .count
@@ -487,12 +506,12 @@ fn chunks(
     chunks
 }
 
-/// Runs `work` for every index on the workers, while this thread watches over the call.
-fn parallel(
+/// Runs `work` for every index on the workers, each with a state of its own, while this thread watches over the call.
+fn parallel<S: Default>(
     count: usize,
     shared: &Shared,
     options: &mut Options,
-    work: impl Fn(usize) -> Result<(), String> + Sync,
+    work: impl Fn(usize, &mut S) -> Result<(), String> + Sync,
 ) -> Result<(), Stop> {
     if count == 0 {
         return Ok(());
@@ -504,12 +523,13 @@ fn parallel(
     let watcher = std::thread::current();
     let body = || {
         let outcome = catch_unwind(AssertUnwindSafe(|| {
+            let mut own = S::default();
             loop {
                 let index = shared.next.fetch_add(1, Ordering::Relaxed);
                 if index >= count || shared.cancelled.load(Ordering::Relaxed) {
                     return Ok(());
                 }
-                work(index)?;
+                work(index, &mut own)?;
             }
         }));
         let message = match outcome {

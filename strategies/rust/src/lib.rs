@@ -11,6 +11,7 @@ mod source;
 mod spans;
 #[cfg(test)]
 mod testing;
+mod words;
 
 /// Version of the crate, which is also the version of the Python distribution.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -1,0 +1,224 @@
+//! A shorter way to the count of a text, for byte-level BPE.
+//!
+//! Encoding a text costs mostly what is not its number of tokens: offsets, alignments and a
+//! string for each token. Where a tokenizer only splits its text by regular expressions, maps
+//! bytes to characters and runs BPE on each word, the number of tokens is the sum over the
+//! words, and a word's number never changes. The words are found by the library's own regular
+//! expressions and counted by the library's own model.
+
+use rustc_hash::FxHashMap;
+use serde_json::Value;
+use tokenizers::utils::SysRegex;
+use tokenizers::{Model, ModelWrapper, NormalizedString, Normalizer, NormalizerWrapper, Tokenizer};
+
+/// Words that a worker has counted in this call.
+pub type Known = FxHashMap<Box<str>, u32>;
+
+/// Words longer than this are counted anew: they hardly ever come again.
+const LONGEST_KEPT: usize = 64;
+
+/// Texts on which the short way has to agree with the long one before it is taken.
+const PROBES: [&str; 6] = [
+    "Hello, it's 12345 o'clock!  \n\n\tfn main() {}  ",
+    " leading and trailing ",
+    "e\u{301}te\u{301} Zürich ﬁ ½ 日本語テキスト 안녕 😀👩‍👩‍👧 \u{a0}\u{2028}x",
+    "snake_case CamelCase <tag attr=\"v\"/> 3.14e-10 \r\n\r\n \u{0}\u{7f}",
+    "हिन्दी العربية עברית ไทย",
+    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+];
+
+#[derive(Debug)]
+pub struct Words {
+    splits: Vec<SysRegex>,
+    /// Whether normalizing changes nothing in ASCII text.
+    ascii_is_normal: bool,
+    bytes: [char; 256],
+}
+
+impl Words {
+    /// The short way for a tokenizer, if it is known to lead to the same counts.
+    pub fn of(tokenizer: &Tokenizer) -> Option<Self> {
+        let added = tokenizer.get_added_vocabulary().get_added_tokens_decoder();
+        let plain_tokens = added.values().all(|token| {
+            !token.normalized
+                && !token.single_word
+                && !token.lstrip
+                && !token.rstrip
+                && !token.content.starts_with(char::is_whitespace)
+                && !token.content.ends_with(char::is_whitespace)
+        });
+        if !plain_tokens || !matches!(tokenizer.get_model(), ModelWrapper::BPE(_)) {
+            return None;
+        }
+        // With dropout a count is random; there is no way to repeat one.
+        let random =
+            matches!(tokenizer.get_model(), ModelWrapper::BPE(model) if model.dropout.is_some());
+        if random {
+            return None;
+        }
+        let ascii_is_normal = match tokenizer.get_normalizer() {
+            None
+            | Some(
+                NormalizerWrapper::NFC(_)
+                | NormalizerWrapper::NFD(_)
+                | NormalizerWrapper::NFKC(_)
+                | NormalizerWrapper::NFKD(_),
+            ) => true,
+            Some(_) => false,
+        };
+        let words = Self {
+            splits: splits(&serde_json::to_value(tokenizer.get_pre_tokenizer()?).ok()?)?,
+            ascii_is_normal,
+            bytes: byte_characters(),
+        };
+        let agrees = PROBES.iter().all(|probe| {
+            let long = tokenizer
+                .encode_fast(*probe, false)
+                .map(|found| found.len());
+            let short = words.count(tokenizer, probe, &mut Known::default());
+            matches!((long, short), (Ok(long), Ok(short)) if long == short as usize)
+        });
+        agrees.then_some(words)
+    }
+
+    /// Tokens of a text that holds no added token.
+    pub fn count(
+        &self,
+        tokenizer: &Tokenizer,
+        text: &str,
+        known: &mut Known,
+    ) -> Result<u32, String> {
+        let Some(normalizer) = tokenizer.get_normalizer() else {
+            return self.split(tokenizer, text, 0, known);
+        };
+        if self.ascii_is_normal && text.is_ascii() {
+            return self.split(tokenizer, text, 0, known);
+        }
+        let mut normalized = NormalizedString::from(text);
+        normalizer
+            .normalize(&mut normalized)
+            .map_err(|error| error.to_string())?;
+        self.split(tokenizer, normalized.get(), 0, known)
+    }
+
+    /// Splits at the matches of one expression after another; a match is a piece, and so is
+    /// what lies between two.
+    fn split(
+        &self,
+        tokenizer: &Tokenizer,
+        text: &str,
+        level: usize,
+        known: &mut Known,
+    ) -> Result<u32, String> {
+        if text.is_empty() {
+            return Ok(0);
+        }
+        let Some(expression) = self.splits.get(level) else {
+            return self.word(tokenizer, text, known);
+        };
+        let (mut total, mut from) = (0, 0);
+        for (start, end) in expression.find_iter(text) {
+            total += self.split(tokenizer, &text[from..start], level + 1, known)?;
+            total += self.split(tokenizer, &text[start..end], level + 1, known)?;
+            from = end;
+        }
+        Ok(total + self.split(tokenizer, &text[from..], level + 1, known)?)
+    }
+
+    fn word(&self, tokenizer: &Tokenizer, word: &str, known: &mut Known) -> Result<u32, String> {
+        if let Some(count) = known.get(word) {
+            return Ok(*count);
+        }
+        let mapped: String = word
+            .bytes()
+            .map(|byte| self.bytes[usize::from(byte)])
+            .collect();
+        let tokens = tokenizer
+            .get_model()
+            .tokenize(&mapped)
+            .map_err(|error| error.to_string())?;
+        let count = u32::try_from(tokens.len()).map_err(|error| error.to_string())?;
+        if word.len() <= LONGEST_KEPT {
+            known.insert(word.into(), count);
+        }
+        Ok(count)
+    }
+}
+
+/// The expressions of a pre-tokenizer that is splits, then bytes to characters.
+fn splits(pre_tokenizer: &Value) -> Option<Vec<SysRegex>> {
+    let steps = match pre_tokenizer["type"].as_str()? {
+        "Sequence" => pre_tokenizer["pretokenizers"].as_array()?.as_slice(),
+        _ => std::slice::from_ref(pre_tokenizer),
+    };
+    let (last, first) = steps.split_last()?;
+    let bytes_only = last["type"] == "ByteLevel"
+        && last["add_prefix_space"] == false
+        && last["use_regex"] == false;
+    if !bytes_only {
+        return None;
+    }
+    first
+        .iter()
+        .map(|step| {
+            let isolated = step["type"] == "Split"
+                && step["behavior"] == "Isolated"
+                && step["invert"] == false;
+            if !isolated {
+                return None;
+            }
+            SysRegex::new(step["pattern"]["Regex"].as_str()?).ok()
+        })
+        .collect()
+}
+
+/// The character that byte-level tokenizers write for each byte: itself where it prints, else
+/// the next free one from U+0100.
+fn byte_characters() -> [char; 256] {
+    let mut next = 0x100_u32;
+    std::array::from_fn(|byte| {
+        let byte = u32::try_from(byte).unwrap_or(0);
+        let code = match byte {
+            0x21..=0x7e | 0xa1..=0xac | 0xae..=0xff => byte,
+            _ => {
+                next += 1;
+                next - 1
+            }
+        };
+        char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Known, PROBES, Words};
+    use crate::testing;
+    use tokenizers::Tokenizer;
+    use tokenizers::normalizers::unicode::NFC;
+
+    #[test]
+    fn words_are_counted_as_the_tokenizer_counts_them() {
+        for normal in [false, true] {
+            let mut tokenizer: Tokenizer = testing::byte_level(&["<a>"]);
+            if normal {
+                tokenizer.with_normalizer(Some(NFC)).unwrap();
+            }
+            let words = Words::of(&tokenizer).unwrap();
+            let mut known = Known::default();
+            for text in PROBES.iter().chain(&["", " ", "x", "thethe the"]) {
+                let long = tokenizer.encode_fast(*text, false).unwrap().len();
+                for _ in 0..2 {
+                    let short = words.count(&tokenizer, text, &mut known).unwrap();
+                    assert_eq!(short as usize, long);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn other_tokenizers_take_the_long_way() {
+        assert!(Words::of(&testing::tokenizer(&["<a>"])).is_none());
+        assert!(Words::of(&testing::byte_level(&["right:<a>"])).is_none());
+        assert!(Words::of(&testing::byte_level(&["normalized:<a>"])).is_none());
+    }
+}
