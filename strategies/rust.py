@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -15,6 +14,8 @@ from strategies.reference import first_failure, reference_turn
 from strategies.syntax import template_tree
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
     from strategies.chat import ChatTokenizer
     from strategies.contract import Counts, OnError, Progress
 
@@ -164,9 +165,7 @@ class _Counter:
             counts[place][index] = None
         for place, index, _ in sorted(failures):
             # Whatever the core has no count for, the reference decides.
-            counts[place][index] = reference_turn(
-                self.chat, conversations[place], index, on_error
-            )
+            counts[place][index] = reference_turn(self.chat, conversations[place], index, on_error)
         self.note = self._note(reasons, [reason for *_, reason in failures if reason])
         return counts
 
@@ -256,7 +255,7 @@ def _compiled(chat: ChatTokenizer, text: str) -> _native.Template | str:
         for own in ("messages", "tools"):
             variables.pop(own, None)
         template = _native.Template(template_tree(text), variables, chat.spec.clock.strftime)
-    except _native.Refused as error:
+    except _native.RefusedError as error:
         return f"the template uses {one_line(error)}"
     except Exception as error:
         return f"the template does not compile: {one_line(error)}"
@@ -270,9 +269,9 @@ def _compiled(chat: ChatTokenizer, text: str) -> _native.Template | str:
             expected = None
         try:
             got = template.render(messages, tools)
-        except _native.TemplateRaised:
+        except _native.TemplateRaisedError:
             got = None
-        except _native.Refused:
+        except _native.RefusedError:
             continue
         if got != expected:
             return "the template renders otherwise on a check against Jinja2"

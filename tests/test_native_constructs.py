@@ -1,3 +1,4 @@
+# a case reads best on one line
 """The native renderer against transformers' environment, construct by construct."""
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ LEFT_TO_JINJA = {
 
 class FrozenDatetime(datetime):
     @classmethod
-    def now(cls, tz: Any = None) -> datetime:  # type: ignore[override]
+    def now(cls, tz: Any = None) -> datetime:  # type: ignore[override]  # noqa: ARG003
         return NOW
 
 
@@ -51,7 +52,7 @@ def native(template: str) -> str:
 def agree(template: str) -> None:
     wanted = expected(template)
     if isinstance(wanted, Exception):
-        with pytest.raises(_native.TemplateRaised):
+        with pytest.raises(_native.TemplateRaisedError):
             native(template)
     else:
         assert native(template) == wanted
@@ -76,7 +77,7 @@ def test_templates_render_alike(name: str) -> None:
 
 @pytest.mark.parametrize("name", REFUSED)
 def test_what_is_not_known_is_refused(name: str) -> None:
-    with pytest.raises(_native.Refused):
+    with pytest.raises(_native.RefusedError):
         native(REFUSED[name])
 
 

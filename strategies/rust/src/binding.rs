@@ -22,13 +22,13 @@ create_exception!(
 );
 create_exception!(
     strategies._native,
-    Refused,
+    RefusedError,
     NativeError,
     "The template, or this prompt of it, is not rendered here."
 );
 create_exception!(
     strategies._native,
-    TemplateRaised,
+    TemplateRaisedError,
     NativeError,
     "The template raised, here as in Jinja2."
 );
@@ -111,8 +111,8 @@ fn tools(value: &Bound<'_, PyAny>) -> PyResult<Option<Data>> {
 
 fn render_error(fault: Fault) -> PyErr {
     match fault {
-        Fault::Raised(message) => TemplateRaised::new_err(message),
-        Fault::Unsupported(reason) => Refused::new_err(reason),
+        Fault::Raised(message) => TemplateRaisedError::new_err(message),
+        Fault::Unsupported(reason) => RefusedError::new_err(reason),
     }
 }
 
@@ -133,9 +133,9 @@ impl Template {
         strftime: &Bound<'_, PyAny>,
     ) -> PyResult<Self> {
         let Some(variables) = dict(variables, DEPTH) else {
-            return Err(Refused::new_err("a variable whose name is no text"));
+            return Err(RefusedError::new_err("a variable whose name is no text"));
         };
-        let mut inner = render::Template::new(tree, variables).map_err(Refused::new_err)?;
+        let mut inner = render::Template::new(tree, variables).map_err(RefusedError::new_err)?;
         let dates = inner
             .date_formats()
             .iter()
@@ -318,7 +318,7 @@ impl Counter {
 #[pymodule]
 mod _native {
     #[pymodule_export]
-    use super::{Counter, NativeError, Refused, Template, TemplateRaised};
+    use super::{Counter, NativeError, RefusedError, Template, TemplateRaisedError};
 
     use super::{
         Bound, PyDict, PyDictMethods, PyModule, PyModuleMethods, PyResult, constructs, pyfunction,

@@ -151,7 +151,10 @@ impl Counter {
     /// If it cannot be searched for markers.
     pub fn of(tokenizer: Tokenizer) -> Result<Self, String> {
         let cutter = Cutter::new(&tokenizer)?;
-        let words = Words::of(&tokenizer);
+        // The library keeps a cache for each model and thread until the thread ends, so the
+        // caller's thread must never encode.
+        let words = std::thread::scope(|scope| scope.spawn(|| Words::of(&tokenizer)).join())
+            .map_err(|panic| panic_message(&*panic))?;
         Ok(Self {
             tokenizer,
             cutter,
