@@ -27,18 +27,19 @@ def template_tree(template: str) -> str:
 
     # The environment holds the extensions and filters that a template may use.
     environment = chat_template_utils._compile_jinja_template("").environment
-    known = {nodes.Filter: environment.filters, nodes.Test: environment.tests}
+    known: dict[str, Any] = {"Filter": environment.filters, "Test": environment.tests}
     tree = _plain(environment.parse(template), known)
     return json.dumps(tree, ensure_ascii=False)
 
 
-def _plain(value: Any, known: dict[type, Any]) -> Any:
+def _plain(value: Any, known: dict[str, Any]) -> Any:
     if isinstance(value, nodes.Node):
-        plain = {"_": type(value).__name__}
+        kind = type(value).__name__
+        plain: dict[str, Any] = {"_": kind}
         plain.update((name, _plain(getattr(value, name), known)) for name in value.fields)
-        if type(value) in known:
+        if kind in known:
             # A template may name a filter that does not exist, and raises where it is used.
-            plain["known"] = value.name in known[type(value)]
+            plain["known"] = plain["name"] in known[kind]
         return plain
     if isinstance(value, (list, tuple)):
         return [_plain(item, known) for item in value]

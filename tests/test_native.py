@@ -88,11 +88,14 @@ def tokenizers() -> dict[str, Tokenizer]:
         unigram.train_from_iterator(
             corpus,
             trainers.UnigramTrainer(
-                vocab_size=120, unk_token="<unk>", special_tokens=["<unk>"], show_progress=False
+                vocab_size=120,
+                unk_token="<unk>",
+                special_tokens=["<unk>"],
+                show_progress=False,  # noqa: S106
             ),
         )
         found[f"unigram {scheme}"] = with_markers(unigram, rstrip=scheme == "first")
-    words = Tokenizer(models.WordPiece(unk_token="[UNK]"))
+    words = Tokenizer(models.WordPiece(unk_token="[UNK]"))  # noqa: S106
     words.normalizer = normalizers.BertNormalizer()
     words.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     words.train_from_iterator(

@@ -15,7 +15,7 @@ use crate::cut::{Cutter, EDGE, Marker};
 use crate::render::value::Fault;
 use crate::source::{Source, Turn};
 use crate::spans::{Span, Spans};
-use crate::words::{Known, Words};
+use crate::words::{self, Known, Memory, Words};
 
 /// Turns cut before their spans are encoded, which bounds what is remembered of them.
 const BATCH: usize = 1 << 15;
@@ -181,14 +181,14 @@ impl Counter {
         before: Marker,
         text: &str,
         after: Marker,
-        known: &mut Known,
+        memory: &mut Memory,
     ) -> Result<u32, String> {
         if text.is_empty() {
             return Ok(0);
         }
         if let Some(words) = &self.words {
             // Its markers neither strip nor leave anything of themselves in the span.
-            return words.count(&self.tokenizer, text, known);
+            return words.count(&self.tokenizer, text, memory);
         }
         let around = usize::from(before != EDGE) + usize::from(after != EDGE);
         let count = if around == 0 {
@@ -354,12 +354,17 @@ impl Counter {
         fresh.sort_unstable_by_key(|span| std::cmp::Reverse(span.2.len()));
         counts.resize(spans.len(), 0);
         let encoded: Vec<AtomicUsize> = fresh.iter().map(|_| AtomicUsize::new(0)).collect();
+        let words = words::Shared::default();
         parallel(fresh.len(), shared, options, |index, known: &mut Known| {
             let started = Instant::now();
             let (_, before, text, after) = &fresh[index];
+            let mut memory = Memory {
+                own: known,
+                shared: &words,
+            };
             // A text that the model cannot encode fails the turns that hold it, not the call.
             let count = self
-                .count_span(*before, text, *after, known)
+                .count_span(*before, text, *after, &mut memory)
                 .unwrap_or(UNKNOWN);
             encoded[index].store(count as usize, Ordering::Relaxed);
             shared

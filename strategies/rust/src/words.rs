@@ -6,13 +6,50 @@
 //! words, and a word's number never changes. The words are found by the library's own regular
 //! expressions and counted by the library's own model.
 
-use rustc_hash::FxHashMap;
+use std::hash::BuildHasher;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use rustc_hash::{FxBuildHasher, FxHashMap};
 use serde_json::Value;
 use tokenizers::utils::SysRegex;
 use tokenizers::{Model, ModelWrapper, NormalizedString, Normalizer, NormalizerWrapper, Tokenizer};
 
-/// Words that a worker has counted in this call.
+/// Words that a worker has met in this call.
 pub type Known = FxHashMap<Box<str>, u32>;
+
+/// Shards of the words that all workers share.
+const SHARDS: usize = 64;
+
+/// Words counted in this call by any worker, asked when a worker meets a word first.
+#[derive(Debug)]
+pub struct Shared {
+    shards: Vec<Mutex<Known>>,
+}
+
+impl Default for Shared {
+    fn default() -> Self {
+        Self {
+            shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
+        }
+    }
+}
+
+impl Shared {
+    fn shard(&self, word: &str) -> MutexGuard<'_, Known> {
+        let hash = FxBuildHasher.hash_one(word);
+        let shard = usize::try_from((hash >> 32) % SHARDS as u64).unwrap_or(0);
+        self.shards[shard]
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What a worker looks words up in.
+#[derive(Debug)]
+pub struct Memory<'m> {
+    pub own: &'m mut Known,
+    pub shared: &'m Shared,
+}
 
 /// Words longer than this are counted anew: they hardly ever come again.
 const LONGEST_KEPT: usize = 64;
@@ -75,7 +112,11 @@ impl Words {
             let long = tokenizer
                 .encode_fast(*probe, false)
                 .map(|found| found.len());
-            let short = words.count(tokenizer, probe, &mut Known::default());
+            let mut memory = Memory {
+                own: &mut Known::default(),
+                shared: &Shared::default(),
+            };
+            let short = words.count(tokenizer, probe, &mut memory);
             matches!((long, short), (Ok(long), Ok(short)) if long == short as usize)
         });
         agrees.then_some(words)
@@ -86,19 +127,19 @@ impl Words {
         &self,
         tokenizer: &Tokenizer,
         text: &str,
-        known: &mut Known,
+        memory: &mut Memory,
     ) -> Result<u32, String> {
         let Some(normalizer) = tokenizer.get_normalizer() else {
-            return self.split(tokenizer, text, 0, known);
+            return self.split(tokenizer, text, 0, memory);
         };
         if self.ascii_is_normal && text.is_ascii() {
-            return self.split(tokenizer, text, 0, known);
+            return self.split(tokenizer, text, 0, memory);
         }
         let mut normalized = NormalizedString::from(text);
         normalizer
             .normalize(&mut normalized)
             .map_err(|error| error.to_string())?;
-        self.split(tokenizer, normalized.get(), 0, known)
+        self.split(tokenizer, normalized.get(), 0, memory)
     }
 
     /// Splits at the matches of one expression after another; a match is a piece, and so is
@@ -108,26 +149,31 @@ impl Words {
         tokenizer: &Tokenizer,
         text: &str,
         level: usize,
-        known: &mut Known,
+        memory: &mut Memory,
     ) -> Result<u32, String> {
         if text.is_empty() {
             return Ok(0);
         }
         let Some(expression) = self.splits.get(level) else {
-            return self.word(tokenizer, text, known);
+            return self.word(tokenizer, text, memory);
         };
         let (mut total, mut from) = (0, 0);
         for (start, end) in expression.find_iter(text) {
-            total += self.split(tokenizer, &text[from..start], level + 1, known)?;
-            total += self.split(tokenizer, &text[start..end], level + 1, known)?;
+            total += self.split(tokenizer, &text[from..start], level + 1, memory)?;
+            total += self.split(tokenizer, &text[start..end], level + 1, memory)?;
             from = end;
         }
-        Ok(total + self.split(tokenizer, &text[from..], level + 1, known)?)
+        Ok(total + self.split(tokenizer, &text[from..], level + 1, memory)?)
     }
 
-    fn word(&self, tokenizer: &Tokenizer, word: &str, known: &mut Known) -> Result<u32, String> {
-        if let Some(count) = known.get(word) {
+    fn word(&self, tokenizer: &Tokenizer, word: &str, memory: &mut Memory) -> Result<u32, String> {
+        if let Some(count) = memory.own.get(word) {
             return Ok(*count);
+        }
+        let shared = memory.shared.shard(word).get(word).copied();
+        if let Some(count) = shared {
+            memory.own.insert(word.into(), count);
+            return Ok(count);
         }
         let mapped: String = word
             .bytes()
@@ -139,7 +185,8 @@ impl Words {
             .map_err(|error| error.to_string())?;
         let count = u32::try_from(tokens.len()).map_err(|error| error.to_string())?;
         if word.len() <= LONGEST_KEPT {
-            known.insert(word.into(), count);
+            memory.shared.shard(word).insert(word.into(), count);
+            memory.own.insert(word.into(), count);
         }
         Ok(count)
     }
@@ -191,7 +238,7 @@ fn byte_characters() -> [char; 256] {
 
 #[cfg(test)]
 mod tests {
-    use super::{Known, PROBES, Words};
+    use super::{Known, Memory, PROBES, Shared, Words};
     use crate::testing;
     use tokenizers::Tokenizer;
     use tokenizers::normalizers::unicode::NFC;
@@ -204,11 +251,15 @@ mod tests {
                 tokenizer.with_normalizer(Some(NFC)).unwrap();
             }
             let words = Words::of(&tokenizer).unwrap();
-            let mut known = Known::default();
+            let (mut own, shared) = (Known::default(), Shared::default());
             for text in PROBES.iter().chain(&["", " ", "x", "thethe the"]) {
                 let long = tokenizer.encode_fast(*text, false).unwrap().len();
                 for _ in 0..2 {
-                    let short = words.count(&tokenizer, text, &mut known).unwrap();
+                    let mut memory = Memory {
+                        own: &mut own,
+                        shared: &shared,
+                    };
+                    let short = words.count(&tokenizer, text, &mut memory).unwrap();
                     assert_eq!(short as usize, long);
                 }
             }
