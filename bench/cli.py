@@ -28,6 +28,7 @@ from strategies import (
     available_cores,
     chat_spec,
     count_turns,
+    count_with,
     get,
     is_control,
     names,
@@ -318,8 +319,7 @@ def count_command(
         open_available(chosen, chat, workers) as counter,
         progress_bar(console, f"{chat.name}: {strategy}", count_turns(conversations)) as advance,
     ):
-        extra: dict[str, Any] = {} if on_error == "raise" else {"on_error": on_error}
-        counts = counter.count(conversations, progress=advance, **extra)
+        counts = count_with(counter, chat, conversations, progress=advance, on_error=on_error)
         note = getattr(counter, "note", None)
     summary = distribution(counts)
     if out is not None:

@@ -269,7 +269,10 @@ class _Session:
             # A package that brings a strategy and does not load takes no other one with it.
             return Entry(name, False, "unavailable", str(error)), 0.0
         outcome = self._run(
-            name, run_check, self.spec, name, self.conversations, workers, cores=first_cores(cores)
+            name,
+            run_check,
+            *(self.spec, name, self.conversations, workers, self.plan.on_error),
+            cores=first_cores(cores),
         )
         if outcome.failure is not None:
             return Entry(name, control, "failed", str(outcome.failure)), 0.0
@@ -324,7 +327,10 @@ class _Session:
                 rounds.append(result)
                 advance(1)
 
-            arguments = (self.spec, names, subset, workers, most, budget, plan.seed)
+            arguments = (
+                *(self.spec, names, subset, workers, plan.on_error),
+                *(most, budget, plan.seed),
+            )
             outcome = self.processes.run(
                 run_rounds, *arguments, cores=first_cores(cores), on_message=keep
             )

@@ -22,6 +22,7 @@ from strategies import (
     Counts,
     OnError,
     amplification,
+    count_with,
     get,
     reference_counts,
 )
@@ -99,11 +100,9 @@ def run_check(
     strategy: str,
     conversations: Sequence[Conversation],
     workers: int,
+    on_error: OnError,
 ) -> Check:
-    """Open a strategy and count everything once; sends the number of turns done.
-
-    Turns that fail are skipped, so that those of the reference can be compared.
-    """
+    """Open a strategy and count everything once; sends the number of turns done."""
     _match_library_threads(workers)
     started = perf_counter()
     chat = ChatTokenizer(spec)
@@ -113,7 +112,7 @@ def run_check(
         return Check(unavailable)
     with chosen.open(chat, workers=workers) as counter:
         opened = perf_counter()
-        counts = counter.count(conversations, progress=send, on_error="skip")
+        counts = count_with(counter, chat, conversations, progress=send, on_error=on_error)
         counted = perf_counter()
         note = getattr(counter, "note", None)
     return Check(None, counts, opened - started, counted - opened, note)
@@ -125,6 +124,7 @@ def run_rounds(
     strategies: Sequence[str],
     conversations: Sequence[Conversation],
     workers: int,
+    on_error: OnError,
     most_rounds: int,
     budget_seconds: float,
     seed: int,
@@ -146,12 +146,12 @@ def run_rounds(
         counters[AGAIN] = counters[BASELINE]
         some = conversations_within(conversations, WARM_UP_SHARE, seed)
         for counter in counters.values():
-            counter.count(some, on_error="skip")
+            count_with(counter, chat, some, on_error=on_error)
         begun = perf_counter()
         for number in range(most_rounds):
             names = list(counters)
             order.shuffle(names)
-            send(_one_round(names, counters, conversations))
+            send(_one_round(names, counters, chat, conversations, on_error))
             spent = perf_counter() - begun
             done = number + 1
             if done >= FEWEST_ROUNDS and spent + spent / done > budget_seconds:
@@ -164,14 +164,18 @@ FEWEST_ROUNDS = 6
 
 
 def _one_round(
-    names: Sequence[str], counters: dict[str, Counter], conversations: Sequence[Conversation]
+    names: Sequence[str],
+    counters: dict[str, Counter],
+    chat: ChatTokenizer,
+    conversations: Sequence[Conversation],
+    on_error: OnError,
 ) -> Round:
     seconds, parts = {}, {}
     for name in names:
         # What the one before left behind is not this one's to collect.
         gc.collect()
         started = perf_counter()
-        counters[name].count(conversations, on_error="skip")
+        count_with(counters[name], chat, conversations, on_error=on_error)
         seconds[name] = perf_counter() - started
         parts[name] = dict(getattr(counters[name], "parts", {}))
     return Round(seconds, parts)

@@ -8,6 +8,7 @@ from strategies.amplification import Amplification, amplification
 from strategies.chat import ChatSpec, ChatTokenizer, chat_spec, load_chat
 from strategies.contract import Counter, Counts, OnError, Progress, Strategy, available_cores
 from strategies.conversation import Conversation, Message, Tool, client_turns, count_turns
+from strategies.counting import count_with
 from strategies.errors import InputError, IslError, TurnError, UnavailableError, WorkerError
 from strategies.formats import read_conversations
 from strategies.reference import Mismatch, reference_counts, verify
@@ -37,6 +38,7 @@ __all__ = [
     "client_turns",
     "count",
     "count_turns",
+    "count_with",
     "get",
     "is_control",
     "load_chat",
@@ -91,7 +93,4 @@ def count(
     if isinstance(strategy, str):
         strategy = get(strategy)
     with open_available(strategy, chat, workers or available_cores()) as counter:
-        if on_error == "raise":
-            # Strategies of other packages may know no other way.
-            return counter.count(conversations, progress=progress)
-        return counter.count(conversations, progress=progress, on_error=on_error)
+        return count_with(counter, chat, conversations, progress=progress, on_error=on_error)

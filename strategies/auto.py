@@ -26,7 +26,7 @@ splicing and batch encoding are within each other's noise."""
 
 @dataclass(frozen=True, slots=True)
 class Auto:
-    """Splicing where prompts repeat each other, else batches, else the plain call."""
+    """The native core; else splicing where prompts repeat; else batches, else the plain call."""
 
     name: str = "auto"
     summary: str = "picks one of the others from the tokenizer and the data, and says which"
@@ -73,6 +73,8 @@ def pick(
     conversations: Sequence[Conversation], chat: ChatTokenizer, workers: int
 ) -> tuple[str, str]:
     """Return the name of the strategy to use, and why."""
+    if get("rust").availability(chat) is None:
+        return "rust", "the native core can load this tokenizer"
     reason = get("spliced").availability(chat)
     if reason is None:
         # Seeded, so that the same input is counted in the same way again.

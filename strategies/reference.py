@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from strategies.contract import Counts, OnError, Progress, available_cores
+from strategies.counting import count_with
 from strategies.errors import TurnError
 from strategies.parallelism import library_threads
 from strategies.registry import get, open_available
@@ -140,7 +141,7 @@ def verify(
     if isinstance(strategy, str):
         strategy = get(strategy)
     with open_available(strategy, chat, workers or available_cores()) as counter:
-        got = counter.count(conversations, on_error="skip")
+        got = count_with(counter, chat, conversations, on_error="skip")
     if expected is None:
         expected = reference_counts(conversations, chat, on_error="skip")
     return mismatches(conversations, expected, got)

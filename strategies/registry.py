@@ -31,6 +31,7 @@ BUILTIN = {
     "process-pool": "strategies.process_pool:ProcessPool",
     "batched": "strategies.batched:Batched",
     "spliced": "strategies.spliced:Spliced",
+    "rust": "strategies.rust:Rust",
     "auto": "strategies.auto:Auto",
     "spliced-alone": "strategies.spliced:SplicedAlone",
 }

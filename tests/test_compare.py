@@ -66,6 +66,24 @@ def _raises(counts):
     raise RuntimeError("it broke\\nin two lines")
 
 
+class _PlainCounter:
+    # After the letter of the contract: it knows nothing of skipping.
+
+    def __init__(self, counter):
+        self.counter = counter
+
+    def count(self, conversations, *, progress=None):
+        return self.counter.count(conversations, progress=progress)
+
+
+class _Plain(_Changed):
+    @contextmanager
+    def open(self, chat, *, workers):
+        with strategies.get("spliced").open(chat, workers=workers) as counter:
+            yield _PlainCounter(counter)
+
+
+plain = _Plain("plain-plugin", None)
 exact = _Changed("exact-plugin", lambda counts: counts)
 wrong = _Changed("wrong-plugin", _one_more)
 short = _Changed("short-plugin", lambda counts: counts[:-1])
@@ -73,6 +91,7 @@ dies = _Changed("dying-plugin", _dies)
 raises = _Changed("raising-plugin", _raises)
 """
 ENTRY_POINTS = """[isl_bench.strategies]
+plain-plugin = isl_bench_test_plugin:plain
 exact-plugin = isl_bench_test_plugin:exact
 wrong-plugin = isl_bench_test_plugin:wrong
 short-plugin = isl_bench_test_plugin:short
@@ -240,7 +259,7 @@ def test_a_plugin_is_listed_like_ours(with_plugin: dict[str, str]) -> None:
 def test_strategies_that_are_wrong_or_fail_are_shown_and_fail_the_command(
     with_plugin: dict[str, str], dataset: Path
 ) -> None:
-    plugins = ("exact", "wrong", "short", "dying", "raising")
+    plugins = ("exact", "plain", "wrong", "short", "dying", "raising")
     # All of them are run by default, too: one that does not even load is in nobody's way.
     done = run(
         *("compare", str(dataset), "--tokenizer", str(tokenizer_path("unigram"))),
@@ -254,6 +273,7 @@ def test_strategies_that_are_wrong_or_fail_are_shown_and_fail_the_command(
     results = compared(report)
     assert {name: results[f"{name}-plugin"]["status"] for name in plugins} == {
         "exact": "ok",
+        "plain": "ok",
         "wrong": "wrong",
         "short": "failed",
         "dying": "failed",
@@ -270,7 +290,7 @@ def test_strategies_that_are_wrong_or_fail_are_shown_and_fail_the_command(
 
 
 def test_a_turn_that_raises_ends_the_comparison_or_is_skipped_by_all(
-    dataset: Path, tmp_path: Path
+    dataset: Path, tmp_path: Path, with_plugin: dict[str, str]
 ) -> None:
     template = tmp_path / "t.jinja"
     template.write_text(
@@ -280,16 +300,17 @@ def test_a_turn_that_raises_ends_the_comparison_or_is_skipped_by_all(
     )
     command = ["compare", str(dataset), "--tokenizer", str(tokenizer_path("bpe-chatml"))]
     command += ["--template", str(template), "--cores", "1", "--rounds", "1"]
-    command += ["--strategies", "spliced"]
-    raised = run(*command)
+    command += ["--strategies", "spliced,plain-plugin"]
+    raised = run(*command, environment=with_plugin)
     assert raised.returncode == 3
     assert raised.stderr.count("\n") == 1
     assert "too many" in raised.stderr
-    skipped = run(*command, "--on-error", "skip", "--json")
+    skipped = run(*command, "--on-error", "skip", "--json", environment=with_plugin)
     assert skipped.returncode == 0
     report = json.loads(skipped.stdout)
     assert report["tokenizers"][0]["skipped_turns"] > 0
     assert compared(report)["spliced"]["exact"] is True
+    assert compared(report)["plain-plugin"]["exact"] is True
 
 
 def test_a_subset_is_whole_conversations_and_the_same_again() -> None:

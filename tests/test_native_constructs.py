@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -36,12 +37,11 @@ def frozen(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def expected(template: str) -> str | Exception:
     try:
-        rendered, _ = chat_template_utils.render_jinja_template(
-            conversations=[MESSAGES], chat_template=template, **VARIABLES
-        )
+        render: Callable[..., Any] = chat_template_utils.render_jinja_template
+        (rendered,), _ = render(conversations=[MESSAGES], chat_template=template, **VARIABLES)
     except Exception as error:
         return error
-    return str(rendered[0])
+    return str(rendered)
 
 
 def native(template: str) -> str:
@@ -96,7 +96,9 @@ def used_constructs() -> dict[str, set[str]]:
             if isinstance(node, nodes.Filter):
                 used.setdefault("filters", set()).add(node.name)
                 if node.name in ("select", "reject") and node.args:
-                    used.setdefault("tests", set()).add(node.args[0].value)
+                    (test, *_) = node.args
+                    assert isinstance(test, nodes.Const)
+                    used.setdefault("tests", set()).add(test.value)
             elif isinstance(node, nodes.Test):
                 used.setdefault("tests", set()).add(node.name)
             elif isinstance(node, nodes.Call) and isinstance(node.node, nodes.Name):

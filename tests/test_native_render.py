@@ -1,14 +1,13 @@
 # ruff: noqa: E501  # a case reads best on one line
 """Published chat templates, rendered by transformers and natively, byte for byte.
 
-The templates are not part of the project. `ISL_BENCH_TEMPLATES` names a folder of ``.jinja``
-files, `ISL_BENCH_DATASETS` one of conversations as JSON lines with ``messages`` and ``tools``.
+The templates are not part of the project; without them the tests skip.
 """
 
 from __future__ import annotations
 
 import json
-import os
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from transformers.utils import chat_template_utils
 
 from strategies import _native
 from strategies.syntax import template_tree
+from tests.conftest import REAL
 
 NOW = datetime(2025, 1, 9, 3, 4, 5)  # noqa: DTZ001  # templates write local dates
 BASE = {"bos_token": "<s>", "eos_token": "</s>", "pad_token": "<pad>"}
@@ -31,10 +31,10 @@ LEFT_TO_JINJA = 0.02
 
 Case = tuple[list[dict[str, Any]], list[dict[str, Any]] | None]
 
-TEMPLATES = Path(os.environ.get("ISL_BENCH_TEMPLATES", "no-such-folder"))
-DATASETS = Path(os.environ.get("ISL_BENCH_DATASETS", "no-such-folder"))
+TEMPLATES = REAL / "templates"
+DATASETS = REAL / "datasets"
 needs_templates = pytest.mark.skipif(
-    not TEMPLATES.is_dir(), reason="ISL_BENCH_TEMPLATES names no folder of chat templates"
+    not TEMPLATES.is_dir(), reason="the real inputs are not there: shared/real/templates"
 )
 
 
@@ -252,7 +252,8 @@ def expected(template: str, case: Case, variables: dict[str, Any]) -> str | None
     messages, tools = case
     kept = [{k: v for k, v in item.items() if v is not None} for item in messages]
     try:
-        rendered, _ = chat_template_utils.render_jinja_template(
+        render: Callable[..., Any] = chat_template_utils.render_jinja_template
+        (rendered,), _ = render(
             conversations=[kept],
             tools=tools,
             chat_template=template,
@@ -261,7 +262,7 @@ def expected(template: str, case: Case, variables: dict[str, Any]) -> str | None
         )
     except Exception:
         return None
-    return str(rendered[0])
+    return str(rendered)
 
 
 @needs_templates

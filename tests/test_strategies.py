@@ -227,24 +227,35 @@ def test_verify_reports_each_wrong_turn_of_the_control(sample: list[Conversation
         assert truth[mismatch.index][mismatch.turn - 1] == mismatch.expected != mismatch.got
 
 
-def test_auto_says_what_it_picked(sample: list[Conversation]) -> None:
+def picked(chat: ChatTokenizer, data: list[Conversation], workers: int = 1) -> str:
+    with strategies.get("auto").open(chat, workers=workers) as counter:
+        counts = counter.count(data)
+        assert counts == plain_counts(chat, data)
+        return str(getattr(counter, "note", ""))
+
+
+def test_auto_takes_the_native_core_where_it_can(sample: list[Conversation]) -> None:
+    assert picked(bundled_chat("bpe-chatml"), sample[:5]).startswith("picked rust: ")
+
+
+def test_auto_splices_where_the_core_cannot_and_prompts_repeat(sample: list[Conversation]) -> None:
     agentic = [c for c in sample if c.id.startswith("agentic")]
-    single = [conversation("one question", name=str(i)) for i in range(5)]
-    picked = {}
-    for name, data in {"agentic": agentic, "single": single}.items():
-        with strategies.get("auto").open(bundled_chat("bpe-chatml"), workers=1) as counter:
-            counter.count(data)
-            picked[name] = getattr(counter, "note", "")
-    assert picked["agentic"].startswith("picked spliced: amplification")
-    assert picked["single"].startswith("picked ")
+    assert picked(bundled_chat("sentencepiece"), agentic).startswith(
+        "picked spliced: amplification "
+    )
 
 
-def test_auto_does_not_splice_where_nothing_can_be_cut(sample: list[Conversation]) -> None:
+@pytest.mark.parametrize(("workers", "plain"), [(1, "sequential"), (2, "process-pool")])
+def test_auto_counts_plainly_where_nothing_repeats(workers: int, plain: str) -> None:
+    single = [conversation(f"question {i}", name=str(i)) for i in range(5)]
+    template = "{% for m in messages %}{{ m.content }}{% endfor %}"
+    said = picked(bundled_chat("sentencepiece", template), single, workers)
+    assert said.startswith(f"picked {plain}: amplification 1.0 ")
+
+
+def test_splicing_says_where_nothing_can_be_cut(sample: list[Conversation]) -> None:
     chat = bundled_chat("bpe-chatml", "{% for m in messages %}{{ m.content }}{% endfor %}")
     plain = [c for c in sample if c.id.startswith("short-chat")]
-    with strategies.get("auto").open(chat, workers=1) as counter:
-        counter.count(plain)
-        assert getattr(counter, "note", "").startswith("picked batched")
     with strategies.get("spliced").open(chat, workers=1) as counter:
         assert counter.count(plain) == plain_counts(chat, plain)
         assert getattr(counter, "note", "") == "no cut points: prompts counted whole"
