@@ -358,7 +358,7 @@ def count_command(
 @click.option(
     "--budget",
     type=click.FloatRange(min=1),
-    default=60,
+    default=40,
     show_default=True,
     help="Seconds for all timed rounds together; conversations are left out to keep to it.",
 )

@@ -8,7 +8,7 @@ from typing import Self
 
 import psutil
 
-INTERVAL_SECONDS = 0.02
+INTERVAL_SECONDS = 0.05
 
 
 class PeakMemory:

@@ -25,7 +25,7 @@ def conversations_within(
     Returns
     -------
     list of Conversation
-        In the order of the data; at least one, which may be more than the share.
+        In the order of the data; at least one, and at least the share.
     """
     if share >= 1:
         return list(conversations)
@@ -34,11 +34,13 @@ def conversations_within(
     random.Random(seed).shuffle(order)  # noqa: S311  # no secret
     chosen: list[int] = []
     done = 0
+    # Whatever comes next is taken, long or short: passing over what does not fit would leave
+    # the short conversations, which repeat little.
     for place in order:
-        if chosen and done + work[place] > share * sum(work):
-            continue
         chosen.append(place)
         done += work[place]
+        if done >= share * sum(work):
+            break
     return [conversations[place] for place in sorted(chosen)]
 
 
