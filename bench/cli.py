@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 import tempfile
+import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Never, TypeVar
@@ -25,6 +26,7 @@ from strategies import (
     InputError,
     IslError,
     OnError,
+    availability,
     available_cores,
     chat_spec,
     count_turns,
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
 
 EXIT_WRONG = 1
 EXIT_BAD_INPUT = 3
+EXIT_INTERNAL = 70
 EXIT_INTERRUPTED = 130
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -54,7 +57,9 @@ def main() -> Never:
     try:
         # Not by calling it: click's own way out of Ctrl-C prints a line of its own.
         with commands.make_context("bench", sys.argv[1:]) as context:
-            sys.exit(commands.invoke(context) or 0)
+            status = commands.invoke(context) or 0
+            sys.stdout.flush()
+            sys.exit(status)
     except click.exceptions.Exit as error:
         sys.exit(error.exit_code)
     except click.exceptions.NoArgsIsHelpError as error:
@@ -74,10 +79,22 @@ def main() -> Never:
         _complain(errors, "interrupted; nothing was written")
         sys.exit(EXIT_INTERRUPTED)
     except BrokenPipeError:
-        # The reader of our output has seen enough. What is left in the buffer has nowhere
-        # to go, and must not be complained about at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # The reader of our output has seen enough.
+        _drop_output()
         sys.exit(0)
+    except OSError as error:
+        _drop_output()
+        _complain(errors, f"standard output cannot be written: {error.strerror or error}")
+        sys.exit(EXIT_BAD_INPUT)
+    except Exception:
+        # A mistake of ours: all that is known about it, and not the code of wrong counts.
+        traceback.print_exc()
+        sys.exit(EXIT_INTERNAL)
+
+
+def _drop_output() -> None:
+    """Leave nothing in the buffer that would be complained about at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _terminated(_signal: int, _frame: object) -> Never:
@@ -97,11 +114,13 @@ class Names(click.ParamType[Sequence[str]]):
 
     name = "NAME,…"
 
-    def convert(self, value: Any, _parameter: Any, _context: Any) -> Sequence[str]:
+    def convert(self, value: Any, parameter: Any, context: Any) -> Sequence[str]:
         """Return the names; each must exist."""
         if not isinstance(value, str):
             return tuple(value)
         wanted = [name.strip() for name in value.split(",") if name.strip()]
+        if not wanted:
+            self.fail("names no strategy", parameter, context)
         for name in wanted:
             get(name)
         return wanted
@@ -246,7 +265,7 @@ def strategies_command(tokenizer: str | None, as_json: bool, **options: Any) -> 
             row = {"name": name, "summary": "", "control": False, "available": False}
             listed.append({**row, "reason": str(error)})
             continue
-        reason = None if chat is None else strategy.availability(chat)
+        reason = None if chat is None else availability(strategy, chat)
         listed.append(
             {
                 "name": name,
@@ -307,6 +326,8 @@ def count_command(
         if out.exists() and dataset.exists() and out.samefile(dataset):
             raise InputError("is the dataset itself; name another file for the ISLs", file=out)
     chosen = get(strategy)
+    if is_control(chosen):
+        raise InputError("is wrong on purpose, for comparisons only", field=strategy)
     conversations = read_conversations(dataset, tool_arguments=tool_arguments)
     (spec,) = _specs([tokenizer], options)
     workers = workers or available_cores()
@@ -357,7 +378,7 @@ def count_command(
 )
 @click.option(
     "--budget",
-    type=click.FloatRange(min=1),
+    type=click.IntRange(min=1),
     default=40,
     show_default=True,
     help="Seconds for all timed rounds together; conversations are left out to keep to it.",
@@ -365,9 +386,9 @@ def count_command(
 @click.option(
     "--sample",
     type=click.Choice(["small", "regular", "large"]),
-    help="Size of the bundled sample.  [default: regular]",
+    help="Size of the bundled sample.  [default: small]",
 )
-@click.option("--quick", is_flag=True, help="A small sample and few rounds.")
+@click.option("--quick", is_flag=True, help="Few rounds.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of everything shuffled.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for reports and plot.")
 @shared_options
@@ -414,7 +435,7 @@ def compare_command(
         on_error=on_error,
     )
     if dataset is None:
-        data = _bundled(sample or ("small" if quick else "regular"), tool_arguments)
+        data = _bundled(sample or "small", tool_arguments)
     else:
         conversations = read_conversations(dataset, tool_arguments=tool_arguments)
         data = Dataset(str(dataset), file_sha256(dataset), conversations)

@@ -136,6 +136,8 @@ class Group:
         Name of the tokenizer, unique in the comparison.
     reference
         The truth about it.
+    checked_turns
+        All turns of the dataset; each is checked.
     rounds, conversations, turns, tokens
         What was timed: how often, and how much each time.
     subset
@@ -152,6 +154,7 @@ class Group:
     reference: Reference
     cores: int
     workers: int
+    checked_turns: int
     rounds: int
     conversations: int
     turns: int
@@ -249,6 +252,7 @@ class _Session:
             reference=reference,
             cores=cores,
             workers=workers,
+            checked_turns=count_turns(self.conversations),
             rounds=len(rounds),
             conversations=len(subset),
             turns=count_turns(subset),
@@ -256,7 +260,7 @@ class _Session:
             subset=len(subset) < len(self.conversations),
             noise_floor=floor,
             entries=entries,
-            recommended=_recommended(entries, rounds, self.plan.seed),
+            recommended=_recommended(entries, rounds, floor, self.plan.seed) if tokens else (),
         )
 
     def _check(
@@ -332,7 +336,11 @@ class _Session:
                 *(most, budget, plan.seed),
             )
             outcome = self.processes.run(
-                run_rounds, *arguments, cores=first_cores(cores), on_message=keep
+                run_rounds,
+                *arguments,
+                cores=first_cores(cores),
+                sample_memory=False,
+                on_message=keep,
             )
         if outcome.failure is not None:
             raise outcome.failure
@@ -371,17 +379,20 @@ def _timings(rounds: Sequence[Round], seed: int) -> dict[str, Timing]:
     return timings
 
 
-def _recommended(entries: Sequence[Entry], rounds: Sequence[Round], seed: int) -> tuple[str, ...]:
+def _recommended(
+    entries: Sequence[Entry], rounds: Sequence[Round], floor: Estimate | None, seed: int
+) -> tuple[str, ...]:
     """Return the fastest exact strategy, and those that it is not shown to be faster than."""
     # `auto` runs one of the others; advice names the one to write down.
     ranked = [entry.strategy for entry in entries if entry.ranked and entry.strategy != "auto"]
-    if not ranked or not rounds:
+    if not ranked or not rounds or floor is None:
         return ()
     samples = {name: [r.seconds[name] for r in rounds] for name in ranked}
     best = min(ranked, key=lambda name: median_estimate(samples[name], seed).median)
     others = [
         name
         for name in ranked
-        if name != best and speedup_estimate(samples[name], samples[best], seed).low <= 1.0
+        if name != best
+        and verdict(speedup_estimate(samples[name], samples[best], seed), floor) != "faster"
     ]
     return (best, *others)

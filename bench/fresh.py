@@ -11,17 +11,19 @@ from __future__ import annotations
 import multiprocessing
 import os
 import pickle
+import signal
+import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from bench.machine import pin
-from bench.memory import PeakMemory, kill_tree
+from bench.memory import PeakMemory, end_children, kill_tree
 from strategies import IslError
 from strategies.errors import one_line
 from strategies.signals import leave_interrupts_to_parent, starting_processes
@@ -77,12 +79,17 @@ class FreshProcesses:
         job: Job,
         *arguments: Any,
         cores: tuple[int, ...],
+        sample_memory: bool = True,
         on_message: Callable[[Any], None] = lambda _: None,
     ) -> Outcome:
-        """Run ``job(send, *arguments)`` on some cores and return what became of it."""
+        """Run ``job(send, *arguments)`` on some cores and return what became of it.
+
+        Sampling memory takes some of a core, and so is not for what is timed.
+        """
         self._connection.send((job, arguments, cores))
         pid: int = self._receive()
-        with PeakMemory(pid) as memory:
+        memory = PeakMemory(pid)
+        with memory if sample_memory else nullcontext():
             while True:
                 kind, value = self._receive()
                 if kind != "message":
@@ -97,6 +104,7 @@ class FreshProcesses:
     def close(self) -> None:
         """Kill whatever still runs."""
         if self._process.pid is not None:
+            end_children(self._process.pid)
             kill_tree(self._process.pid)
             self._process.join()
         self._connection.close()
@@ -151,7 +159,6 @@ def _fork_for_jobs(connection: Connection) -> None:
         job, arguments, cores = connection.recv()
         process = fork.Process(target=_do, args=(connection, job, arguments, cores))
         process.start()
-        connection.send(process.pid)
         if parent.sentinel in wait([process.sentinel, parent.sentinel]):
             kill_tree(os.getpid())
         process.join()
@@ -172,6 +179,9 @@ def _import_libraries() -> float:
 def _do(
     connection: Connection, job: Job, arguments: tuple[Any, ...], cores: tuple[int, ...]
 ) -> None:
+    # Interrupted, it ends in an orderly way: a pool of processes leaves things behind else.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    connection.send(os.getpid())
     pin(cores)
     result, failure = None, None
     try:

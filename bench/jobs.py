@@ -22,6 +22,7 @@ from strategies import (
     Counts,
     OnError,
     amplification,
+    availability,
     count_with,
     get,
     reference_counts,
@@ -65,7 +66,7 @@ class Check:
     open_seconds
         Loading the tokenizer and opening the strategy; imports are not in it.
     count_seconds
-        Counting all turns, once, with nothing warmed up.
+        Counting all turns, once, with nothing warmed up: what a budget is planned by.
     note
         What the strategy says about the run.
     """
@@ -107,7 +108,7 @@ def run_check(
     started = perf_counter()
     chat = ChatTokenizer(spec)
     chosen = get(strategy)
-    unavailable = chosen.availability(chat)
+    unavailable = availability(chosen, chat)
     if unavailable is not None:
         return Check(unavailable)
     with chosen.open(chat, workers=workers) as counter:

@@ -27,7 +27,7 @@ class PeakMemory:
 
     def __init__(self, pid: int) -> None:
         self.bytes = 0
-        self._process = psutil.Process(pid)
+        self._pid = pid
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._sample, daemon=True)
 
@@ -46,15 +46,16 @@ class PeakMemory:
 
     def _sample(self) -> None:
         while True:
-            self.bytes = max(self.bytes, tree_rss(self._process))
+            self.bytes = max(self.bytes, tree_rss(self._pid))
             if self._stop.wait(INTERVAL_SECONDS):
                 return
 
 
-def tree_rss(process: psutil.Process) -> int:
+def tree_rss(pid: int) -> int:
     """Return the resident memory, in bytes, of a process and its descendants together."""
     total = 0
     try:
+        process = psutil.Process(pid)
         for member in (process, *process.children(recursive=True)):
             try:
                 total += member.memory_info().rss
@@ -63,6 +64,20 @@ def tree_rss(process: psutil.Process) -> int:
     except psutil.NoSuchProcess:
         pass
     return total
+
+
+def end_children(pid: int, grace_seconds: float = 3.0) -> None:
+    """Ask the children of a process to end, and wait a little for them to do so."""
+    try:
+        children = psutil.Process(pid).children()
+    except psutil.NoSuchProcess:
+        return
+    for child in children:
+        try:
+            child.terminate()
+        except psutil.NoSuchProcess:
+            continue
+    psutil.wait_procs(children, timeout=grace_seconds)
 
 
 def kill_tree(pid: int) -> None:

@@ -110,7 +110,7 @@ def _result(group: Group, entry: Entry) -> dict[str, Any]:
         "control": entry.control,
         "status": entry.status,
         "reason": entry.reason,
-        "turns": group.turns if timing else None,
+        "turns": group.checked_turns,
         "mismatches": entry.mismatches,
         "exact": None if entry.mismatches is None else entry.mismatches == 0,
         "seconds": timing and timing.seconds.as_dict(),

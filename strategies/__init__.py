@@ -12,7 +12,7 @@ from strategies.counting import count_with
 from strategies.errors import InputError, IslError, TurnError, UnavailableError, WorkerError
 from strategies.formats import read_conversations
 from strategies.reference import Mismatch, reference_counts, verify
-from strategies.registry import get, is_control, names, open_available
+from strategies.registry import availability, get, is_control, names, open_available
 
 __all__ = [
     "Amplification",
@@ -33,6 +33,7 @@ __all__ = [
     "UnavailableError",
     "WorkerError",
     "amplification",
+    "availability",
     "available_cores",
     "chat_spec",
     "client_turns",
@@ -68,7 +69,8 @@ def count(
     chat
         From `load_chat`.
     strategy
-        A strategy or its name; every one gives the same counts.
+        A strategy or its name; every one gives the same counts, but for the controls
+        (`is_control`), which are wrong on purpose.
     workers
         Threads or processes; by default as many as this process may use cores.
     on_error

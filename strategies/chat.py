@@ -21,7 +21,12 @@ from typing import TYPE_CHECKING, Any
 from strategies.clock import frozen_clock
 from strategies.contract import OnError
 from strategies.errors import InputError, TurnError, one_line
-from strategies.rendering import PromptRenderer, compile_template
+from strategies.rendering import (
+    CAPTURE_NAME,
+    PromptRenderer,
+    compile_template,
+    turn_error,
+)
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -82,8 +87,18 @@ class ChatTokenizer:
         _check_template(self)
         _check_deterministic(self)
 
-    def __reduce__(self) -> tuple[type[ChatTokenizer], tuple[ChatSpec]]:
-        return ChatTokenizer, (self.spec,)
+    def __reduce__(self) -> tuple[Callable[[ChatSpec, str], ChatTokenizer], tuple[ChatSpec, str]]:
+        return _load_same, (self.spec, self._digest())
+
+    def load_again(self) -> ChatTokenizer:
+        """Return the same tokenizer, loaded anew, for use in another thread.
+
+        Raises
+        ------
+        InputError
+            If what loads is not the same any more.
+        """
+        return _load_same(self.spec, self._digest())
 
     @property
     def name(self) -> str:
@@ -104,12 +119,13 @@ class ChatTokenizer:
         TurnError
             For the first turn, if nothing of the conversation can be rendered.
         """
+        try:
+            template = self.template_text(conversation)
+        except Exception as error:
+            # A model with several templates has none for this conversation.
+            raise turn_error(conversation, 0, error) from error
         return PromptRenderer(
-            self.tokenizer,
-            conversation,
-            self.template_text(conversation),
-            self.template_kwargs,
-            self.spec.clock,
+            self.tokenizer, conversation, template, self.template_kwargs, self.spec.clock
         )
 
     def prompts(
@@ -122,6 +138,8 @@ class ChatTokenizer:
         TurnError
             For the first turn that fails, unless `on_error` is ``"skip"``.
         """
+        if not conversation.turns:
+            return
         try:
             renderer = self.renderer(conversation)
         except TurnError:
@@ -231,6 +249,10 @@ class ChatTokenizer:
         """Whether the chat template asks for the date or the time."""
         return b"strftime_now" in self._template_state()
 
+    def _digest(self) -> str:
+        # Not cached: it is to tell whether somebody has changed the tokenizer since.
+        return _sha256(self._tokenizer_state() + self._template_state())
+
     def _tokenizer_state(self) -> bytes:
         added = {index: repr(token) for index, token in self.tokenizer.added_tokens_decoder.items()}
         parts = [json.dumps(added, sort_keys=True).encode()]
@@ -328,11 +350,25 @@ def load_chat(
     )
 
 
+def _load_same(spec: ChatSpec, digest: str) -> ChatTokenizer:
+    """Load a tokenizer again; raises `InputError` if it is not the one of that digest."""
+    chat = ChatTokenizer(spec)
+    if chat._digest() != digest:
+        raise InputError(
+            "loads otherwise than before: it was changed after it was loaded, or its files or "
+            "its revision on the hub were",
+            file=spec.name_or_path,
+        )
+    return chat
+
+
 def _template_text(template: str | PathLike[str] | None) -> str | None:
     if template is None:
         return None
     if isinstance(template, str) and ("{" in template or "\n" in template):
         return template
+    if not str(template):
+        raise InputError("is empty; name a file", field="template")
     path = Path(template)
     try:
         text = path.read_text(encoding="utf-8")
@@ -350,10 +386,13 @@ def _reserved_kwargs() -> frozenset[str]:
     # As in `_collected_warnings`: importing says on standard error that there is no PyTorch.
     os.environ.setdefault("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1")
     from transformers import PreTrainedTokenizerBase
+    from transformers.utils.chat_template_utils import render_jinja_template
 
-    parameters = inspect.signature(PreTrainedTokenizerBase.apply_chat_template).parameters
+    taken = {"messages", CAPTURE_NAME}
+    for function in (PreTrainedTokenizerBase.apply_chat_template, render_jinja_template):
+        taken.update(inspect.signature(function).parameters)
     # `documents` is an argument that goes to the template as it is.
-    return frozenset(parameters) - {"self", "kwargs", "documents"} | {"messages"}
+    return frozenset(taken) - {"kwargs", "documents"}
 
 
 def _own_steps(tokenizer: Any, base: type, methods: tuple[str, ...]) -> bool:
@@ -374,13 +413,15 @@ def _collected_warnings() -> Iterator[list[str]]:
     import transformers  # noqa: F401  # for its effect on logging
 
     lines: list[str] = []
-    logger = logging.getLogger("transformers")
-    handlers = logger.handlers
-    logger.handlers = [_Collector(lines.append)]
+    loggers = [logging.getLogger(name) for name in ("transformers", "huggingface_hub")]
+    handlers = [logger.handlers for logger in loggers]
+    for logger in loggers:
+        logger.handlers = [_Collector(lines.append)]
     try:
         yield lines
     finally:
-        logger.handlers = handlers
+        for logger, before in zip(loggers, handlers, strict=True):
+            logger.handlers = before
 
 
 class _Collector(logging.Handler):
@@ -393,6 +434,8 @@ class _Collector(logging.Handler):
 
 
 def _load(spec: ChatSpec) -> Any:
+    if not spec.name_or_path:
+        raise InputError("is empty; name a folder or a tokenizer on the hub", field="tokenizer")
     path = Path(spec.name_or_path)
     try:
         exists = path.exists()
@@ -481,6 +524,12 @@ def _check_template(chat: ChatTokenizer) -> None:
 
 
 def _check_deterministic(chat: ChatTokenizer) -> None:
+    options = getattr(chat.tokenizer, "sp_model_kwargs", None) or {}
+    if options.get("enable_sampling"):
+        raise InputError(
+            "its SentencePiece model samples (enable_sampling), so that no count is exact",
+            file=chat.spec.name_or_path,
+        )
     model = None if chat.backend is None else chat.backend.model
     if getattr(model, "dropout", None):
         raise InputError(

@@ -95,15 +95,9 @@ def first_failure(
 ) -> TurnError:
     """Return the error of the first turn, in the order of the data, that fails.
 
-    Workers meet failing turns in any order; all strategies are to name the same one. What
-    makes a turn fail is nearly always its template, so rendering, which is quick, looks for
-    it first.
+    Workers meet failing turns in any order; all strategies are to name the same one.
     """
     try:
-        if chat.renders_plainly:
-            for conversation in conversations:
-                for _ in chat.prompts(conversation):
-                    pass
         reference_counts(conversations, chat)
     except TurnError as error:
         return error

@@ -64,6 +64,14 @@ def is_control(strategy: Strategy) -> bool:
     return bool(getattr(strategy, "control", False))
 
 
+def availability(strategy: Strategy, chat: ChatTokenizer) -> str | None:
+    """Return the strategy's own answer; where it raises, that is the reason."""
+    try:
+        return strategy.availability(chat)
+    except Exception as error:
+        return f"its availability raises {type(error).__name__}: {one_line(error)}"
+
+
 @contextmanager
 def open_available(strategy: Strategy, chat: ChatTokenizer, workers: int) -> Iterator[Counter]:
     """Open a strategy after asking whether it can run.
@@ -73,7 +81,7 @@ def open_available(strategy: Strategy, chat: ChatTokenizer, workers: int) -> Ite
     UnavailableError
         With the strategy's reason, if it cannot.
     """
-    reason = strategy.availability(chat)
+    reason = availability(strategy, chat)
     if reason is not None:
         raise UnavailableError(f"{strategy.name} cannot run with {chat.name}: {reason}")
     opened: AbstractContextManager[Counter] = strategy.open(chat, workers=workers)

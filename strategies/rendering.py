@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
     from strategies.conversation import Conversation
 
-_CAPTURE_TEMPLATE = "{{ isl_bench_capture() }}"
+CAPTURE_NAME = "isl_bench_capture"
+"""The function that the capturing template calls; no template variable may hide it."""
+_CAPTURE_TEMPLATE = f"{{{{ {CAPTURE_NAME}() }}}}"
 _captured: ContextVar[dict[str, Any]] = ContextVar("isl_bench_captured")
 
 
@@ -120,7 +122,7 @@ def _capture(
 ) -> dict[str, Any]:
     # Set at every use: transformers keeps compiled templates in a bounded cache.
     environment = compile_template(_CAPTURE_TEMPLATE).environment
-    environment.globals["isl_bench_capture"] = _store_variables
+    environment.globals[CAPTURE_NAME] = _store_variables
     holder: dict[str, Any] = {}
     token = _captured.set(holder)
     try:

@@ -10,7 +10,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, TypeVar
 
 from strategies.contract import Counts, OnError, Progress
-from strategies.errors import UnavailableError
+from strategies.errors import TurnError, UnavailableError
 from strategies.parallelism import library_threads
 from strategies.reference import reference_turn
 from strategies.rendering import is_failure
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 _Result = TypeVar("_Result")
 
-BATCH_CHARACTERS = 1_000_000
-"""Distinct spans are counted when they hold this many characters together."""
+PENDING_CHARACTERS = 1_000_000
+"""Distinct spans wait to be counted until they hold this many characters together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,16 +85,24 @@ class _Counter:
         lengths = _SpanLengths(self.chat, self.counted_text)
         clock = _Parts()
         with library_threads(self.workers):
-            paths = []
-            for conversation in conversations:
-                paths.append(_walk(self.chat, conversation, cutter, lengths, clock, on_error))
-                if progress:
-                    progress(len(conversation.turns))
+            paths: list[list[_Step | None]] = []
+            refused = None
+            try:
+                for conversation in conversations:
+                    paths.append([])
+                    _walk(self.chat, conversation, paths[-1], cutter, lengths, clock, on_error)
+                    if progress:
+                        progress(len(conversation.turns))
+            except TurnError as error:
+                # A turn before it may fail to encode; the first that fails is the one to name.
+                refused = error
             clock.timed("encode", lengths.flush)
             counts: Counts = [
                 _totals(self.chat, conversation, path, lengths.known, on_error)
-                for conversation, path in zip(conversations, paths, strict=True)
+                for conversation, path in zip(conversations, paths, strict=False)
             ]
+            if refused is not None:
+                raise refused
         self.parts = clock.seconds
         self.note = None if lengths.saw_marker else "no cut points: prompts counted whole"
         return counts
@@ -144,7 +152,7 @@ class _SpanLengths:
     @property
     def full(self) -> bool:
         """Whether enough spans wait to make a batch."""
-        return self._pending_characters >= BATCH_CHARACTERS
+        return self._pending_characters >= PENDING_CHARACTERS
 
     def flush(self) -> None:
         """Count the spans that wait."""
@@ -188,19 +196,19 @@ class _Step:
 def _walk(
     chat: ChatTokenizer,
     conversation: Conversation,
+    steps: list[_Step | None],
     cutter: Cutter,
     lengths: _SpanLengths,
     clock: _Parts,
     on_error: OnError,
-) -> list[_Step | None]:
+) -> None:
     """Render and cut every turn; only numbers of spans are kept, and only the new ones."""
     path = SpanPath(cutter)
-    steps: list[_Step | None] = []
     prompts = chat.prompts(conversation, on_error)
     while True:
         turn = clock.timed("render", lambda: next(prompts, None))
         if turn is None:
-            return steps
+            return
         prompt = turn[1]
         if prompt is None:
             steps.append(None)

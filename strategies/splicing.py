@@ -41,7 +41,8 @@ class Markers:
     Parameters
     ----------
     cuts
-        Texts of the tokens that always end a piece where the scan finds them.
+        Texts of the tokens that always end a piece where the scan finds them. None with
+        `split_special_tokens`.
     passed_over
         Texts that the scan finds too, and that may or may not end a piece: they hide what
         they overlap, and are no place to cut.
@@ -67,8 +68,13 @@ def backend_markers(backend: Tokenizer) -> Markers:
     for token in backend.get_added_tokens_decoder().values():
         if token.normalized or not token.content:
             continue
-        ignored = token.special and backend.encode_special_tokens
-        (passed_over if token.single_word or ignored else cuts).add(token.content)
+        # Which tokens the library then ignores cannot be read: it goes by a set of texts that
+        # were special once, not by what the token says now. So nothing is a place to cut.
+        ignored = backend.encode_special_tokens
+        # White space that an `rstrip` token before it may have swallowed already.
+        reaches_back = token.lstrip and token.content[0].isspace()
+        is_cut = not (token.single_word or ignored or reaches_back)
+        (cuts if is_cut else passed_over).add(token.content)
     return Markers(frozenset(cuts), frozenset(passed_over))
 
 
@@ -90,6 +96,7 @@ def _sentencepiece_markers(tokenizer: Any) -> Markers | str:
     if tokenizer.split_special_tokens:
         return "split_special_tokens leaves no place to cut"
     added = list(tokenizer.added_tokens_decoder.values())
+    # The trie has no public list of what it holds, and it holds more than the added tokens.
     texts = frozenset(tokenizer.tokens_trie._tokens)
     if any(token.single_word for token in added):
         return "a single_word token joins its neighbours"
@@ -180,13 +187,15 @@ class SpanPath:
         """Return how many cuts of the last prompt the scan is sure to find in this one.
 
         A match is sure if all that it could have been lies in the common beginning: the
-        characters up to the longest marker behind its start.
+        characters up to the longest marker behind its start. A marker at the very end of
+        the last prompt is not: what follows now could make it a longer one.
         """
         low, high = 0, len(self._cuts)
+        comparable = min(len(prompt), len(self._prompt))
         while low < high:
             middle = (low + high + 1) // 2
             reach = self._cuts[middle - 1][0] + self._cutter.longest
-            if reach <= len(prompt) and prompt.startswith(self._prompt[:reach]):
+            if reach <= comparable and prompt.startswith(self._prompt[:reach]):
                 low = middle
             else:
                 high = middle - 1

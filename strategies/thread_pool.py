@@ -37,7 +37,7 @@ class ThreadPool:
         chats: SimpleQueue[ChatTokenizer] = SimpleQueue()
         chats.put(chat)
         for _ in range(workers - 1):
-            chats.put(ChatTokenizer(chat.spec))
+            chats.put(chat.load_again())
         own = local()
         # Until all threads are up no task may end, or one thread would take two of them.
         everyone = Barrier(workers)

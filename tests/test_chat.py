@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from bench.bundled import TOKENIZERS, tokenizer_path
-from strategies import ChatTokenizer, Conversation, InputError, client_turns, load_chat
+from strategies import ChatTokenizer, Conversation, InputError, client_turns, get, load_chat
 from tests.conftest import bundled_chat, real_chat, real_path
 
 MESSAGES = ({"role": "user", "content": "one two"}, {"role": "assistant", "content": "three"})
@@ -50,6 +50,29 @@ def test_pickling_carries_the_specification_alone(bundled_name: str) -> None:
     assert isinstance(again, ChatTokenizer)
     assert again.spec == chat.spec
     assert again.fingerprint == chat.fingerprint
+
+
+def test_a_tokenizer_that_was_changed_does_not_travel_as_another() -> None:
+    chat = load_chat(tokenizer_path("unigram"))
+    chat.tokenizer.add_tokens(["a new token"])
+    with pytest.raises(InputError, match="loads otherwise than before"):
+        pickle.loads(pickle.dumps(chat))  # noqa: S301  # made here
+    with (
+        pytest.raises(InputError, match="loads otherwise than before"),
+        get("thread-pool").open(chat, workers=2),
+    ):
+        pass
+
+
+def test_a_sentencepiece_model_that_samples_is_refused(tmp_path: Path) -> None:
+    folder = tmp_path / "tokenizer"
+    shutil.copytree(tokenizer_path("sentencepiece"), folder)
+    path = folder / "tokenizer_config.json"
+    config = json.loads(path.read_text(encoding="utf-8"))
+    config["sp_model_kwargs"] = {"enable_sampling": True, "nbest_size": -1, "alpha": 0.1}
+    path.write_text(json.dumps(config), encoding="utf-8")
+    with pytest.raises(InputError, match="samples"):
+        load_chat(folder)
 
 
 def test_the_fingerprint_follows_everything_that_decides_a_count(tmp_path: Path) -> None:
@@ -183,7 +206,9 @@ def test_a_file_is_no_folder(tmp_path: Path) -> None:
         load_chat(path)
 
 
-@pytest.mark.parametrize("name", ["tokenize", "add_generation_prompt", "messages", "tools"])
+@pytest.mark.parametrize(
+    "name", ["tokenize", "add_generation_prompt", "messages", "tools", "self", "isl_bench_capture"]
+)
 def test_an_argument_is_no_template_variable(name: str) -> None:
     with pytest.raises(InputError, match=f"'{name}' is an argument of apply_chat_template"):
         load_chat(tokenizer_path("bpe-chatml"), template_kwargs={name: True})

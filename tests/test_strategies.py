@@ -6,6 +6,7 @@ One suite for all of them: a strategy that is registered is tested here without 
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ import pytest
 from tokenizers import AddedToken, Tokenizer, models, pre_tokenizers
 
 import strategies
+from bench.bundled import tokenizer_path
 from bench.samples import SHAPES, records
 from strategies import (
     ChatTokenizer,
@@ -71,23 +73,25 @@ SCENARIOS = (
 )
 
 
-@pytest.fixture(scope="session")
-def opened() -> Iterator[dict[tuple[str, str], Counter]]:
-    """Counters by strategy and tokenizer; pools are started once for all scenarios."""
-    with ExitStack() as stack:
-        counters: dict[tuple[str, str], Counter] = {}
-        yield _Opening(stack, counters)
+class Opened:
+    """Counters by strategy and bundled tokenizer; each is opened once for all tests."""
 
-
-class _Opening(dict[tuple[str, str], Counter]):
-    def __init__(self, stack: ExitStack, counters: dict[tuple[str, str], Counter]) -> None:
-        super().__init__(counters)
+    def __init__(self, stack: ExitStack) -> None:
         self._stack = stack
+        self._counters: dict[tuple[str, str], Counter] = {}
 
-    def __missing__(self, key: tuple[str, str]) -> Counter:
-        strategy, tokenizer = key
-        counter = open_or_skip(self._stack, strategy, bundled_chat(tokenizer))
-        return self.setdefault(key, counter)
+    def __getitem__(self, key: tuple[str, str]) -> Counter:
+        if key not in self._counters:
+            strategy, tokenizer = key
+            counter = open_or_skip(self._stack, strategy, bundled_chat(tokenizer))
+            self._counters[key] = counter
+        return self._counters[key]
+
+
+@pytest.fixture(scope="session")
+def opened() -> Iterator[Opened]:
+    with ExitStack() as stack:
+        yield Opened(stack)
 
 
 def open_or_skip(stack: ExitStack, name: str, chat: ChatTokenizer) -> Counter:
@@ -103,7 +107,7 @@ def test_counts_equal_the_plain_calls(
     scenario: Scenario,
     strategy_name: str,
     bundled_name: str,
-    opened: dict[tuple[str, str], Counter],
+    opened: Opened,
 ) -> None:
     counter = opened[strategy_name, bundled_name]
     expected = plain_counts(bundled_chat(bundled_name), list(scenario.conversations))
@@ -114,7 +118,7 @@ def test_counts_equal_the_plain_calls_on_the_sample(
     strategy_name: str,
     bundled_name: str,
     sample: list[Conversation],
-    opened: dict[tuple[str, str], Counter],
+    opened: Opened,
 ) -> None:
     counter = opened[strategy_name, bundled_name]
     assert counter.count(sample) == sample_counts(bundled_name, sample)
@@ -135,9 +139,7 @@ def test_the_sample_has_every_shape(sample: list[Conversation]) -> None:
     assert len(list(records("small"))) == len(sample)
 
 
-def test_nothing_is_remembered_between_calls(
-    strategy_name: str, opened: dict[tuple[str, str], Counter]
-) -> None:
+def test_nothing_is_remembered_between_calls(strategy_name: str, opened: Opened) -> None:
     counter = opened[strategy_name, "bpe-chatml"]
     some, other = [conversation("a", "b", "c")], [conversation("zzz", "y", "x y z")]
     first = counter.count(some)
@@ -146,7 +148,7 @@ def test_nothing_is_remembered_between_calls(
 
 
 def test_progress_adds_up_to_the_turns(
-    strategy_name: str, sample: list[Conversation], opened: dict[tuple[str, str], Counter]
+    strategy_name: str, sample: list[Conversation], opened: Opened
 ) -> None:
     steps: list[int] = []
     opened[strategy_name, "bpe-chatml"].count(sample, progress=steps.append)
@@ -181,18 +183,23 @@ def test_skipped_turns_are_those_that_raise(strategy_name: str) -> None:
         assert counter.count(data, on_error="skip") == expected
 
 
-def test_a_text_that_the_model_cannot_encode_fails_its_turns_only(
-    strategy_name: str, tmp_path: Path
-) -> None:
-    # A word-level model without an unknown token raises on a word that it does not know.
+def knows_one_word(folder: Path, template: str) -> ChatTokenizer:
+    """Load a word-level model without an unknown token: it raises on any other word."""
     tokenizer = Tokenizer(models.WordLevel({"<|": 0, "known": 1, "user": 2, "assistant": 3}))
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
     tokenizer.add_tokens([AddedToken("<|", normalized=False)])
-    tokenizer.save(str(tmp_path / "tokenizer.json"))
-    template = "{% for m in messages %}<|{{ m.role }} {{ m.content }}{% endfor %}<|assistant"
-    (tmp_path / "chat_template.jinja").write_text(template, encoding="utf-8")
-    (tmp_path / "config.json").write_text(json.dumps({"model_type": "llama"}), encoding="utf-8")
-    chat = load_chat(tmp_path)
+    tokenizer.save(str(folder / "tokenizer.json"))
+    (folder / "chat_template.jinja").write_text(template, encoding="utf-8")
+    (folder / "config.json").write_text(json.dumps({"model_type": "llama"}), encoding="utf-8")
+    return load_chat(folder)
+
+
+def test_a_text_that_the_model_cannot_encode_fails_its_turns_only(
+    strategy_name: str, tmp_path: Path
+) -> None:
+    chat = knows_one_word(
+        tmp_path, "{% for m in messages %}<|{{ m.role }} {{ m.content }}{% endfor %}<|assistant"
+    )
     data = [
         conversation("known", "known", "unknown", "known", "known", name="later"),
         conversation("known", name="fine"),
@@ -204,6 +211,50 @@ def test_a_text_that_the_model_cannot_encode_fails_its_turns_only(
         assert counter.count(data, on_error="skip") == expected
         with pytest.raises(TurnError, match="conversation 'later', turn 2"):
             counter.count(data)
+
+
+def test_no_template_for_a_conversation_fails_its_turns(strategy_name: str, tmp_path: Path) -> None:
+    # Two templates and no default: without tools the model has none.
+    folder = tmp_path / "tokenizer"
+    shutil.copytree(tokenizer_path("unigram"), folder)
+    (folder / "chat_template.jinja").unlink()
+    path = folder / "tokenizer_config.json"
+    config = json.loads(path.read_text(encoding="utf-8"))
+    text = "{% for m in messages %}{{ m.content }}{% endfor %}"
+    config["chat_template"] = [{"name": name, "template": text} for name in ("tool_use", "rag")]
+    path.write_text(json.dumps(config), encoding="utf-8")
+    chat = load_chat(folder)
+    data = [conversation("with", tools=True), conversation("without")]
+    expected = plain_counts(chat, data)
+    assert expected[1] == [None]
+    with ExitStack() as stack:
+        counter = open_or_skip(stack, strategy_name, chat)
+        assert counter.count(data, on_error="skip") == expected
+        with pytest.raises(TurnError, match=r"conversation 'c', turn 1 .*multiple chat templates"):
+            counter.count(data)
+
+
+def test_the_first_of_two_kinds_of_failure_is_named(strategy_name: str, tmp_path: Path) -> None:
+    chat = knows_one_word(
+        tmp_path,
+        "{% for m in messages %}{% if m.content == 'no' %}{{ raise_exception('no') }}{% endif %}"
+        "<|{{ m.role }} {{ m.content }}{% endfor %}<|assistant",
+    )
+    data = [
+        conversation("known", name="fine"),
+        conversation("known", "known", "unknown", name="cannot be encoded"),
+        conversation("no", "known", "known", name="cannot be rendered"),
+    ]
+    with ExitStack() as stack:
+        counter = open_or_skip(stack, strategy_name, chat)
+        with pytest.raises(TurnError, match="conversation 'cannot be encoded', turn 2"):
+            counter.count(data)
+
+
+def test_a_conversation_without_turns_has_no_counts(strategy_name: str, opened: Opened) -> None:
+    data = [Conversation("none", (), None, ()), conversation("one")]
+    counts = opened[strategy_name, "unigram"].count(data)
+    assert counts == plain_counts(bundled_chat("unigram"), data)
 
 
 def test_one_worker_counts_the_same(strategy_name: str, sample: list[Conversation]) -> None:
