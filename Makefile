@@ -5,12 +5,13 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 RUST_SOURCES := $(wildcard strategies/rust/Cargo.*) $(shell find strategies/rust/src -name '*.rs')
 
-.PHONY: help setup compare compare-quick test lint format lock clean
+.PHONY: help setup compare compare-quick test test-matrix lint format lock clean
 
 help:
 	@echo "make compare        set up, then compare all strategies on the bundled sample"
 	@echo "make compare-quick  the same with a small sample and few rounds"
 	@echo "make test           set up, then run the tests"
+	@echo "make test-matrix    every real tokenizer on every real dataset, where they are there"
 	@echo "make lint           ruff, mypy, cargo fmt, cargo clippy"
 	@echo "make format         apply ruff and cargo formatting"
 	@echo "make lock           resolve requirements.lock again from pyproject.toml"
@@ -42,6 +43,9 @@ test: $(READY)
 	$(BIN)/python -m pytest
 	@if command -v cargo >/dev/null; then cargo test --quiet --manifest-path strategies/rust/Cargo.toml; \
 	else echo "cargo is not on PATH (the build fetched its own): Rust unit tests skipped"; fi
+
+test-matrix: $(READY)
+	$(BIN)/python -m pytest tests/test_matrix.py -m matrix
 
 lint: $(READY)
 	$(BIN)/ruff check .

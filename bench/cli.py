@@ -458,3 +458,60 @@ def compare_command(
             click.echo(f"wrote report.json, report.md and speedup.png to {out}")
     entries = [entry for group in groups for entry in group.entries if not entry.control]
     return EXIT_WRONG if any(entry.status in {"wrong", "failed"} for entry in entries) else 0
+
+
+# --- bench growth -----------------------------------------------------------------------
+
+
+@commands.command("growth")
+@click.option("--tokenizer", metavar="T", help="Hub name or folder.  [default: bpe-chatml]")
+@click.option("--strategy", default="rust", show_default=True, help="What to time.")
+@click.option("--workers", type=click.IntRange(min=1), default=1, show_default=True)
+@click.option("--rounds", type=click.IntRange(min=1), default=9, show_default=True)
+@click.option("--out", type=click.Path(path_type=Path), help="Folder for growth.json and plot.")
+@shared_options
+def growth_command(
+    tokenizer: str | None,
+    strategy: str,
+    workers: int,
+    rounds: int,
+    out: Path | None,
+    quiet: bool,
+    as_json: bool,
+    **options: Any,
+) -> None:
+    """Time per turn as conversations grow, at constant new text per turn."""
+    from bench.bundled import tokenizer_path
+    from bench.growth import LENGTHS, measure_growth
+    from bench.output import make_folder
+    from bench.plots import write_growth_plot
+    from bench.progress import progress_bar
+    from bench.report import write_json
+
+    (spec,) = _specs([tokenizer or str(tokenizer_path("bpe-chatml"))], options)
+    if out is not None:
+        make_folder(out)
+    os.environ.setdefault("RAYON_NUM_THREADS", str(workers))
+    chat = ChatTokenizer(spec)
+    title = f"{strategy}, {chat.name}"
+    with progress_bar(_stderr(quiet), title, rounds * len(LENGTHS), "runs") as advance:
+        points = measure_growth(strategy, chat, workers=workers, rounds=rounds, progress=advance)
+    report = {
+        "strategy": strategy,
+        "workers": workers,
+        "tokenizer": chat.fingerprint,
+        "points": [point.as_dict() for point in points],
+    }
+    if out is not None:
+        write_json(out / "growth.json", report)
+        write_growth_plot(out / "growth.png", title, points)
+    if as_json:
+        click.echo(json.dumps(report, ensure_ascii=False))
+    elif not quiet:
+        table = Table(title=f"{title}: microseconds per turn", box=box.SIMPLE_HEAD)
+        for column in ("turns", *points[0].parts, "whole"):
+            table.add_column(column, justify="right")
+        for point in points:
+            cells = (*point.parts.values(), point.total)
+            table.add_row(f"{point.turns}", *(f"{1e6 * cell:,.1f}" for cell in cells))
+        Console().print(table)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.compare import Group
+from bench.growth import Point
 from bench.output import write_whole
 from bench.report import ranking
 
@@ -24,6 +25,40 @@ def write_speedup_plot(path: Path, groups: Sequence[Group]) -> None:
         If it cannot be written.
     """
     figure = speedup_figure(groups)
+    write_whole(path, lambda file: figure.savefig(file, format="png", dpi=150))
+
+
+def write_growth_plot(path: Path, name: str, points: Sequence[Point]) -> None:
+    """Write a PNG of the time per turn over the turns of a conversation, part by part.
+
+    Raises
+    ------
+    InputError
+        If it cannot be written.
+    """
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import ScalarFormatter
+
+    figure = Figure(figsize=(7, 4.5), layout="constrained")
+    panel = figure.subplots()
+    turns = [point.turns for point in points]
+    for part in points[0].parts:
+        times = [1e6 * point.parts[part] for point in points]
+        # A logarithm has no place for a part that took nothing.
+        if min(times) > 0:
+            panel.plot(turns, times, marker="o", label=part)
+    total = [1e6 * point.total for point in points]
+    panel.plot(turns, total, marker="o", color="black", label="whole")
+    panel.set_xscale("log")
+    panel.set_yscale("log")
+    panel.set_xticks(turns)
+    panel.xaxis.set_major_formatter(ScalarFormatter())
+    panel.xaxis.set_minor_formatter("")
+    panel.set_xlabel("turns per conversation (as much new text in each turn)")
+    panel.set_ylabel("microseconds per turn")
+    panel.set_title(name, loc="left", fontsize=10)
+    panel.legend()
+    panel.grid(alpha=0.3)
     write_whole(path, lambda file: figure.savefig(file, format="png", dpi=150))
 
 

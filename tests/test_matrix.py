@@ -1,0 +1,28 @@
+"""Every exact strategy that computes on its own, on every real tokenizer and dataset.
+
+Minutes of plain calls, so not part of `make test`: `make test-matrix` runs it.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+import strategies
+from strategies import reference_counts
+from strategies.reference import mismatches
+from tests.conftest import REAL, real_chat, real_conversations
+
+TOKENIZERS = sorted(path.name for path in (REAL / "tokenizers").glob("*"))
+DATASETS = sorted(path.stem for path in (REAL / "datasets").glob("*.jsonl"))
+
+pytestmark = [pytest.mark.matrix, pytest.mark.timeout(1800)]
+
+
+@pytest.mark.parametrize("dataset", DATASETS or [pytest.param("", id="none there")])
+@pytest.mark.parametrize("tokenizer", TOKENIZERS or [pytest.param("", id="none there")])
+def test_every_turn_is_exact_or_fails_alike(tokenizer: str, dataset: str) -> None:
+    chat, conversations = real_chat(tokenizer), real_conversations(dataset)
+    expected = reference_counts(conversations, chat, on_error="skip")
+    for name in ("rust", "spliced", "batched"):
+        got = strategies.count(conversations, chat, name, workers=2, on_error="skip")
+        assert mismatches(conversations, expected, got) == [], name
