@@ -40,9 +40,9 @@ compare-quick: $(READY)
 	$(BIN)/bench compare --quick --out results/bundled-quick
 
 test: $(READY)
-	$(BIN)/python -m pytest
-	@if command -v cargo >/dev/null; then cargo test --quiet --manifest-path strategies/rust/Cargo.toml; \
+	@if command -v cargo >/dev/null; then cargo test --quiet --lib --manifest-path strategies/rust/Cargo.toml; \
 	else echo "cargo is not on PATH (the build fetched its own): Rust unit tests skipped"; fi
+	$(BIN)/python -m pytest
 
 test-matrix: $(READY)
 	$(BIN)/python -m pytest tests/test_matrix.py -m matrix
