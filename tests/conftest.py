@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 # Before anything imports the hub's client: a test that would download is a test to mend.
 os.environ["HF_HUB_OFFLINE"] = "1"
@@ -14,6 +15,12 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 from bench.bundled import tokenizer_names, tokenizer_path
 from bench.samples import sample_bytes
 from strategies import ChatTokenizer, Conversation, load_chat, names, read_conversations
+
+# The same examples in every run: a change is judged by what it changes. To search for new
+# ones: --hypothesis-profile=explore.
+settings.register_profile("default", derandomize=True, deadline=None)
+settings.register_profile("explore", deadline=None, max_examples=5000)
+settings.load_profile("default")
 
 REAL = Path(__file__).parents[2] / "shared" / "real"
 

@@ -148,10 +148,14 @@ texts = st.lists(
 @st.composite
 def tokenizers(draw: st.DrawFn) -> Tokenizer:
     contents = draw(st.lists(marker_texts, max_size=5, unique=True))
+    markers = [{"content": content, **draw(flags)} for content in contents]
+    # Some normalized tokens under a normalizer make the library itself hang.
+    has_normalized = any(marker.get("normalized") for marker in markers)
+    normalizer = None if has_normalized else draw(st.sampled_from([None, *NORMALIZERS]))
     return build(
-        [{"content": content, **draw(flags)} for content in contents],
+        markers,
         pre_tokenizer=draw(st.sampled_from([*PRE_TOKENIZERS, "none"])),
-        normalizer=draw(st.sampled_from([None, *NORMALIZERS])),
+        normalizer=normalizer,
         split_special_tokens=draw(st.booleans()),
     )
 
