@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias
 
 from rich.console import Console
@@ -233,17 +233,7 @@ class _Session:
         timings = _timings(rounds, self.plan.seed)
         floor = timings.pop(AGAIN).speedup if rounds else None
         entries = tuple(
-            Entry(
-                entry.strategy,
-                entry.control,
-                entry.status,
-                entry.reason,
-                entry.mismatches,
-                entry.cold_seconds,
-                entry.peak_rss_bytes,
-                timings.get(name),
-            )
-            for name, (entry, _) in checked.items()
+            replace(entry, timing=timings.get(name)) for name, (entry, _) in checked.items()
         )
         places = {id(conversation): i for i, conversation in enumerate(self.conversations)}
         tokens = sum(isl or 0 for c in subset for isl in reference.counts[places[id(c)]])
@@ -354,10 +344,10 @@ class _Session:
                 job, *arguments, cores=cores or available(), on_message=advance
             )
 
-    @contextmanager
-    def _bar(self, what: str, total: int, unit: str) -> Iterator[Callable[[int], None]]:
-        with progress_bar(self.console, f"{self.name}: {what}", total, unit) as advance:
-            yield advance
+    def _bar(
+        self, what: str, total: int, unit: str
+    ) -> AbstractContextManager[Callable[[int], None]]:
+        return progress_bar(self.console, f"{self.name}: {what}", total, unit)
 
 
 def _timings(rounds: Sequence[Round], seed: int) -> dict[str, Timing]:

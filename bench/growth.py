@@ -21,9 +21,11 @@ from strategies import (
     InputError,
     Message,
     client_turns,
+    count_turns,
+    get,
+    is_control,
     open_available,
 )
-from strategies.registry import get
 
 LENGTHS = (25, 50, 100, 200, 400)
 CHARACTERS = 400
@@ -89,7 +91,7 @@ def measure_growth(
         If it cannot run with this tokenizer.
     """
     chosen = get(strategy)
-    if getattr(chosen, "control", False):
+    if is_control(chosen):
         raise InputError("is wrong on purpose, for comparisons only", field=strategy)
     data = {turns: conversations_of(turns, max(lengths), seed) for turns in lengths}
     seconds: dict[int, list[float]] = {turns: [] for turns in lengths}
@@ -106,7 +108,7 @@ def measure_growth(
                 progress(1)
     points = []
     for turns in lengths:
-        counted = sum(len(conversation.turns) for conversation in data[turns])
+        counted = count_turns(data[turns])
         names = parts[turns][0]
         by_part = {name: median(p[name] for p in parts[turns]) / counted for name in names}
         points.append(Point(turns, median(seconds[turns]) / counted, by_part))

@@ -52,6 +52,16 @@ class Reference:
     fingerprint: dict[str, Any]
     warnings: tuple[str, ...]
 
+    @property
+    def tokens(self) -> int:
+        """Tokens of all turns together."""
+        return sum(isl or 0 for turns in self.counts for isl in turns)
+
+    @property
+    def skipped_turns(self) -> int:
+        """Turns that have no ISL."""
+        return sum(isl is None for turns in self.counts for isl in turns)
+
 
 @dataclass(frozen=True, slots=True)
 class Check:

@@ -80,8 +80,8 @@ def build_report(
                 "warnings": list(reference.warnings),
                 "rendered_bytes": reference.amplification.rendered_bytes,
                 "amplification": reference.amplification.factor,
-                "tokens": sum(isl or 0 for counts in reference.counts for isl in counts),
-                "skipped_turns": sum(isl is None for counts in reference.counts for isl in counts),
+                "tokens": reference.tokens,
+                "skipped_turns": reference.skipped_turns,
             }
             for name, reference in tokenizers.items()
         ],

@@ -71,7 +71,7 @@ def notes(group: Group) -> Iterator[str]:
             + (f" in {group.conversations} whole conversations" if group.subset else "")
             + f"; noise floor {floor.low:.2f} to {floor.high:.2f}; every turn checked"
         )
-    skipped = sum(isl is None for counts in group.reference.counts for isl in counts)
+    skipped = group.reference.skipped_turns
     if skipped:
         yield f"{skipped:,} of {group.checked_turns:,} turns have no ISL and are skipped by all"
     for entry, _ in ranking(group):

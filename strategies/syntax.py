@@ -11,6 +11,8 @@ from typing import Any
 
 from jinja2 import nodes
 
+from strategies.rendering import compile_template
+
 
 def template_tree(template: str) -> str:
     """Return the syntax tree of a chat template as JSON.
@@ -23,10 +25,8 @@ def template_tree(template: str) -> str:
     jinja2.TemplateSyntaxError
         If the text is no template.
     """
-    from transformers.utils import chat_template_utils
-
     # The environment holds the extensions and filters that a template may use.
-    environment = chat_template_utils._compile_jinja_template("").environment
+    environment = compile_template("").environment
     known: dict[str, Any] = {"Filter": environment.filters, "Test": environment.tests}
     tree = _plain(environment.parse(template), known)
     return json.dumps(tree, ensure_ascii=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from functools import cache
 from pathlib import Path
 
@@ -21,6 +22,9 @@ from strategies import ChatTokenizer, Conversation, load_chat, names, read_conve
 settings.register_profile("default", derandomize=True, deadline=None)
 settings.register_profile("explore", deadline=None, max_examples=5000)
 settings.load_profile("default")
+
+BENCH = [sys.executable, "-c", "from bench.cli import main; main()"]
+"""The command line as a process of its own."""
 
 REAL = Path(__file__).parents[2] / "shared" / "real"
 

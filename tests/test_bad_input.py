@@ -20,9 +20,9 @@ import pytest
 from bench import cli
 from bench.bundled import tokenizer_path
 from strategies import available_cores, names
+from tests.conftest import BENCH
 
 TOKENIZER = str(tokenizer_path("sp-bpe"))
-BENCH = [sys.executable, "-c", "from bench.cli import main; main()"]
 GOOD = json.dumps({"id": "c", "messages": [{"role": "user", "content": "hi"}]}) + "\n"
 
 

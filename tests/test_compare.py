@@ -18,8 +18,7 @@ from bench.report import SCHEMA_PATH
 from bench.samples import sample_bytes
 from bench.subset import conversations_within
 from strategies import Conversation
-
-BENCH = [sys.executable, "-c", "from bench.cli import main; main()"]
+from tests.conftest import BENCH
 
 PLUGIN = """
 from contextlib import contextmanager

@@ -6,7 +6,6 @@ import multiprocessing
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -18,9 +17,7 @@ from bench.bundled import tokenizer_path
 from bench.samples import sample_bytes
 from strategies import Conversation, InputError, WorkerError, count, get, read_conversations
 from strategies.process_pool import START_METHOD_VARIABLE, ProcessPool
-from tests.conftest import bundled_chat
-
-BENCH = [sys.executable, "-c", "from bench.cli import main; main()"]
+from tests.conftest import BENCH, bundled_chat
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -13,9 +12,8 @@ import strategies
 from bench.memory import PeakMemory
 from strategies import Conversation, Counts, reference_counts
 from strategies.reference import mismatches
-from tests.conftest import real_chat, real_conversations, real_path
+from tests.conftest import BENCH, real_chat, real_conversations, real_path
 
-BENCH = [sys.executable, "-c", "from bench.cli import main; main()"]
 SENTENCEPIECE = ("phi-3-mini", "mistral-v3", "mistral-v3-spm")
 
 _references: dict[tuple[str, str], Counts] = {}
