@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -13,6 +16,7 @@ from hypothesis import settings
 # Before anything imports the hub's client: a test that would download is a test to mend.
 os.environ["HF_HUB_OFFLINE"] = "1"
 
+from bench import cli
 from bench.bundled import tokenizer_names, tokenizer_path
 from bench.samples import sample_bytes
 from strategies import ChatTokenizer, Conversation, load_chat, names, read_conversations
@@ -25,6 +29,18 @@ settings.load_profile("default")
 
 BENCH = [sys.executable, "-c", "from bench.cli import main; main()"]
 """The command line as a process of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a command left: its exit code, standard output and standard error."""
+
+    code: int
+    out: str
+    error: str
+
+
+Bench = Callable[..., Result]
 
 REAL = Path(__file__).parents[2] / "shared" / "real"
 
@@ -104,3 +120,24 @@ def plain_counts(chat: ChatTokenizer, conversations: list[Conversation]) -> list
             else:
                 counts[-1].append(len(ids))
     return counts
+
+
+@pytest.fixture
+def bench(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Bench]:
+    """Run the command line in this process, which has paid for the imports."""
+    # What the command sets for itself must not stay for other tests.
+    monkeypatch.setenv("RAYON_NUM_THREADS", "1")
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    handler = signal.getsignal(signal.SIGTERM)
+
+    def run(*arguments: object) -> Result:
+        monkeypatch.setattr(sys, "argv", ["bench", *map(str, arguments)])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as exited:
+            cli.main()
+        captured = capsys.readouterr()
+        assert isinstance(exited.value.code, int)
+        return Result(exited.value.code, captured.out, captured.err)
+
+    yield run
+    signal.signal(signal.SIGTERM, handler)

@@ -7,54 +7,20 @@ import json
 import os
 import resource
 import shutil
-import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from bench import cli
 from bench.bundled import tokenizer_path
 from strategies import available_cores, names
-from tests.conftest import BENCH
+from tests.conftest import BENCH, Bench, Result
 
 TOKENIZER = str(tokenizer_path("sp-bpe"))
 GOOD = json.dumps({"id": "c", "messages": [{"role": "user", "content": "hi"}]}) + "\n"
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    code: int
-    out: str
-    error: str
-
-
-Bench = Callable[..., Result]
-
-
-@pytest.fixture
-def bench(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Bench]:
-    """Run the command line in this process, which has paid for the imports."""
-    # What the command sets for itself must not stay for other tests.
-    monkeypatch.setenv("RAYON_NUM_THREADS", "1")
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    handler = signal.getsignal(signal.SIGTERM)
-
-    def run(*arguments: object) -> Result:
-        monkeypatch.setattr(sys, "argv", ["bench", *map(str, arguments)])
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as exited:
-            cli.main()
-        captured = capsys.readouterr()
-        assert isinstance(exited.value.code, int)
-        return Result(exited.value.code, captured.out, captured.err)
-
-    yield run
-    signal.signal(signal.SIGTERM, handler)
 
 
 def process(

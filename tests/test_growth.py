@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 
-import pytest
-
-from bench.cli import main
 from bench.growth import LENGTHS, conversations_of
 from strategies import count_turns
+from tests.conftest import Bench
 
 
 def test_every_length_has_as_many_turns_and_as_much_new_text() -> None:
@@ -23,17 +20,11 @@ def test_every_length_has_as_many_turns_and_as_much_new_text() -> None:
     assert max(sizes) < 1.1 * min(sizes)
 
 
-def test_the_command_reports_each_length_and_part(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(
-        sys, "argv", ["bench", "growth", "--rounds", "1", "--out", str(tmp_path), "--json"]
-    )
-    with pytest.raises(SystemExit) as exit_:
-        main()
-    assert exit_.value.code == 0
+def test_the_command_reports_each_length_and_part(bench: Bench, tmp_path: Path) -> None:
+    result = bench("growth", "--rounds", "1", "--out", tmp_path, "--json")
+    assert result.code == 0, result.error
     report = json.loads((tmp_path / "growth.json").read_text(encoding="utf-8"))
-    assert json.loads(capsys.readouterr().out) == report
+    assert json.loads(result.out) == report
     assert [point["turns"] for point in report["points"]] == list(LENGTHS)
     for point in report["points"]:
         assert set(point["parts"]) == {"convert", "render", "cut", "encode"}
