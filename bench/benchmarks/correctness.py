@@ -1,0 +1,41 @@
+"""Whether the counts are those of the full template."""
+
+from __future__ import annotations
+
+from . import workloads
+
+
+def mismatches(strategy: str, family: str) -> int:
+    """Return the turns that a strategy counts otherwise than the reference."""
+    workloads.require(strategy, family)
+    conversations = [c for shape in workloads.CHECKED for c in workloads.conversations(shape)]
+    verify = workloads.project("strategies").verify
+    return len(verify(strategy, conversations, workloads.chat(family), workers=2))
+
+
+class Exact:
+    """114 turns of short chats, 64 of tool loops, 37 in many languages, 150 adversarial."""
+
+    params = (workloads.STRATEGIES, workloads.FAMILIES)
+    param_names = ("strategy", "family")
+    version = workloads.version(1)
+    unit = "turns"
+    timeout = 120
+
+    def track_mismatches(self, strategy: str, family: str) -> int:
+        """Return the number of wrong turns, which must be 0."""
+        return mismatches(strategy, family)
+
+
+class Control:
+    """The same turns, counted by a strategy that is wrong on purpose."""
+
+    params = (workloads.CONTROLS, workloads.FAMILIES)
+    param_names = ("strategy", "family")
+    version = workloads.version(1)
+    unit = "turns"
+    timeout = 120
+
+    def track_wrong_turns(self, strategy: str, family: str) -> int:
+        """Return the number of wrong turns; were it 0 for all families, the check is blind."""
+        return mismatches(strategy, family)

@@ -1,0 +1,54 @@
+"""How the time for a conversation grows with its turns."""
+
+from __future__ import annotations
+
+import math
+from functools import partial
+from typing import TYPE_CHECKING
+
+from . import workloads
+
+if TYPE_CHECKING:
+    from strategies import Conversation
+
+TURNS = (20, 40, 80)
+
+
+class Growth:
+    """The first 20, 40 and 80 turns of the long chat on one core."""
+
+    params = (workloads.STRATEGIES, workloads.FAMILIES)
+    param_names = ("strategy", "family")
+    version = workloads.version(1)
+    unit = "exponent of T"
+    timeout = 120
+
+    def setup(self, strategy: str, family: str) -> None:
+        """Open the strategy on one core."""
+        workloads.use_cores(1)
+        self.counter = workloads.opened(strategy, family, 1)
+
+    def track_exponent(self, strategy: str, family: str) -> float:  # noqa: ARG002
+        """Return the slope of log seconds over log turns: 1 is linear, 2 the plain call's."""
+        (conversation,) = workloads.conversations("long")
+        seconds = [
+            workloads.seconds_per_call(partial(self.counter.count, [first(conversation, turns)]))
+            for turns in TURNS
+        ]
+        return slope([math.log(turns) for turns in TURNS], [math.log(s) for s in seconds])
+
+
+def first(conversation: Conversation, turns: int) -> Conversation:
+    """Return a conversation that ends with its turn of that number."""
+    ends = conversation.turns[:turns]
+    return type(conversation)(
+        conversation.id, conversation.messages[: ends[-1]], conversation.tools, ends
+    )
+
+
+def slope(x: list[float], y: list[float]) -> float:
+    """Return the slope of the least-squares line."""
+    centre = sum(x) / len(x)
+    return sum((a - centre) * b for a, b in zip(x, y, strict=True)) / sum(
+        (a - centre) ** 2 for a in x
+    )

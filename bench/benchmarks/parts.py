@@ -1,0 +1,37 @@
+"""Where the time of a warm count goes."""
+
+from __future__ import annotations
+
+from . import workloads
+
+PARTS = ["convert", "render", "cut", "encode"]
+IN_PARTS = ["batched", "spliced", "rust"]
+"""The strategies that say what their parts took."""
+
+
+class Parts:
+    """4 tool loops of 64 turns on one core."""
+
+    params = (IN_PARTS, workloads.FAMILIES, PARTS)
+    param_names = ("strategy", "family", "part")
+    version = workloads.version(1)
+    unit = "seconds"
+    timeout = 120
+
+    def setup(self, strategy: str, family: str, part: str) -> None:  # noqa: ARG002
+        """Open the strategy on one core."""
+        workloads.use_cores(1)
+        self.counter = workloads.opened(strategy, family, 1)
+
+    def track_seconds(self, strategy: str, family: str, part: str) -> float:  # noqa: ARG002
+        """Return the mean seconds of a part over as many counts as are timed.
+
+        nan, which asv shows as n/a, where a strategy has no such part.
+        """
+        conversations = workloads.conversations("agentic")
+        calls = workloads.calls_to_time(lambda: self.counter.count(conversations))
+        total = 0.0
+        for _ in range(calls):
+            self.counter.count(conversations)
+            total += getattr(self.counter, "parts", {}).get(part, float("nan"))
+        return total / calls

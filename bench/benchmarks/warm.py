@@ -1,0 +1,37 @@
+"""How long a count takes once everything is loaded and started."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache, partial
+
+from . import workloads
+
+
+class Warm:
+    """40 short chats of 114 turns, 4 tool loops of 64 turns, or one chat of 94 turns."""
+
+    params = (workloads.STRATEGIES, workloads.FAMILIES, workloads.CORES, workloads.SHAPES)
+    param_names = ("strategy", "family", "cores", "shape")
+    version = workloads.version(1)
+    repeat = (1, 3, 0.5)
+    min_run_count = 1
+    warmup_time = 0
+    timeout = 120
+
+    def setup(self, strategy: str, family: str, cores: int, shape: str) -> None:
+        """Open the strategy on so many cores and warm it up."""
+        self.count = counting(strategy, family, cores, shape)
+        self.number = workloads.calls_to_time(self.count)
+
+    def time_count(self, strategy: str, family: str, cores: int, shape: str) -> None:  # noqa: ARG002
+        """Count every turn."""
+        self.count()
+
+
+@cache
+def counting(strategy: str, family: str, cores: int, shape: str) -> Callable[[], object]:
+    """Return the call that is timed, the same one for each setup in a process."""
+    workloads.use_cores(cores)
+    counter = workloads.opened(strategy, family, cores)
+    return partial(counter.count, workloads.conversations(shape))

@@ -1,0 +1,230 @@
+"""What the suite runs, by name: strategies, tokenizers, cores and conversations.
+
+asv runs this folder as it is now against the project as it was at each commit. So everything
+here is literal (asv hands a benchmark the index of a parameter, not its value), what a commit
+does not have is n/a and never something else, and the data are checked against their digests
+before they are timed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import math
+import os
+import tempfile
+from collections.abc import Callable
+from contextlib import ExitStack
+from functools import cache
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+os.environ.setdefault("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1")
+# Imported once, in the process that asv forks for each measurement.
+from transformers import AutoTokenizer, PreTrainedTokenizerFast  # noqa: F401
+
+if TYPE_CHECKING:
+    from strategies import ChatTokenizer, Conversation, Counter
+
+STRATEGIES = ["sequential", "thread-pool", "process-pool", "batched", "spliced", "rust", "auto"]
+CONTROLS = ["spliced-alone"]
+FAMILIES = ["byte-level BPE", "SentencePiece BPE", "Unigram", "sentencepiece library"]
+CORES = [1, 2, 4, 8, 16]
+SHAPES = ["short-chat", "agentic", "long"]
+
+CHECKED = ["short-chat", "agentic", "multilingual", "adversarial"]
+"""What counts are checked on: the long chat is the short ones again, at T²."""
+
+SAMPLES = {
+    "short-chat": ("regular", (0,)),
+    "agentic": ("small", (0, 1, 2, 3)),
+    "long": ("regular", (0,)),
+    "multilingual": ("small", (0,)),
+    "adversarial": ("small", (0,)),
+}
+"""Size and seeds of each shape's bundled sample. Long is one chat of 94 turns."""
+
+DIGESTS = {
+    "short-chat": "345f81be0dbc0b5b",
+    "agentic": "2b83c825967c790e",
+    "long": "b25e47d78d2dde1c",
+    "multilingual": "b0edb3948301e147",
+    "adversarial": "8055205222dcd78c",
+    "byte-level BPE": "522e745b3f5c6fcc",
+    "SentencePiece BPE": "22c743a9de48f7e9",
+    "Unigram": "b6358fee2887a84b",
+    "sentencepiece library": "b281654ddf0db7ce",
+}
+"""SHA-256, shortened, of the conversations of each shape and the tokenizer of each family."""
+
+TIMED_SECONDS = 0.1
+"""Calls are repeated until a sample takes this long: shorter ones give false alarms."""
+
+
+def version(what_is_timed: int) -> str:
+    """Return the version of a benchmark: other data, or a raised number, start a new series."""
+    data = hashlib.sha256(repr(sorted(DIGESTS.items())).encode()).hexdigest()[:12]
+    return f"{what_is_timed}-{data}"
+
+
+def sample(shape: str) -> bytes:
+    """Return the conversations of a shape as JSON Lines."""
+    size, seeds = SAMPLES[shape]
+    made: Callable[..., bytes] = project("bench.samples").sample_bytes
+    return b"".join(made(size, shapes=[shape], seed=seed) for seed in seeds)
+
+
+def tokenizer(family: str) -> Path:
+    """Return the folder of the bundled tokenizer of a family."""
+    bundled = project("bench.bundled")
+    if family not in bundled.TOKENIZERS:
+        raise NotImplementedError(f"no bundled tokenizer of the family {family}")
+    path: Path = bundled.tokenizer_path(bundled.TOKENIZERS[family])
+    return path
+
+
+def digest(name: str) -> str:
+    """Return the digest of a shape's conversations or of a family's tokenizer."""
+    if name in SAMPLES:
+        return hashlib.sha256(sample(name)).hexdigest()[:16]
+    files = sorted(path for path in tokenizer(name).iterdir() if path.is_file())
+    content = b"".join(path.name.encode() + b"\0" + path.read_bytes() for path in files)
+    return hashlib.sha256(content).hexdigest()[:16]
+
+
+def project(module: str) -> Any:
+    """Import a module of the project, which an old commit may not have.
+
+    Raises
+    ------
+    NotImplementedError
+        If this commit has none, which asv shows as n/a.
+    """
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name is None or not module.startswith(error.name):
+            raise
+        raise NotImplementedError(f"this commit has no {module}") from error
+
+
+@cache
+def checked(name: str) -> None:
+    """Make sure that a shape or family is here what it is in the series.
+
+    Raises
+    ------
+    NotImplementedError
+        If this commit has other data under that name.
+    """
+    if digest(name) != DIGESTS[name]:
+        raise NotImplementedError(f"this commit has other data for {name}")
+
+
+@cache
+def conversations(shape: str) -> list[Conversation]:
+    """Return the conversations of a shape."""
+    checked(shape)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"{shape}.jsonl"
+        path.write_bytes(sample(shape))
+        read: list[Conversation] = project("strategies").read_conversations(path)
+    return read
+
+
+@cache
+def chat(family: str) -> ChatTokenizer:
+    """Return the tokenizer of a family, loaded."""
+    checked(family)
+    loaded: ChatTokenizer = project("strategies").load_chat(tokenizer(family))
+    return loaded
+
+
+def require(strategy: str, family: str) -> None:
+    """Make sure that a strategy exists at this commit and can run with a tokenizer.
+
+    Raises
+    ------
+    NotImplementedError
+        If not.
+    RuntimeError
+        If the extension is a debug build, which is never timed.
+    """
+    strategies = project("strategies")
+    if strategy not in strategies.names():
+        raise NotImplementedError(f"this commit has no strategy {strategy}")
+    profile = project("strategies._native").build_profile
+    if profile != "release":
+        raise RuntimeError(f"the extension is a {profile} build: nothing it does is timed")
+    reason = strategies.get(strategy).availability(chat(family))
+    if reason is not None:
+        raise NotImplementedError(reason)
+
+
+def use_cores(count: int) -> None:
+    """Keep this process, and all that it starts, on so many cores.
+
+    Raises
+    ------
+    NotImplementedError
+        If the machine has fewer.
+    """
+    if count > len(available()):
+        raise NotImplementedError(f"{count} cores asked for, there are {len(available())}")
+    os.sched_setaffinity(0, available()[:count])
+
+
+_AVAILABLE = os.sched_getaffinity(0)
+
+
+def available() -> tuple[int, ...]:
+    """Return the numbers of the processors that this machine lets the suite use."""
+    return tuple(sorted(_AVAILABLE))
+
+
+def all_cores() -> int:
+    """Return the largest of `CORES` that this machine has."""
+    return max(count for count in CORES if count <= len(_AVAILABLE))
+
+
+@cache
+def opened(strategy: str, family: str, workers: int) -> Counter:
+    """Return an open counter; it ends with the process that asv made for one measurement."""
+    require(strategy, family)
+    # The library's pool takes its size when it is first used.
+    os.environ["RAYON_NUM_THREADS"] = str(workers)
+    counter: Counter = _open.enter_context(
+        project("strategies").get(strategy).open(chat(family), workers=workers)
+    )
+    return counter
+
+
+_open = ExitStack()
+
+
+@cache
+def calls_to_time(call: Callable[[], object]) -> int:
+    """Warm up, and return how many calls take `TIMED_SECONDS`."""
+    seconds = _seconds(call)
+    if seconds < 2 * TIMED_SECONDS:
+        seconds = _seconds(call)
+    return max(1, math.ceil(TIMED_SECONDS / seconds))
+
+
+def _seconds(call: Callable[[], object]) -> float:
+    started = perf_counter()
+    call()
+    return perf_counter() - started
+
+
+def seconds_per_call(call: Callable[[], object], samples: int = 3) -> float:
+    """Return the least mean over samples of `TIMED_SECONDS`: what noise added least to."""
+    calls = calls_to_time(call)
+    means = []
+    for _ in range(samples):
+        started = perf_counter()
+        for _ in range(calls):
+            call()
+        means.append((perf_counter() - started) / calls)
+    return min(means)
