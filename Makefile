@@ -5,13 +5,27 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 RUST_SOURCES := $(wildcard strategies/rust/Cargo.*) $(shell find strategies/rust/src -name '*.rs')
 
-.PHONY: help setup compare compare-quick test test-matrix lint format lock clean
+ASV := $(BIN)/asv
+# The main environment of asv.conf.json alone: asv run without it takes the older libraries too.
+ASV_MAIN = virtualenv:$(shell $(BIN)/python -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+# What is measured: make asv COMMITS=v1..main, make asv BENCH='warm.*rust'
+COMMITS ?= HEAD^!
+BENCH ?= .
+ASV_QUICK := --bench 'correctness|repetition' --bench "warm.*, 1, 'agentic'"
+
+.PHONY: help setup compare compare-quick test test-matrix bench asv asv-quick asv-libraries \
+	asv-demo lint format lock clean
 
 help:
 	@echo "make compare        set up, then compare all strategies on the bundled sample"
 	@echo "make compare-quick  the same with a small sample and few rounds"
 	@echo "make test           set up, then run the tests"
 	@echo "make test-matrix    every real tokenizer on every real dataset, where they are there"
+	@echo "make bench          time the strategies here and now; compares with the run before"
+	@echo "make asv            measure the current commit, or COMMITS=..., in a clean environment"
+	@echo "make asv-quick      one call of each main benchmark, nothing is recorded"
+	@echo "make asv-libraries  the same commit with older tokenizers and transformers"
+	@echo "make asv-demo       slow one strategy down in a throw-away clone, and see it found"
 	@echo "make lint           ruff, mypy, cargo fmt, cargo clippy"
 	@echo "make format         apply ruff and cargo formatting"
 	@echo "make lock           resolve requirements.lock again from pyproject.toml"
@@ -46,6 +60,27 @@ test: $(READY)
 
 test-matrix: $(READY)
 	$(BIN)/python -m pytest tests/test_matrix.py -m matrix
+
+bench: $(READY)
+	$(BIN)/python -m pytest tests/test_speed.py --benchmark-enable --benchmark-autosave \
+		--benchmark-compare --benchmark-columns=median,iqr,rounds --benchmark-sort=name \
+		--benchmark-json=results/speed.json -k '$(if $(filter .,$(BENCH)),,$(BENCH))'
+
+# Where asv keeps what machine this is; asked of nobody.
+$(HOME)/.asv-machine.json: | $(READY)
+	$(ASV) machine --yes
+
+asv: $(READY) $(HOME)/.asv-machine.json
+	$(ASV) run -E $(ASV_MAIN) --record-samples --bench '$(BENCH)' '$(COMMITS)'
+
+asv-quick: $(READY) $(HOME)/.asv-machine.json
+	$(ASV) run -E $(ASV_MAIN) --quick --dry-run $(ASV_QUICK) '$(COMMITS)'
+
+asv-libraries: $(READY) $(HOME)/.asv-machine.json
+	$(ASV) run --record-samples --bench "correctness|warm.*, 1, 'agentic'" '$(COMMITS)'
+
+asv-demo: $(READY) $(HOME)/.asv-machine.json
+	$(BIN)/python -m bench.asv_demo
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -6,8 +6,7 @@ from . import workloads
 
 
 def mismatches(strategy: str, family: str) -> int:
-    """Return the turns that a strategy counts otherwise than the reference."""
-    workloads.require(strategy, family)
+    """Return the number of turns that a strategy counts otherwise than the reference."""
     conversations = [c for shape in workloads.CHECKED for c in workloads.conversations(shape)]
     verify = workloads.project("strategies").verify
     return len(verify(strategy, conversations, workloads.chat(family), workers=2))
@@ -22,6 +21,10 @@ class Exact:
     unit = "turns"
     timeout = 120
 
+    def setup(self, strategy: str, family: str) -> None:
+        """Make sure that the strategy can run."""
+        workloads.require(strategy, family)
+
     def track_mismatches(self, strategy: str, family: str) -> int:
         """Return the number of wrong turns, which must be 0."""
         return mismatches(strategy, family)
@@ -35,6 +38,10 @@ class Control:
     version = workloads.version(1)
     unit = "turns"
     timeout = 120
+
+    def setup(self, strategy: str, family: str) -> None:
+        """Make sure that the control can run."""
+        workloads.require(strategy, family)
 
     def track_wrong_turns(self, strategy: str, family: str) -> int:
         """Return the number of wrong turns; were it 0 for all families, the check is blind."""

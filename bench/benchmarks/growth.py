@@ -11,11 +11,11 @@ from . import workloads
 if TYPE_CHECKING:
     from strategies import Conversation
 
-TURNS = (20, 40, 80)
+TURNS = (16, 32, 64)
 
 
 class Growth:
-    """The first 20, 40 and 80 turns of the long chat on one core."""
+    """The first 16, 32 and 64 turns of the long chat on one core."""
 
     params = (workloads.STRATEGIES, workloads.FAMILIES)
     param_names = ("strategy", "family")
@@ -32,7 +32,9 @@ class Growth:
         """Return the slope of log seconds over log turns: 1 is linear, 2 the plain call's."""
         (conversation,) = workloads.conversations("long")
         seconds = [
-            workloads.seconds_per_call(partial(self.counter.count, [first(conversation, turns)]))
+            workloads.seconds_per_call(
+                partial(self.counter.count, [first(conversation, turns)]), samples=2
+            )
             for turns in TURNS
         ]
         return slope([math.log(turns) for turns in TURNS], [math.log(s) for s in seconds])

@@ -1,0 +1,138 @@
+"""The asv suite: literal parameters that are true, data that are checked, n/a that is n/a."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import json5
+import pytest
+
+import bench.benchmarks
+from bench.benchmarks import correctness, workloads
+from bench.bundled import TOKENIZERS
+from bench.samples import SHAPES
+from strategies import _native, get, is_control
+from strategies.registry import BUILTIN
+
+ROOT = Path(__file__).parents[1]
+CONFIG = json5.loads((ROOT / "asv.conf.json").read_text(encoding="utf-8"))
+FOLDER = Path(bench.benchmarks.__file__).parent
+BENCHMARK = re.compile(r"(time|timeraw|track)_\w+")
+
+
+def benchmark_classes() -> Iterator[type[Any]]:
+    """Every class with something that asv would run."""
+    for path in sorted(FOLDER.glob("[!_]*.py")):
+        module = __import__(f"bench.benchmarks.{path.stem}", fromlist=["*"])
+        for _, found in inspect.getmembers(module, inspect.isclass):
+            if found.__module__ == module.__name__ and any(map(BENCHMARK.fullmatch, vars(found))):
+                yield found
+
+
+CLASSES = list(benchmark_classes())
+
+
+def test_the_literals_are_the_registry_and_the_bundled_data() -> None:
+    exact = [name for name in BUILTIN if not is_control(get(name))]
+    assert exact == workloads.STRATEGIES
+    assert [name for name in BUILTIN if name not in exact] == workloads.CONTROLS
+    assert list(TOKENIZERS) == workloads.FAMILIES
+    assert {*workloads.SHAPES, *workloads.CHECKED} == set(SHAPES) == set(workloads.SAMPLES)
+
+
+@pytest.mark.parametrize("name", workloads.DIGESTS)
+def test_the_data_are_those_of_the_series(name: str) -> None:
+    assert workloads.digest(name) == workloads.DIGESTS[name], (
+        f"the data of {name} changed: write its new digest into DIGESTS, and its series starts anew"
+    )
+
+
+def test_every_subject_is_there() -> None:
+    assert {found.__name__ for found in CLASSES} == {
+        "Cold", "Control", "Exact", "Growth", "Memory", "Oversubscription", "Parts",
+        "Repetition", "Throughput", "Warm",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("found", CLASSES)
+def test_benchmarks_name_their_parameters_and_depend_on_the_data(found: type[Any]) -> None:
+    assert len(found.params) == len(found.param_names)
+    assert all(type(values) is list for values in found.params)
+    literals = {str(value) for values in found.params for value in values}
+    source = inspect.getsource(sys.modules[found.__module__]) + inspect.getsource(workloads)
+    assert all(re.search(rf"\b{re.escape(value)}\b", source) for value in literals)
+    assert found.version.split("-")[1] == workloads.version(0).split("-")[1]
+
+
+def test_a_changed_dataset_starts_a_new_series(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = workloads.version(1)
+    monkeypatch.setitem(workloads.DIGESTS, "agentic", "0" * 16)
+    assert workloads.version(1) != before
+    workloads.checked.cache_clear()
+    with pytest.raises(NotImplementedError, match="other data for agentic"):
+        workloads.checked("agentic")
+    workloads.checked.cache_clear()
+
+
+def test_what_a_commit_or_machine_lacks_is_not_available() -> None:
+    for family in workloads.FAMILIES:
+        with pytest.raises(NotImplementedError, match="no strategy teleport"):
+            workloads.require("teleport", family)
+    with pytest.raises(NotImplementedError, match="no tokenizers backend"):
+        workloads.require("rust", "sentencepiece library")
+    with pytest.raises(NotImplementedError, match="cores asked for"):
+        workloads.use_cores(len(workloads.available()) + 1)
+    with pytest.raises(NotImplementedError, match=r"no bench\.teleport"):
+        workloads.project("bench.teleport")
+
+
+def test_a_debug_build_is_never_timed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_native, "build_profile", "debug")
+    with pytest.raises(RuntimeError, match="debug build"):
+        workloads.require("sequential", "Unigram")
+
+
+def test_the_control_is_caught_where_it_is_wrong() -> None:
+    assert correctness.Control().track_wrong_turns("spliced-alone", "SentencePiece BPE") > 0
+    assert correctness.Exact().track_mismatches("spliced", "SentencePiece BPE") == 0
+
+
+def test_the_environments_are_pinned_to_the_tested_set() -> None:
+    lock = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+    locked = dict(re.findall(r"^([\w-]+)==(\S+)", lock, re.MULTILINE))
+    main = CONFIG["matrix"]["req"]
+    for name, versions in main.items():
+        assert versions == [locked[name.replace("_", "-")]]
+    swept = [entry["req"] for entry in CONFIG["include"]]
+    assert all(set(entry) == set(main) for entry in swept)
+    for library in ("tokenizers", "transformers"):
+        assert {entry[library] for entry in swept} - set(main[library])
+
+
+def test_asv_itself_runs_the_suite(tmp_path: Path) -> None:
+    chosen = "correctness.Exact.*'(spliced|rust)', '(Unigram|sentencepiece library)'"
+    command = ["run", "--python=same", "--quick", "--dry-run", "--bench", chosen]
+    command += ["--bench", r"warm.*'spliced', 'Unigram', (1|16), 'agentic'", "--machine", "here"]
+    (tmp_path / ".asv-machine.json").write_text('{"here": {"machine": "here"}, "version": 1}')
+    done = subprocess.run(
+        [sys.executable, "-m", "asv", *command],
+        cwd=ROOT,
+        env={"HOME": str(tmp_path), "PATH": str(Path(sys.executable).parent) + ":/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    rows = [line.split() for line in done.stdout.splitlines()]
+    assert ["spliced", "Unigram", "0"] in rows
+    assert ["rust", "Unigram", "0"] in rows
+    assert ["rust", "sentencepiece", "library", "n/a"] in rows
+    assert any(row[:3] == ["spliced", "Unigram", "1"] and row[-1].endswith("ms") for row in rows)
+    if len(workloads.available()) < 16:
+        assert ["spliced", "Unigram", "16", "agentic", "n/a"] in rows

@@ -1,0 +1,47 @@
+"""The workloads of the asv suite for the local loop: `make bench`; once each otherwise.
+
+Every count that is timed is checked, so that nothing fast and wrong is ever compared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache
+
+import pytest
+from pytest_benchmark.fixture import BenchmarkFixture
+
+from bench.benchmarks import workloads
+from strategies import Counter, Counts, availability, available_cores, get, reference_counts
+
+
+@cache
+def expected(family: str, shape: str) -> Counts:
+    return reference_counts(workloads.conversations(shape), workloads.chat(family))
+
+
+@pytest.fixture(scope="module", params=workloads.FAMILIES)
+def family(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def counter(strategy_name: str, family: str) -> Iterator[Counter]:
+    """A strategy, open on all cores."""
+    chat, strategy = workloads.chat(family), get(strategy_name)
+    reason = availability(strategy, chat)
+    if reason is not None:
+        pytest.skip(reason)
+    with strategy.open(chat, workers=available_cores()) as opened:
+        yield opened
+
+
+@pytest.mark.parametrize("shape", workloads.SHAPES)
+def test_warm_count(
+    counter: Counter, strategy_name: str, family: str, shape: str, benchmark: BenchmarkFixture
+) -> None:
+    benchmark.group = f"{family}, {shape}"
+    benchmark.name = strategy_name
+    conversations = workloads.conversations(shape)
+    benchmark.extra_info["turns"] = sum(len(c.turns) for c in conversations)
+    assert benchmark(counter.count, conversations) == expected(family, shape)
