@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use tokenizers::Tokenizer;
 
 use crate::cut::{Cutter, EDGE, Marker};
+use crate::load;
 use crate::render::value::Fault;
 use crate::source::{Source, Turn};
 use crate::spans::{Span, Spans};
@@ -135,7 +136,7 @@ impl Counter {
     ///
     /// If the JSON is no tokenizer that can count.
     pub fn new(json: &str, encode_special_tokens: bool) -> Result<Self, String> {
-        let mut tokenizer: Tokenizer = json.parse().map_err(|error| format!("{error}"))?;
+        let mut tokenizer = load::tokenizer(json).map_err(|error| error.to_string())?;
         tokenizer
             .with_truncation(None)
             .map_err(|error| error.to_string())?;

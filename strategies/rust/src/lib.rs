@@ -6,6 +6,7 @@ mod binding;
 mod count;
 mod cut;
 mod data;
+mod load;
 mod render;
 mod source;
 mod spans;

@@ -1,0 +1,195 @@
+//! Reads a tokenizer from its JSON, a BPE model by a shorter way.
+//!
+//! The library reads a model of any kind into a tree of values first, which takes longer than
+//! the model itself. Here it reads everything but the model, and its own builder makes that.
+//! Whatever is not written as the library writes it today is left to the library.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Deserializer, de};
+use tokenizers::models::bpe::BPE;
+use tokenizers::{
+    DecoderWrapper, Model, ModelWrapper, NormalizerWrapper, PostProcessorWrapper,
+    PreTokenizerWrapper, Result, Token, Tokenizer, TokenizerImpl,
+};
+
+type BpeTokenizer = TokenizerImpl<
+    Bpe,
+    NormalizerWrapper,
+    PreTokenizerWrapper,
+    PostProcessorWrapper,
+    DecoderWrapper,
+>;
+
+/// Reads a tokenizer.
+///
+/// # Errors
+///
+/// If the JSON is no tokenizer.
+pub fn tokenizer(json: &str) -> Result<Tokenizer> {
+    match serde_json::from_str::<BpeTokenizer>(json) {
+        Ok(tokenizer) => Ok(tokenizer.into()),
+        Err(_) => json.parse(),
+    }
+}
+
+/// A BPE model that is read without a detour.
+struct Bpe(BPE);
+
+#[derive(Deserialize)]
+enum Kind {
+    #[serde(rename = "BPE")]
+    Bpe,
+}
+
+/// The fields of a BPE model as the library writes them.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Fields {
+    #[serde(rename = "type")]
+    _kind: Kind,
+    dropout: Option<f32>,
+    unk_token: Option<String>,
+    continuing_subword_prefix: Option<String>,
+    end_of_word_suffix: Option<String>,
+    fuse_unk: bool,
+    byte_fallback: bool,
+    ignore_merges: bool,
+    vocab: HashMap<String, u32, ahash::RandomState>,
+    merges: Vec<(String, String)>,
+}
+
+impl<'de> Deserialize<'de> for Bpe {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        let fields = Fields::deserialize(deserializer)?;
+        let mut builder = BPE::builder()
+            .vocab_and_merges(fields.vocab, fields.merges)
+            .fuse_unk(fields.fuse_unk)
+            .byte_fallback(fields.byte_fallback)
+            .ignore_merges(fields.ignore_merges);
+        if let Some(dropout) = fields.dropout {
+            builder = builder.dropout(dropout);
+        }
+        if let Some(token) = fields.unk_token {
+            builder = builder.unk_token(token);
+        }
+        if let Some(prefix) = fields.continuing_subword_prefix {
+            builder = builder.continuing_subword_prefix(prefix);
+        }
+        if let Some(suffix) = fields.end_of_word_suffix {
+            builder = builder.end_of_word_suffix(suffix);
+        }
+        builder.build().map(Self).map_err(de::Error::custom)
+    }
+}
+
+impl From<Bpe> for ModelWrapper {
+    fn from(model: Bpe) -> Self {
+        Self::BPE(model.0)
+    }
+}
+
+/// What the library asks of a model while it puts a tokenizer together.
+impl Model for Bpe {
+    type Trainer = <BPE as Model>::Trainer;
+
+    fn tokenize(&self, sequence: &str) -> Result<Vec<Token>> {
+        self.0.tokenize(sequence)
+    }
+
+    fn token_to_id(&self, token: &str) -> Option<u32> {
+        self.0.token_to_id(token)
+    }
+
+    fn id_to_token(&self, id: u32) -> Option<String> {
+        self.0.id_to_token(id)
+    }
+
+    fn get_vocab(&self) -> HashMap<String, u32> {
+        self.0.get_vocab()
+    }
+
+    fn get_vocab_size(&self) -> usize {
+        self.0.get_vocab_size()
+    }
+
+    fn save(&self, folder: &Path, prefix: Option<&str>) -> Result<Vec<PathBuf>> {
+        self.0.save(folder, prefix)
+    }
+
+    fn get_trainer(&self) -> Self::Trainer {
+        self.0.get_trainer()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{BpeTokenizer, tokenizer};
+    use crate::testing;
+    use tokenizers::models::bpe::BPE;
+    use tokenizers::{ModelWrapper, Tokenizer};
+
+    fn assert_read_as_the_library_reads(json: &str) {
+        let (ours, theirs) = (tokenizer(json).unwrap(), json.parse::<Tokenizer>().unwrap());
+        assert_eq!(ours.get_model(), theirs.get_model());
+        assert_eq!(
+            ours.to_string(false).unwrap(),
+            theirs.to_string(false).unwrap()
+        );
+    }
+
+    fn reads_the_short_way(json: &str) -> bool {
+        serde_json::from_str::<BpeTokenizer>(json).is_ok()
+    }
+
+    #[test]
+    fn a_bpe_model_is_read_as_the_library_reads_it() {
+        let added = ["<a>", "plain:b", "normalized:<c>", "left:<l>", "the"];
+        let json = testing::byte_level(&added).to_string(false).unwrap();
+        assert!(reads_the_short_way(&json));
+        assert_read_as_the_library_reads(&json);
+    }
+
+    #[test]
+    fn every_option_of_a_bpe_model_is_read() {
+        let vocab = [("<u>", 7), ("a", 0), ("##b", 1), ("ab", 2), ("x</w>", 3)];
+        let model = BPE::builder()
+            .vocab_and_merges(
+                vocab.map(|(token, id)| (token.to_owned(), id)),
+                vec![("a".to_owned(), "##b".to_owned())],
+            )
+            .dropout(0.1)
+            .unk_token("<u>".to_owned())
+            .continuing_subword_prefix("##".to_owned())
+            .end_of_word_suffix("</w>".to_owned())
+            .fuse_unk(true)
+            .byte_fallback(true)
+            .ignore_merges(true)
+            .build()
+            .unwrap();
+        let json = Tokenizer::new(ModelWrapper::from(model))
+            .to_string(false)
+            .unwrap();
+        assert!(reads_the_short_way(&json));
+        assert_read_as_the_library_reads(&json);
+    }
+
+    #[test]
+    fn what_is_written_otherwise_is_left_to_the_library() {
+        let words = testing::tokenizer(&["<a>"]).to_string(false).unwrap();
+        let json = testing::byte_level(&["<a>"]).to_string(false).unwrap();
+        let old_merges = json.replace(r#"["t","h"]"#, r#""t h""#).replace(
+            r#"["th","e"],["Ġ","the"],["a","a"],["aa","aa"]"#,
+            r#""th e","Ġ the","a a","aa aa""#,
+        );
+        let no_type = json.replace(r#""type":"BPE","#, "");
+        let more = json.replace(r#""type":"BPE","#, r#""type":"BPE","more":1,"#);
+        for other in [words, old_merges, no_type, more] {
+            assert_ne!(other, json);
+            assert!(!reads_the_short_way(&other));
+            assert_read_as_the_library_reads(&other);
+        }
+        assert!(tokenizer("{}").is_err());
+    }
+}
