@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -96,36 +97,46 @@ class Rust:
         """
         if chat.backend is None:
             raise UnavailableError("it has no tokenizers backend for the native core to load")
-        native = _native.Counter(
-            chat.backend.to_str(),
-            workers=workers,
-            split_special_tokens=bool(chat.tokenizer.split_special_tokens),
-        )
+        templates = _Templates(chat)
+        with ThreadPoolExecutor(1) as loader:
+            # Loading needs no GIL, so that templates are compiled meanwhile.
+            loading = loader.submit(
+                _native.Counter,
+                chat.backend.to_str(),
+                workers=workers,
+                split_special_tokens=bool(chat.tokenizer.split_special_tokens),
+            )
+            for messages, tools in _PROBES[1:3]:
+                # A model with several templates may have none for one of them.
+                with suppress(ValueError):
+                    templates.of(Conversation("probe", messages, tools, (1,)))
+            native = loading.result()
         _check_native(chat, native)
-        counter = _Counter(chat, native)
-        for messages, tools in _PROBES[1:3]:
-            # A model with several templates may have none for one of them.
-            with suppress(ValueError):
-                counter.template(Conversation("probe", messages, tools, (1,)))
-        yield counter
+        yield _Counter(chat, native, templates)
+
+
+@dataclass(slots=True)
+class _Templates:
+    chat: ChatTokenizer
+    compiled: dict[str, _native.Template | str] = field(default_factory=dict)
+
+    def of(self, conversation: Conversation) -> _native.Template | str:
+        """Return the compiled template of a conversation, or why Jinja2 renders it."""
+        text = self.chat.template_text(conversation)
+        if text not in self.compiled:
+            self.compiled[text] = _compiled(self.chat, text)
+        return self.compiled[text]
 
 
 @dataclass(slots=True)
 class _Counter:
     chat: ChatTokenizer
     native: _native.Counter
+    templates: _Templates
     note: str | None = None
     parts: dict[str, float] = field(default_factory=dict)
     figures: dict[str, float] = field(default_factory=dict)
     """Numbers of the last call: distinct spans, characters, markers found and kept."""
-    templates: dict[str, _native.Template | str] = field(default_factory=dict)
-
-    def template(self, conversation: Conversation) -> _native.Template | str:
-        """Return the compiled template of a conversation, or why Jinja2 renders it."""
-        text = self.chat.template_text(conversation)
-        if text not in self.templates:
-            self.templates[text] = _compiled(self.chat, text)
-        return self.templates[text]
 
     def count(
         self,
@@ -142,7 +153,7 @@ class _Counter:
         reasons: list[str] = []
         for place, conversation in enumerate(conversations):
             try:
-                template = self.template(conversation)
+                template = self.templates.of(conversation)
             except Exception as error:
                 # Choosing the template failed, and so does the reference.
                 template = f"no template: {one_line(error)}"
