@@ -25,6 +25,7 @@ from typing import Any, TypeAlias
 from bench.machine import pin
 from bench.memory import PeakMemory, end_children, kill_tree
 from strategies import IslError
+from strategies.collection import collection_paused
 from strategies.errors import one_line
 from strategies.signals import leave_interrupts_to_parent, starting_processes
 
@@ -170,8 +171,10 @@ def _fork_for_jobs(connection: Connection) -> None:
 def _import_libraries() -> float:
     started = time.perf_counter()
     os.environ.setdefault("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1")
-    import tokenizers  # noqa: F401  # imported for those that are forked from here
-    from transformers import AutoTokenizer, PreTrainedTokenizerFast  # noqa: F401  # likewise
+    # As `ChatTokenizer` imports them.
+    with collection_paused():
+        import tokenizers  # noqa: F401  # imported for those that are forked from here
+        from transformers import AutoTokenizer, PreTrainedTokenizerFast  # noqa: F401  # likewise
 
     return time.perf_counter() - started
 

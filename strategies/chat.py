@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from strategies.clock import frozen_clock
+from strategies.collection import collection_paused
 from strategies.contract import OnError
 from strategies.errors import InputError, TurnError, one_line
 from strategies.rendering import (
@@ -81,7 +82,7 @@ class ChatTokenizer:
     def __init__(self, spec: ChatSpec) -> None:
         self.spec = spec
         self.template_kwargs: dict[str, Any] = json.loads(spec.template_kwargs)
-        with _load_lock, _collected_warnings() as warnings:
+        with _load_lock, collection_paused(), _collected_warnings() as warnings:
             self.tokenizer = _load(spec)
         self.warnings = tuple(dict.fromkeys(warnings))
         _check_template(self)
@@ -385,8 +386,9 @@ def _template_text(template: str | PathLike[str] | None) -> str | None:
 def _reserved_kwargs() -> frozenset[str]:
     # As in `_collected_warnings`: importing says on standard error that there is no PyTorch.
     os.environ.setdefault("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1")
-    from transformers import PreTrainedTokenizerBase
-    from transformers.utils.chat_template_utils import render_jinja_template
+    with collection_paused():
+        from transformers import PreTrainedTokenizerBase
+        from transformers.utils.chat_template_utils import render_jinja_template
 
     taken = {"messages", CAPTURE_NAME}
     for function in (PreTrainedTokenizerBase.apply_chat_template, render_jinja_template):

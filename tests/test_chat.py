@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import pickle
 import shutil
@@ -12,6 +13,7 @@ import pytest
 
 from bench.bundled import TOKENIZERS, tokenizer_path
 from strategies import ChatTokenizer, Conversation, InputError, client_turns, get, load_chat
+from strategies.collection import collection_paused
 from tests.conftest import bundled_chat, real_chat, real_path
 
 MESSAGES = ({"role": "user", "content": "one two"}, {"role": "assistant", "content": "three"})
@@ -242,3 +244,25 @@ def test_a_tokenizer_with_padding_and_truncation_counts_as_the_reference(tmp_pat
     assert chat.backend is not None
     prompt = chat.renderer(CONVERSATION).render(0)
     assert chat.lengths([prompt]) == [len(chat.apply_chat_template(CONVERSATION, 0))]
+
+
+def test_the_garbage_collector_runs_again_after_loading(tmp_path: Path) -> None:
+    assert gc.isenabled()
+    load_chat(tokenizer_path("bpe-chatml"))
+    assert gc.isenabled()
+    with pytest.raises(InputError):
+        load_chat(tmp_path)
+    assert gc.isenabled()
+
+
+def test_a_garbage_collector_that_is_off_stays_off() -> None:
+    gc.disable()
+    try:
+        with collection_paused():
+            assert not gc.isenabled()
+        assert not gc.isenabled()
+    finally:
+        gc.enable()
+    with collection_paused():
+        assert not gc.isenabled()
+    assert gc.isenabled()
