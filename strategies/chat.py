@@ -222,12 +222,13 @@ class ChatTokenizer:
         if self.backend is None:
             has_model = hasattr(self.tokenizer, "sp_model")
             return "sentencepiece library" if has_model else "Python"
-        state = json.loads(self.backend.to_str())
-        kind = state["model"]["type"]
+        kind = type(self.backend.model).__name__
         if kind != "BPE":
-            return str(kind)
-        steps = json.dumps([state["pre_tokenizer"], state["normalizer"], state["decoder"]])
-        return "byte-level BPE" if '"ByteLevel"' in steps else "SentencePiece BPE"
+            return kind
+        # As the whole state has them, which is megabytes of vocabulary.
+        steps = (self.backend.pre_tokenizer, self.backend.normalizer, self.backend.decoder)
+        by_bytes = any(b'"ByteLevel"' in step.__getstate__() for step in steps if step is not None)
+        return "byte-level BPE" if by_bytes else "SentencePiece BPE"
 
     @cached_property
     def fingerprint(self) -> dict[str, Any]:
