@@ -344,7 +344,10 @@ def count_command(
         note = getattr(counter, "note", None)
     summary = distribution(counts)
     if out is not None:
-        about = {"tokenizer": chat.fingerprint, "dataset_sha256": file_sha256(dataset)}
+
+        def about() -> dict[str, Any]:
+            return {"tokenizer": chat.fingerprint, "dataset_sha256": file_sha256(dataset)}
+
         write_table(out, conversations, counts, about)
     if note:
         console.print(Text(f"{strategy}: {note}"))

@@ -15,6 +15,7 @@ from bench.output import write_whole
 from strategies import Conversation, Counts, InputError
 
 Row: TypeAlias = tuple[str, int, int, int | None]
+About: TypeAlias = Callable[[], Mapping[str, Any]]
 
 COLUMNS = ("conversation", "turn", "messages", "isl")
 """Id; number of the client turn, from 1; messages in its prompt; tokens, null if skipped."""
@@ -35,12 +36,12 @@ def check_ending(path: Path) -> None:
 
 
 def write_table(
-    path: Path, conversations: Sequence[Conversation], counts: Counts, about: Mapping[str, Any]
+    path: Path, conversations: Sequence[Conversation], counts: Counts, about: About
 ) -> None:
     """Write the table in the format that the file's ending names.
 
-    The same input gives the same bytes. `about` goes into the metadata of Parquet, which
-    alone has room for it.
+    The same input gives the same bytes. What `about` returns goes into the metadata of
+    Parquet, which alone has room for it; for the others it is not called.
 
     Raises
     ------
@@ -52,27 +53,27 @@ def write_table(
     write_whole(path, lambda file: WRITERS[path.suffix](file, table, about))
 
 
-def _write_parquet(file: IO[bytes], table: Sequence[Row], about: Mapping[str, Any]) -> None:
+def _write_parquet(file: IO[bytes], table: Sequence[Row], about: About) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     types = (pa.string(), pa.int32(), pa.int32(), pa.int64())
     schema = pa.schema(
         list(zip(COLUMNS, types, strict=True)),
-        metadata={"isl_bench": json.dumps(about, sort_keys=True)},
+        metadata={"isl_bench": json.dumps(about(), sort_keys=True)},
     )
     columns = list(zip(*table, strict=True)) or [()] * len(COLUMNS)
     arrays = [pa.array(column, kind) for column, kind in zip(columns, types, strict=True)]
     pq.write_table(pa.Table.from_arrays(arrays, schema=schema), file, compression="zstd")
 
 
-def _write_jsonl(file: IO[bytes], table: Sequence[Row], _about: Mapping[str, Any]) -> None:
+def _write_jsonl(file: IO[bytes], table: Sequence[Row], _about: About) -> None:
     for row in table:
         line = json.dumps(dict(zip(COLUMNS, row, strict=True)), ensure_ascii=False)
         file.write(f"{line}\n".encode())
 
 
-def _write_csv(file: IO[bytes], table: Sequence[Row], _about: Mapping[str, Any]) -> None:
+def _write_csv(file: IO[bytes], table: Sequence[Row], _about: About) -> None:
     text = io.StringIO()
     # Older Pythons leave a carriage return without quotes, which no reader takes back.
     unusual = any("\r" in row[0] for row in table)
@@ -86,7 +87,7 @@ def _write_csv(file: IO[bytes], table: Sequence[Row], _about: Mapping[str, Any])
     file.write(text.getvalue().encode())
 
 
-WRITERS: dict[str, Callable[[IO[bytes], Sequence[Row], Mapping[str, Any]], None]] = {
+WRITERS: dict[str, Callable[[IO[bytes], Sequence[Row], About], None]] = {
     ".parquet": _write_parquet,
     ".jsonl": _write_jsonl,
     ".csv": _write_csv,

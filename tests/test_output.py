@@ -69,7 +69,7 @@ def test_the_table_reads_back_as_what_was_counted(tmp_path: Path, ending: str) -
     conversations = [conversation(name, 2) for name in IDS]
     counts: Counts = [[10 * i, None] for i in range(len(IDS))]
     path = tmp_path / f"isl{ending}"
-    write_table(path, conversations, counts, {})
+    write_table(path, conversations, counts, dict)
     assert read_back(path) == [
         row for i, name in enumerate(IDS) for row in [(name, 1, 1, 10 * i), (name, 2, 3, None)]
     ]
@@ -94,23 +94,33 @@ def test_any_counts_read_back_and_the_same_input_gives_the_same_bytes(
     counts = [lengths for _, lengths in table]
     first, second = tmp_path / f"1{ending}", tmp_path / f"2{ending}"
     for path in (first, second):
-        write_table(path, conversations, counts, {"b": 1, "a": [2]})
+        write_table(path, conversations, counts, lambda: {"b": 1, "a": [2]})
     assert read_back(first) == list(rows(conversations, counts))
     assert first.read_bytes() == second.read_bytes()
 
 
 def test_parquet_says_where_its_counts_come_from(tmp_path: Path) -> None:
     path = tmp_path / "isl.parquet"
-    write_table(path, [conversation("a", 1)], [[1]], {"tokenizer": {"class": "é"}})
+    write_table(path, [conversation("a", 1)], [[1]], lambda: {"tokenizer": {"class": "é"}})
     metadata = pq.read_schema(path).metadata
     assert json.loads(metadata[b"isl_bench"]) == {"tokenizer": {"class": "é"}}
+
+
+@pytest.mark.parametrize("ending", [".jsonl", ".csv"])
+def test_where_counts_come_from_is_not_asked_where_there_is_no_room(
+    tmp_path: Path, ending: str
+) -> None:
+    def about() -> dict[str, str]:
+        raise AssertionError
+
+    write_table(tmp_path / f"isl{ending}", [conversation("a", 1)], [[1]], about)
 
 
 @pytest.mark.parametrize("counts", [[], [[1]], [[1, 2, 3]], [[1, 2], [3]]])
 def test_counts_that_do_not_fit_the_turns_are_never_written(tmp_path: Path, counts: Counts) -> None:
     path = tmp_path / "isl.csv"
     with pytest.raises(ValueError, match="zip"):
-        write_table(path, [conversation("a", 2)], counts, {})
+        write_table(path, [conversation("a", 2)], counts, dict)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -261,7 +271,7 @@ for path in map(Path, sys.argv[1:]):
     # The names differ because Parquet is packed.
     many = [Conversation(str(7919**9 * i), *parts) for i in range(5000)]
     try:
-        write_table(path, many, [[1]] * len(many), {})
+        write_table(path, many, [[1]] * len(many), dict)
     except InputError as error:
         print(error)
 """
