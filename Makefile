@@ -14,7 +14,7 @@ BENCH ?= .
 ASV_QUICK := --bench 'correctness|repetition' --bench "warm.*, 1, 'agentic'"
 
 .PHONY: help setup compare compare-quick test test-matrix bench asv asv-quick asv-libraries \
-	asv-demo lint format lock clean
+	asv-demo dashboard lint format lock clean
 
 help:
 	@echo "make compare        set up, then compare all strategies on the bundled sample"
@@ -26,6 +26,7 @@ help:
 	@echo "make asv-quick      one call of each main benchmark, nothing is recorded"
 	@echo "make asv-libraries  the same commit with older tokenizers and transformers"
 	@echo "make asv-demo       slow one strategy down in a throw-away clone, and see it found"
+	@echo "make dashboard      publish what asv recorded as pages, and serve them here"
 	@echo "make lint           ruff, mypy, cargo fmt, cargo clippy"
 	@echo "make format         apply ruff and cargo formatting"
 	@echo "make lock           resolve requirements.lock again from pyproject.toml"
@@ -81,6 +82,9 @@ asv-libraries: $(READY) $(HOME)/.asv-machine.json
 
 asv-demo: $(READY) $(HOME)/.asv-machine.json
 	$(BIN)/python -m bench.asv_demo
+
+dashboard: $(READY)
+	$(BIN)/bench dashboard
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -1,4 +1,4 @@
-"""The command line: `bench strategies`, `bench count`, `bench compare`."""
+"""The command line: `bench strategies`, `count`, `compare`, `growth`, `dashboard`."""
 
 from __future__ import annotations
 
@@ -518,3 +518,42 @@ def growth_command(
             cells = (*point.parts.values(), point.total)
             table.add_row(f"{point.turns}", *(f"{1e6 * cell:,.1f}" for cell in cells))
         Console().print(table)
+
+
+# --- bench dashboard --------------------------------------------------------------------
+
+
+@commands.command("dashboard")
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    default="asv.conf.json",
+    show_default=True,
+    help="Configuration of asv.",
+)
+@click.option(
+    "--html",
+    type=click.Path(path_type=Path),
+    default=".asv/html",
+    show_default=True,
+    help="Folder for the pages, which are replaced.",
+)
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8080,
+    show_default=True,
+    help="On the loopback interface; 0 for any that is free.",
+)
+@click.option("--no-serve", is_flag=True, help="Write the pages and end.")
+def dashboard_command(config: Path, html: Path, port: int, no_serve: bool) -> None:
+    """Publish what asv recorded as pages that need no network, and serve them."""
+    from bench.dashboard import publish, serve
+
+    console = _stderr(quiet=False)
+    for line in publish(config, html):
+        console.print(Text(f"asv: {line}"), soft_wrap=True)
+    if no_serve:
+        click.echo(f"wrote {html / 'index.html'}; pages load their data from a web server")
+        return
+    serve(html, port, lambda address: click.echo(f"{address}  (Ctrl-C ends it)"))

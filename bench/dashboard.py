@@ -1,0 +1,138 @@
+"""asv's pages of the recorded results, made to work without a network, and served here."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from strategies import InputError
+
+BUNDLED = Path(__file__).parent / "data" / "dashboard"
+
+LOCAL = {
+    "jquery-3.3.1.min.js": "jquery.min.js",
+    "bootstrap.min.js": "bootstrap.min.js",
+    "bootstrap.min.css": "bootstrap.min.css",
+    "jquery.flot.min.js": "jquery.flot.min.js",
+    "jquery.flot.time.min.js": "jquery.flot.time.min.js",
+    "jquery.flot.selection.min.js": "jquery.flot.selection.min.js",
+    "jquery.flot.categories.min.js": "jquery.flot.categories.min.js",
+    "jquery.flot.orderBars.js": "jquery.flot.orderBars.js",
+    "stupidtable.min.js": "stupidtable.min.js",
+    "md5.min.js": "md5.min.js",
+}
+"""What asv's page loads from other hosts, by file name, and the bundled file instead."""
+
+_LOADED = re.compile(
+    r'(?P<tag><(?:script|link)\b[^>]*?\b(?:src|href)=")(?P<url>(?:https?:)?//[^"]+)"[^>]*>'
+)
+
+
+def publish(config: Path, html: Path) -> list[str]:
+    """Write the pages of all recorded results to a folder, and return what asv remarks.
+
+    Raises
+    ------
+    InputError
+        If asv is not installed, if it cannot publish, or if the folder holds anything else
+        than such pages, which are replaced.
+    """
+    if importlib.util.find_spec("asv") is None:
+        raise InputError("asv is not installed; it comes with the extra isl-bench[asv]")
+    if not config.is_file():
+        raise InputError("no such file", file=config)
+    if html.is_file() or (html.is_dir() and any(html.iterdir()) and not _is_page(html)):
+        # asv empties the folder first, whatever is in it.
+        raise InputError("exists and holds no pages of asv; name another folder", file=html)
+    command = [sys.executable, "-m", "asv", "--config", str(config), "publish", "--no-pull"]
+    done = subprocess.run(  # noqa: S603  # nothing in it but paths
+        [*command, "--html-dir", str(html.resolve())],
+        capture_output=True,
+        text=True,
+        errors="replace",
+        check=False,
+    )
+    said = [_SAID.fullmatch(line) for line in (done.stdout + done.stderr).splitlines()]
+    steps = [i for i, line in enumerate(said) if line and line["depth"]]
+    if done.returncode != 0:
+        # What it said last, which may go on for some lines.
+        last = said[steps[-1] if steps else 0 :]
+        reason = " ".join(line["text"] for line in last if line)
+        raise InputError(f"asv publish: {reason or done.returncode}", file=config)
+    work_offline(html)
+    return [line["text"] for line in said if line and len(line["depth"] or "") > 1]
+
+
+def _is_page(html: Path) -> bool:
+    return (html / "asv.js").is_file()
+
+
+_SAID = re.compile(r"\s*(?:\[[ .\d]+%\] *)?(?P<depth>·*) *(?P<text>.*)")
+"""A line of asv: what it does after one dot, what it has to say about that after more."""
+
+
+def work_offline(html: Path) -> None:
+    """Let the page in a folder load nothing from other hosts.
+
+    Raises
+    ------
+    InputError
+        If it loads something that is not bundled, as another version of asv may.
+    """
+    page = html / "index.html"
+
+    def localize(found: re.Match[str]) -> str:
+        name = Path(urlsplit(found["url"]).path).name
+        if name not in LOCAL:
+            raise InputError(f"loads {found['url']}, which is not bundled", file=page)
+        shutil.copyfile(BUNDLED / LOCAL[name], html / LOCAL[name])
+        if found["tag"].startswith("<link"):
+            return f'<link rel="stylesheet" href="{LOCAL[name]}">'
+        return f'<script src="{LOCAL[name]}" onerror="js_load_failure()">'
+
+    page.write_text(_LOADED.sub(localize, page.read_text("utf-8")), "utf-8")
+
+
+class _Handler(SimpleHTTPRequestHandler):
+    """Files of one folder, each asked for anew, so that a page is never older than its data."""
+
+    def end_headers(self) -> None:
+        self.send_header("Cache-Control", "no-cache")
+        super().end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+        """Print nothing for each file."""
+
+
+class _Server(ThreadingHTTPServer):
+    """On a port of its own: another server there is an error, not a partner."""
+
+    allow_reuse_port = False
+
+
+def serve(html: Path, port: int, ready: Callable[[str], object]) -> None:
+    """Serve a folder on the loopback interface until interrupted; `ready` is told the address.
+
+    Raises
+    ------
+    InputError
+        If the port is taken.
+    """
+    try:
+        server = _Server(("127.0.0.1", port), partial(_Handler, directory=html))
+    except OSError as error:
+        raise InputError(f"port {port}: {error.strerror}", field="--port") from None
+    with server:
+        ready(f"http://127.0.0.1:{server.server_port}/")
+        try:
+            server.serve_forever()
+        except KeyboardInterrupt:
+            return
