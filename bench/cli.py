@@ -1,4 +1,4 @@
-"""The command line: `bench strategies`, `count`, `compare`, `growth`, `dashboard`."""
+"""The command line: `bench strategies`, `count`, `compare`, `growth`, `history`, `dashboard`."""
 
 from __future__ import annotations
 
@@ -518,6 +518,39 @@ def growth_command(
             cells = (*point.parts.values(), point.total)
             table.add_row(f"{point.turns}", *(f"{1e6 * cell:,.1f}" for cell in cells))
         Console().print(table)
+
+
+# --- bench history ----------------------------------------------------------------------
+
+
+@commands.command("history")
+@click.argument("folder", type=click.Path(path_type=Path), default="bench/history")
+@click.option("--machine", help="Only this one.  [default: all]")
+@click.option("--cores", type=Numbers(), help="Tables for these.  [default: the most measured]")
+@click.option("--shape", "shapes", multiple=True, help="Table for it; may be repeated.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
+def history_command(
+    folder: Path,
+    machine: str | None,
+    cores: Sequence[int] | None,
+    shapes: Sequence[str],
+    as_json: bool,
+) -> int:
+    """Show what asv recorded last in FOLDER, for each machine and environment.
+
+    FOLDER is bench/history if it is left out. The exit code is 1 if a strategy counted wrong
+    or was never checked, or if a benchmark failed.
+    """
+    from bench.history import read_history
+    from bench.recorded import print_recorded, recorded
+
+    last = recorded(read_history(folder), machine)
+    if as_json:
+        shown = [each.as_dict() for each in last]
+        click.echo(json.dumps(shown, indent=2, ensure_ascii=False, allow_nan=False))
+    else:
+        print_recorded(Console(highlight=False), last, cores=cores, shapes=shapes)
+    return 0 if all(each.ok for each in last) else EXIT_WRONG
 
 
 # --- bench dashboard --------------------------------------------------------------------
