@@ -73,6 +73,7 @@ $(HOME)/.asv-machine.json: | $(READY)
 
 asv: $(READY) $(HOME)/.asv-machine.json
 	$(ASV) run -E $(ASV_MAIN) --record-samples --bench '$(BENCH)' '$(COMMITS)'
+	$(BIN)/bench history
 
 asv-quick: $(READY) $(HOME)/.asv-machine.json
 	$(ASV) run -E $(ASV_MAIN) --quick --dry-run $(ASV_QUICK) '$(COMMITS)'
