@@ -43,4 +43,7 @@ def _plain(value: Any, known: dict[str, Any]) -> Any:
         return plain
     if isinstance(value, (list, tuple)):
         return [_plain(item, known) for item in value]
+    if isinstance(value, int) and not -(2**63) <= value < 2**63:
+        # Readers of JSON make a float of it.
+        return {"_": "BigInteger", "digits": str(value)}
     return value

@@ -76,6 +76,10 @@ EXPRESSIONS: dict[str, list[str]] = {
         "[1, 'a', none]",
         "{'a': 1, 'b': [true]}",
         "(1, 'x')",
+        "9223372036854775807",
+        "123456789.12345679",
+        "0.30000000000000004",
+        "1.7976931348623157e308",
     ],
     "printing": [
         "flag",
@@ -327,6 +331,8 @@ EXPRESSIONS: dict[str, list[str]] = {
         "range(3) | list",
         "range(1, 7, 2) | list",
         "range(3, 0, -1) | list",
+        "range(9223372036854775806, 9223372036854775807, 5) | list",
+        "range(-9223372036854775806, -9223372036854775807, -5) | list",
         "range(0) | list",
         "range(1, 2, 0)",
         "range('a')",
@@ -519,6 +525,9 @@ EXPRESSIONS: dict[str, list[str]] = {
         "text | reverse",
         "d | reverse | list",
         "n | reverse",
+        "words | map('upper') | reverse | list",
+        "words | map('upper') | reverse | length",
+        "'some' if words | select('equalto', 'z') | reverse else 'none'",
         "d | items | list",
         "missing | items | list",
         "words | items | list",
@@ -529,6 +538,8 @@ EXPRESSIONS: dict[str, list[str]] = {
         "words | sort",
         "numbers | sort",
         "[1, 'a'] | sort",
+        "(range(40) | list + words + range(40) | list) | sort",
+        "[none, none] | sort",
         "people | sort(attribute='age') | map(attribute='name') | list",
         "people | sort(attribute='name') | map(attribute='name') | join",
         "people | sort(attribute='nope')",
@@ -617,6 +628,9 @@ EXPRESSIONS: dict[str, list[str]] = {
         "messages | tojson",
         "{'a': n, 'b': [d.b]} | tojson",
         "'\\u2028\\x7f\\x1f' | tojson",
+        "'\\x7f' | tojson(true)",
+        "'é\\x7f' | tojson(ensure_ascii=true)",
+        "nested | tojson(indent=-1)",
         "d | tojson | length",
         "namespace(a=1) | tojson",
         "people | map(attribute='name') | tojson",
@@ -659,6 +673,10 @@ EXPRESSIONS: dict[str, list[str]] = {
     + [
         "n is odd",
         "n is even",
+        "-2.0 is even",
+        "-0.0 is even",
+        "-3.0 is odd",
+        "2.5 is even",
         "n is divisibleby(7)",
         "n is divisibleby 2",
         "n is divisibleby(0)",
@@ -729,6 +747,16 @@ TEMPLATES: dict[str, str] = {
     "for-if-else": "{% for p in people if p.age > 9 %}x{% else %}nobody{% endfor %}",
     "for-if-raises": "{% for p in people if p.tags.role > 9 %}x{% endfor %}",
     "for-generator": "{% for p in people | selectattr('tags') %}{{ p.name }}{{ loop.last }}{% endfor %}",
+    "for-shared-generator": (
+        "{% set g = people | map(attribute='name') %}{% for p in g %}{{ p }}{% endfor %}{{ g | list }}"
+    ),
+    "for-error-behind-break": (
+        "{% for p in [1, 2, 'x'] | select('gt', 0) %}{{ p }}{% if p == 2 %}{% break %}{% endif %}{% endfor %}"
+    ),
+    "for-if-namespace": (
+        "{% set ns = namespace(k=0) %}{% for p in people %}{% set ns.k = ns.k + 1 %}{% endfor %}"
+        "{% for p in people if p.age < ns.k %}{{ p.name }}{% endfor %}"
+    ),
     "generator-once": (
         "{% set g = people | map(attribute='name') %}{{ g | list }}{{ g | list }}"
         "{% if g %}still true{% endif %}"
@@ -755,6 +783,8 @@ TEMPLATES: dict[str, str] = {
     "set-loop-var-hidden": "{% set w = 9 %}{% for w in words %}{{ w }}{% endfor %}{{ w }}",
     "set-block": "{% set x %}a{{ n }}{% for w in words %}{{ w }}{% endfor %}{% endset %}[{{ x }}]{{ x | length }}",
     "set-block-scope": "{% set y = 1 %}{% set x %}{% set y = 2 %}{{ y }}{% endset %}{{ x }}{{ y }}",
+    "set-block-break": "{% for w in words %}{% set x %}{{ w }}{% break %}{% endset %}{{ x }}!{% endfor %}{{ x }}",
+    "set-block-continue": "{% for w in words %}{% set x %}{{ w }}{% continue %}{% endset %}{{ x }}!{% endfor %}",
     "set-block-filter": "{% set x | trim | upper %}  abc {% endset %}[{{ x }}]",
     "namespace": (
         "{% set ns = namespace(i=0, found=false) %}{% for w in words %}{% set ns.i = ns.i + 1 %}"
@@ -841,8 +871,63 @@ REFUSED: dict[str, str] = {
     "test-escaped": "{{ text is escaped }}",
     "map-args": "{{ people | map(attribute='name', default='x') | list }}",
     "macro-in-macro": "{% macro a() %}{% macro b() %}{% endmacro %}{% endmacro %}",
+    "big-integer": "{{ 100000000000000000000 }}",
+    "biggest-integer": "{{ 9223372036854775808 }}",
+    "view-as-key": "{{ d.items() in d }}",
+    "view-as-key-of-get": "{{ d.get(d.keys()) }}",
+    "unique-views": "{{ [d.items()] | unique | list | length }}",
+    "repeat-by-boolean": "{{ 'a' * true }}",
+    "difference-of-keys": "{{ ['b'] - d.keys() }}",
+    "splitlines-with-ends": "{{ lines.splitlines(true) }}",
+    "compare-nan": "{{ [1e400 - 1e400] == [1e400 - 1e400] }}",
+    "vast-indent": "{{ d | tojson(indent=1000000000000) }}",
+    "lists-without-end": (
+        "{% set ns = namespace(x=[]) %}{% for a in range(50) %}{% for b in range(90000) %}{% set ns.x = [ns.x] %}"
+        "{% endfor %}{% endfor %}"
+    ),
+    "macro-leaves-loop": (
+        "{% set ns = namespace() %}{% for w in words %}{% macro m() %}{{ w }}{% endmacro %}{% set ns.f = m %}"
+        "{% endfor %}{{ ns.f() }}"
+    ),
+    "macro-leaves-with": (
+        "{% set ns = namespace() %}{% with w = 1 %}{% macro m() %}{{ w }}{% endmacro %}{% set ns.f = m %}"
+        "{% endwith %}{{ ns.f() }}"
+    ),
+    "generation-kwargs": "{% generation %}{{ kwargs }}{{ varargs }}{% endgeneration %}",
+    "generator-read-in-its-loop": (
+        "{% set g = words | map('upper') %}{% for x in g %}{{ x }}{{ loop.last }}{{ g | first }}{% endfor %}"
+    ),
+    "generator-read-after-break": (
+        "{% set g = words | map('upper') %}{% for x in g %}{{ x }}{% break %}{% endfor %}{{ g | list }}"
+    ),
+    "generator-read-in-condition": (
+        "{% set g = words | map('upper') %}{% for x in words if x in (g | list) %}{{ g | first }}{% endfor %}"
+    ),
+    "generator-with-two-readers": (
+        "{% set g = words | map('upper') %}{% set h = g | select %}{{ g | list }}{{ h | list }}"
+    ),
+    "generator-with-unique": (
+        "{% set g = words | map('upper') %}{% set h = g | unique %}{{ g | list }}{{ h | list }}"
+    ),
+    "generator-of-generators": (
+        "{% set g = words | map('upper') %}{% set h = [g] | map('list') %}{{ g | list }}{{ h | list }}"
+    ),
+    "loop-looks-at-an-error": (
+        "{% for p in [1, 2, 'x'] | select('gt', 0) %}{{ loop.last }}{% if p == 2 %}{% break %}{% endif %}{% endfor %}"
+    ),
+    "loop-condition-looks-at-an-error": (
+        "{% for p in [1, 2, 'x'] if p > 0 %}{{ loop.length }}{% break %}{% endfor %}"
+    ),
     "strftime-variable": "{{ strftime_now(text) }}",
     "loop-condition-changes": (
         "{% set ns = namespace(k=0) %}{% for w in words if ns.k < 2 %}{% set ns.k = ns.k + 1 %}{% endfor %}"
+    ),
+    "loop-condition-changes-by-another-name": (
+        "{% set ns = namespace(k=0) %}{% set o = {'a': ns} %}{% for w in words if o.a.k < 2 %}"
+        "{% set ns.k = ns.k + 1 %}{% endfor %}"
+    ),
+    "loop-condition-that-changes": (
+        "{% set ns = namespace(k=0) %}{% macro m(x) %}{% set ns.k = ns.k + 1 %}{% endmacro %}"
+        "{% for w in words if m(w) == '' %}{{ ns.k }}{% endfor %}"
     ),
 }

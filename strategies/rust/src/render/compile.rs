@@ -365,8 +365,8 @@ struct Compiler {
     names: Vec<Box<str>>,
     macros: Vec<Macro>,
     date_formats: Vec<Box<str>>,
-    /// Names of the namespaces to which the template assigns, wherever it does.
-    assigned_namespaces: FxHashSet<String>,
+    /// Names of the macros that live in a scope inside the template's own.
+    inner_macros: FxHashSet<String>,
 }
 
 /// Compiles a template from the JSON of its syntax tree.
@@ -380,8 +380,12 @@ pub fn compile(tree: &Node) -> Refusal<Program> {
     }
     let mut compiler = Compiler::default();
     walk(tree, &mut |node| {
-        if let (true, Some(name)) = (kind(node) == "NSRef", node["name"].as_str()) {
-            compiler.assigned_namespaces.insert(name.to_owned());
+        if matches!(kind(node), "For" | "With" | "AssignBlock" | "CallBlock") {
+            walk(node, &mut |inner| {
+                if let (true, Some(name)) = (kind(inner) == "Macro", inner["name"].as_str()) {
+                    compiler.inner_macros.insert(name.to_owned());
+                }
+            });
         }
     });
     let nodes = list_field(tree, "body")?;
@@ -661,6 +665,9 @@ impl Compiler {
                 if jumps {
                     return refuse("break, continue or a macro inside a generation block");
                 }
+                if mentions(field(node, "body")?, &["caller", "kwargs", "varargs"]) {
+                    return refuse("caller, kwargs or varargs in a generation block");
+                }
                 self.enter();
                 self.analyse(nodes)?;
                 let body = self.block(nodes)?;
@@ -722,9 +729,6 @@ impl Compiler {
             if mentions(test, &["loop"]) {
                 return refuse("loop inside the condition of a loop");
             }
-            if self.reads_what_may_change(test) {
-                return refuse("a loop condition that its body may change");
-            }
             self.enter();
             self.analyse_params(target_node)?;
             self.analyse_node(test)?;
@@ -762,23 +766,6 @@ impl Compiler {
             filter,
             or_else,
         })))
-    }
-
-    /// Jinja2 tests each item when the loop reaches it; testing them all before the loop is the
-    /// same only if nothing that runs meanwhile changes what the condition reads. Only
-    /// namespaces change, and only under the names by which the template assigns to them.
-    fn reads_what_may_change(&self, test: &Node) -> bool {
-        let mut risky = false;
-        walk(test, &mut |inner| match kind(inner) {
-            "Call" => risky |= kind(&inner["node"]) != "Getattr",
-            "Name" => {
-                risky |= inner["name"]
-                    .as_str()
-                    .is_some_and(|name| self.assigned_namespaces.contains(name));
-            }
-            _ => {}
-        });
-        risky
     }
 
     fn macro_statement(&mut self, node: &Node) -> Refusal<Stmt> {
@@ -883,17 +870,12 @@ impl Compiler {
             "Const" => Expr::Const(constant(field(node, "value")?)?),
             "TemplateData" => Expr::Const(Const::Str(text_field(node, "data")?.into())),
             "Name" => {
+                // Behind the end of its scope such a macro reads what that scope has lost.
                 let name = text_field(node, "name")?;
-                let Some(slot) = self.find(name) else {
-                    return refuse(format!("cannot resolve the variable {name}"));
-                };
-                if name == "loop" {
-                    return refuse("loop other than by one of its attributes");
+                if self.inner_macros.contains(name) {
+                    return refuse("a macro inside a scope, other than by a call");
                 }
-                if JINJA_GLOBALS.contains(&name) {
-                    return refuse(format!("the function {name}"));
-                }
-                Expr::Name(slot, name.into())
+                self.name(name)?
             }
             "List" => Expr::List(self.exprs(list_field(node, "items")?)?),
             "Tuple" => Expr::Tuple(self.exprs(list_field(node, "items")?)?),
@@ -968,6 +950,19 @@ impl Compiler {
             "Mod" => self.binary(BinOp::Mod, node)?,
             other => return refuse(format!("the expression {other}")),
         })
+    }
+
+    fn name(&mut self, name: &str) -> Refusal<Expr> {
+        let Some(slot) = self.find(name) else {
+            return refuse(format!("cannot resolve the variable {name}"));
+        };
+        if name == "loop" {
+            return refuse("loop other than by one of its attributes");
+        }
+        if JINJA_GLOBALS.contains(&name) {
+            return refuse(format!("the function {name}"));
+        }
+        Ok(Expr::Name(slot, name.into()))
     }
 
     fn unknown(&mut self, node: &Node, what: &str) -> Refusal<Option<Expr>> {
@@ -1057,7 +1052,10 @@ impl Compiler {
                 return refuse(format!("the method {name}"));
             }
         }
-        let callee = self.boxed(node, "node")?;
+        let callee = Box::new(match kind(callee_node) {
+            "Name" => self.name(text_field(callee_node, "name")?)?,
+            _ => self.expr(callee_node)?,
+        });
         let args = self.args(node)?;
         if let Expr::Name(slot, name) = &*callee {
             let global = self.is_context(*slot);
@@ -1184,8 +1182,9 @@ fn constant(value: &Node) -> Refusal<Const> {
         Node::Number(number) => match (number.as_i64(), number.as_f64()) {
             (Some(value), _) => Const::Int(value),
             (None, Some(value)) if number.is_f64() => Const::Float(value),
-            _ => return refuse("an integer literal beyond 64 bits"),
+            _ => return refuse("a number that JSON does not carry"),
         },
-        _ => return refuse("a literal of an unknown kind"),
+        Node::Object(_) => return refuse("an integer literal beyond 64 bits"),
+        Node::Array(_) => return refuse("a literal of an unknown kind"),
     })
 }

@@ -12,6 +12,9 @@ use super::value::{
 };
 use super::vm::get_item;
 
+/// An allocation that fails ends the process, so what could be too big is left to Python.
+const MAX_INDENT: i64 = 1000;
+
 /// Arguments of a filter, evaluated.
 pub struct Given<'v, 'a> {
     pub positional: &'v [Value<'a>],
@@ -83,6 +86,10 @@ pub fn apply<'a>(filter: Filter, value: Value<'a>, given: &Given<'_, 'a>) -> Out
             value => {
                 let mut items = value.collect()?;
                 items.reverse();
+                // What Python cannot read backwards is made a list, which is false when empty.
+                if let Value::Gen(_) = value {
+                    return Ok(Value::list(items));
+                }
                 Value::generator(items.into(), None)
             }
         },
@@ -169,7 +176,7 @@ fn read_attribute<'a>(item: &Value<'a>, attribute: &Value<'a>) -> Outcome<Value<
         if part.is_empty() || part.bytes().all(|byte| byte.is_ascii_digit()) {
             return unsupported("a filter attribute that is an index");
         }
-        value = get_item(&value, &Value::text(part.to_owned()), &[])?;
+        value = get_item(&value, &Value::text(part.to_owned()))?;
     }
     Ok(value)
 }
@@ -228,9 +235,11 @@ fn lazily<'a>(filter: Filter, value: &Value<'a>, given: &Given<'_, 'a>) -> Outco
             if let Fault::Unsupported(_) = *fault {
                 return Err(fault);
             }
+            value.read_ahead();
             return Ok(Value::generator(out, Some(fault)));
         }
     }
+    value.read_ahead();
     Ok(Value::generator(out, None))
 }
 
@@ -246,6 +255,9 @@ fn map_by_name<'a>(item: Value<'a>, positional: &[Value<'a>]) -> Outcome<Value<'
     };
     if args.len() > *most {
         return unsupported("map with these arguments");
+    }
+    if let Value::Gen(_) = item {
+        return unsupported("reading generators one by one");
     }
     apply(
         *filter,
@@ -280,39 +292,36 @@ fn sort<'a>(value: &Value<'a>, attribute: Option<&Value<'a>>) -> Outcome<Value<'
         };
         keyed.push((sort_key(&key)?, item));
     }
-    let mut fault = None;
     // The keys are lists of one in Jinja2, which compare by equality before they compare by order.
-    let compare = |left: &Value<'a>, right: &Value<'a>| -> Outcome<Option<Ordering>> {
+    let compare = |left: &Value<'a>, right: &Value<'a>| -> Outcome<Ordering> {
         if left.equals(right)? {
-            return Ok(Some(Ordering::Equal));
+            return Ok(Ordering::Equal);
         }
-        left.order(right, "<")
+        match left.order(right, "<")? {
+            Some(order) => Ok(order),
+            None => unsupported("sorting NaN"),
+        }
     };
-    keyed.sort_by(|left, right| match compare(&left.0, &right.0) {
-        Ok(Some(order)) => order,
-        Ok(None) => {
-            fault = Some(Box::new(Fault::Unsupported("sorting NaN".to_owned())));
-            Ordering::Equal
-        }
-        Err(found) => {
-            fault = Some(found);
-            Ordering::Equal
-        }
-    });
-    match fault {
-        Some(fault) => Err(fault),
-        None => Ok(Value::list(keyed.into_iter().map(|pair| pair.1).collect())),
+    // Neighbours that compare are all numbers, all strings or all equal, and so everything
+    // compares with everything: the sort below needs an order that never fails.
+    for pair in keyed.windows(2) {
+        compare(&pair[0].0, &pair[1].0)?;
     }
+    keyed.sort_by(|left, right| compare(&left.0, &right.0).unwrap_or(Ordering::Equal));
+    Ok(Value::list(keyed.into_iter().map(|pair| pair.1).collect()))
 }
 
 fn unique<'a>(value: &Value<'a>) -> Outcome<Value<'a>> {
     let mut seen: Vec<Value<'a>> = Vec::new();
     let mut out = VecDeque::new();
-    for item in value.collect()? {
-        if matches!(
+    let items = value.collect()?;
+    value.read_ahead();
+    for item in items {
+        let hashed_alike = matches!(
             item,
-            Value::List(_) | Value::Dict(_) | Value::Tuple(_) | Value::Float(_)
-        ) {
+            Value::Str(_) | Value::Int(_) | Value::Big(_) | Value::Bool(_) | Value::None
+        ) || item.is_undefined();
+        if !hashed_alike {
             return unsupported(format!("unique over {}s", item.kind()));
         }
         let key = sort_key(&item)?;
@@ -381,6 +390,7 @@ fn style(given: &Given) -> Outcome<Style> {
     }
     match given.get(1, "indent") {
         None | Some(Value::None) => {}
+        Some(Value::Int(width)) if *width > MAX_INDENT => return unsupported("a vast indentation"),
         Some(Value::Int(width)) => {
             style.indent = Some(" ".repeat(usize::try_from(*width).unwrap_or(0)));
         }
@@ -490,8 +500,8 @@ pub fn run_test<'a>(test: Test, value: &Value<'a>, args: &[Value<'a>]) -> Outcom
                 Value::Float(number) => number.rem_euclid(2.0),
                 value => Number::Int(whole(value)?.rem_euclid(2)).float(),
             };
-            rest.total_cmp(&f64::from(u8::from(test == Test::Odd)))
-                .is_eq()
+            // By value, because a negative number leaves a negative zero.
+            rest.partial_cmp(&f64::from(u8::from(test == Test::Odd))) == Some(Ordering::Equal)
         }
         Test::DivisibleBy => {
             let by = whole(argument()?)?;

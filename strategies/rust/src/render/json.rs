@@ -206,7 +206,7 @@ fn push_plain(text: &str, ensure_ascii: bool, out: &mut String) {
         return;
     }
     for c in text.chars() {
-        if c.is_ascii() {
+        if c.is_ascii() && c != '\u{7f}' {
             out.push(c);
         } else {
             for unit in c.encode_utf16(&mut [0; 2]) {

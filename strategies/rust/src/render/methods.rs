@@ -42,6 +42,7 @@ fn dict_method<'a>(map: &Map<'a>, name: &str, args: &[Value<'a>]) -> Outcome<Val
                     return raised(format!("unhashable type: '{}'", args[0].kind()));
                 }
                 Value::Tuple(_) => return unsupported("a tuple as a key"),
+                Value::View(..) => return unsupported("a view as a key"),
                 _ => None,
             };
             Ok(found.unwrap_or_else(|| args.get(1).cloned().unwrap_or(Value::None)))
@@ -312,7 +313,8 @@ fn str_method<'a>(text: &Text<'a>, name: &str, args: &[Value<'a>]) -> Outcome<Va
                 }
             }
         }
-        "splitlines" => arity(name, args, 0, 0).map(|_| split_lines(text))?,
+        "splitlines" if !args.is_empty() => return unsupported("splitlines that keeps the ends"),
+        "splitlines" => split_lines(text),
         "replace" => {
             let args = arity(name, args, 2, 3)?;
             let count = count_arg(args.get(2))?;

@@ -430,7 +430,11 @@ impl<'a> Value<'a> {
                 true
             }
             (left, right) => match (left.number(), right.number()) {
-                (Some(left), Some(right)) => left.compare(right) == Some(Ordering::Equal),
+                (Some(left), Some(right)) => match left.compare(right) {
+                    Some(order) => order == Ordering::Equal,
+                    // Inside of lists Python asks first whether both are the same object.
+                    None => return unsupported("comparing NaN"),
+                },
                 _ => match (left, right) {
                     (Self::Namespace(one), Self::Namespace(two))
                     | (Self::Macro(one), Self::Macro(two)) => one == two,
@@ -500,6 +504,7 @@ impl<'a> Value<'a> {
                     raised(format!("unhashable type: '{}'", item.kind()))
                 }
                 Self::Tuple(_) => unsupported("a tuple as a key"),
+                Self::View(..) => unsupported("a view as a key"),
                 _ => Ok(false),
             },
             Self::View(ViewKind::Items, _) => unsupported("`in` on dict items"),
@@ -539,6 +544,43 @@ impl<'a> Value<'a> {
 
     pub fn collect(&self) -> Outcome<Vec<Value<'a>>> {
         self.iterate()?.collect()
+    }
+
+    /// Notes that a generator was read to its end where Python would read it later.
+    ///
+    /// Whoever else holds it would still find items in Python, so it may not be read again.
+    pub fn read_ahead(&self) {
+        if let Self::Gen(generator) = self {
+            generator.borrow_mut().fault = Some(Box::new(Fault::Unsupported(
+                "a generator with two readers".to_owned(),
+            )));
+        }
+    }
+
+    /// Takes the note of [`Self::read_ahead`] back, when Python has read it to its end as well.
+    pub fn forget_reader(&self) {
+        if let Self::Gen(generator) = self {
+            generator.borrow_mut().fault = None;
+        }
+    }
+
+    /// Whether this is a generator that somebody else could read, too.
+    pub fn is_held(&self) -> bool {
+        matches!(self, Self::Gen(generator) if Rc::strong_count(generator) > 1)
+    }
+
+    /// Whether lists, tuples and dicts that the template made are nested deeper than `most`.
+    pub fn deeper_than(&self, most: usize) -> bool {
+        let deeper = |item: &Self| most == 0 || item.deeper_than(most - 1);
+        match self {
+            Self::List(Seq::Own(items)) | Self::Tuple(items) => items.iter().any(deeper),
+            Self::Dict(Map::Own(pairs)) | Self::View(_, Map::Own(pairs)) => {
+                pairs.iter().any(|(_, item)| deeper(item))
+            }
+            Self::Table(pairs) => pairs.iter().any(|(_, item)| deeper(item)),
+            Self::Gen(generator) => generator.borrow().items.iter().any(deeper),
+            _ => false,
+        }
     }
 
     /// Python's `len(value)`.
@@ -618,7 +660,8 @@ impl<'a> Iterator for Items<'a> {
                     return None;
                 }
                 let item = *start;
-                *start += *step;
+                // Past the last integer there is nothing below the stop either.
+                *start = start.saturating_add(*step);
                 Some(Ok(Value::Int(item)))
             }
         }

@@ -1,5 +1,6 @@
 //! Runs a compiled template.
 
+use std::cell::Cell;
 use std::cmp::Ordering;
 use std::rc::Rc;
 
@@ -19,6 +20,10 @@ use super::value::{
 
 /// Macros nested deeper than this leave the render to Jinja2, whose limit depends on Python's.
 const MACRO_DEPTH: usize = 100;
+
+/// Lists and dicts that a template nests deeper than this leave the render to Jinja2: to print,
+/// compare and drop them recurses, and the stack ends the process where Python raises.
+const MAX_NESTING: usize = 100;
 
 /// The sandbox's limit for `range`.
 const MAX_RANGE: usize = 100_000;
@@ -51,6 +56,10 @@ pub struct Vm<'a> {
     namespaces: Vec<Vec<(Text<'a>, Value<'a>)>>,
     loops: Vec<LoopState<'a>>,
     macros: Vec<MacroValue>,
+    /// Number of times that something was read, and that something was written, whose value
+    /// depends on when that happens: attributes of namespaces, generators that a variable holds.
+    reads: Cell<usize>,
+    writes: usize,
     out: String,
 }
 
@@ -76,6 +85,8 @@ impl<'a> Vm<'a> {
             namespaces: Vec::new(),
             loops: Vec::new(),
             macros: Vec::new(),
+            reads: Cell::new(0),
+            writes: 0,
             out: std::mem::take(out),
         };
         vm.load(&program.loads);
@@ -133,7 +144,11 @@ impl<'a> Vm<'a> {
             }
             Stmt::SetBlock(target, loads, body, filters) => {
                 self.load(loads);
-                let mut value = Value::text(self.captured(body)?);
+                let (flow, text) = self.captured(body)?;
+                if !matches!(flow, Flow::Next) {
+                    return Ok(flow);
+                }
+                let mut value = Value::text(text);
                 for (filter, args) in filters {
                     value = self.filter(*filter, value, args)?;
                 }
@@ -169,12 +184,12 @@ impl<'a> Vm<'a> {
     fn run_for(&mut self, inner: &'a For) -> Outcome<Flow> {
         let iterable = self.eval(&inner.iter)?;
         let (mut items, mut fault) = sequence(&iterable)?;
+        // Python reads a generator one item at a time, and the loop's body could read it, too.
+        iterable.read_ahead();
+        let (reads, writes) = (self.reads.get(), self.writes);
         if let Some((target, loads, condition)) = &inner.filter {
             let mut kept = Vec::new();
             for item in items.iter() {
-                if let Value::Namespace(_) = item {
-                    return unsupported("a loop condition on namespaces");
-                }
                 self.load(loads);
                 let test = match self.assign(target, item.clone()) {
                     Ok(()) => self.truth(condition),
@@ -191,6 +206,12 @@ impl<'a> Vm<'a> {
             }
             items = Seq::Own(kept.into());
         }
+        if self.writes != writes {
+            return unsupported("a loop condition that changes something");
+        }
+        // Jinja2 tests each item when the loop reaches it; testing them all before is the same
+        // only if nothing that runs meanwhile changes what the condition reads.
+        let reads_state = self.reads.get() != reads;
         let mut finished_one = false;
         let mut broken = false;
         let count = items.len();
@@ -218,8 +239,19 @@ impl<'a> Vm<'a> {
             }
         }
         self.loops.truncate(state);
-        if let (Some(fault), false) = (fault, broken) {
-            return Err(fault);
+        if reads_state && self.writes != writes {
+            return unsupported("a loop condition that its body changes");
+        }
+        match (fault, broken) {
+            // A loop object looks ahead, so that Jinja2 may have met the error before the break.
+            (Some(_), true) if inner.loop_slot.is_some() => {
+                return unsupported("an error behind the end of a loop");
+            }
+            (Some(fault), false) => return Err(fault),
+            _ => {}
+        }
+        if !broken {
+            iterable.forget_reader();
         }
         if let (Some((loads, body)), false) = (&inner.or_else, finished_one) {
             self.load(loads);
@@ -252,6 +284,7 @@ impl<'a> Vm<'a> {
                     return raised("cannot assign attribute on non-namespace object");
                 };
                 check_name(name)?;
+                self.writes += 1;
                 let attributes = &mut self.namespaces[index];
                 match attributes
                     .iter_mut()
@@ -266,11 +299,11 @@ impl<'a> Vm<'a> {
     }
 
     /// Runs `body` into a string of its own.
-    fn captured(&mut self, body: &'a [Stmt]) -> Outcome<String> {
+    fn captured(&mut self, body: &'a [Stmt]) -> Outcome<(Flow, String)> {
         let outside = std::mem::take(&mut self.out);
         let result = self.run(body);
         let inside = std::mem::replace(&mut self.out, outside);
-        result.map(|_| inside)
+        result.map(|flow| (flow, inside))
     }
 
     fn truth(&mut self, expr: &'a Expr) -> Outcome<bool> {
@@ -379,8 +412,8 @@ impl<'a> Vm<'a> {
                 Value::Missing => Value::Undefined(Undef::Name(name)),
                 value => value.clone(),
             },
-            Expr::List(items) => Value::list(self.eval_all(items)?),
-            Expr::Tuple(items) => Value::Tuple(self.eval_all(items)?.into()),
+            Expr::List(items) => shallow(Value::list(self.eval_all(items)?))?,
+            Expr::Tuple(items) => shallow(Value::Tuple(self.eval_all(items)?.into()))?,
             Expr::Dict(pairs) => {
                 if let [(Expr::Const(Const::Int(_)), _), ..] = pairs.as_slice() {
                     return self.table(pairs);
@@ -394,7 +427,7 @@ impl<'a> Vm<'a> {
                     let value = self.eval(value)?;
                     insert(&mut out, key, value);
                 }
-                Value::Dict(Map::Own(Rc::new(out)))
+                shallow(Value::Dict(Map::Own(Rc::new(out))))?
             }
             Expr::Attr(inner, attr) => {
                 let object = self.eval(inner)?;
@@ -409,7 +442,7 @@ impl<'a> Vm<'a> {
                         _ => Ok(Value::Undefined(Undef::Element("Namespace"))),
                     };
                 }
-                get_item(&object, &key, &self.namespaces)?
+                get_item(&object, &key)?
             }
             Expr::Slice(inner, bounds) => {
                 let object = self.eval(inner)?;
@@ -514,7 +547,7 @@ impl<'a> Vm<'a> {
                 None => out.push((*key, value)),
             }
         }
-        Ok(Value::Table(Rc::new(out)))
+        shallow(Value::Table(Rc::new(out)))
     }
 
     fn eval_all(&mut self, exprs: &'a [Expr]) -> Outcome<Vec<Value<'a>>> {
@@ -527,6 +560,10 @@ impl<'a> Vm<'a> {
         for (name, expr) in &args.named {
             named.push((&**name, self.eval(expr)?));
         }
+        if value.is_held() {
+            self.reads.set(self.reads.get() + 1);
+            self.writes += 1;
+        }
         apply(
             filter,
             value,
@@ -538,6 +575,7 @@ impl<'a> Vm<'a> {
     }
 
     fn namespace_item(&self, index: usize, name: &str) -> Value<'a> {
+        self.reads.set(self.reads.get() + 1);
         self.namespaces[index]
             .iter()
             .find_map(|(known, value)| (known.as_str() == name).then(|| value.clone()))
@@ -701,7 +739,7 @@ impl<'a> Vm<'a> {
                     insert(&mut pairs, key, value);
                 }
                 if func == Func::Dict {
-                    return Ok(Value::Dict(Map::Own(Rc::new(pairs))));
+                    return shallow(Value::Dict(Map::Own(Rc::new(pairs))));
                 }
                 for (name, _) in &pairs {
                     check_name(name.as_str())?;
@@ -818,6 +856,14 @@ impl<'a> Vm<'a> {
     }
 }
 
+/// Lists in lists without end are left to Python, which has a limit of its own.
+fn shallow(value: Value) -> Outcome<Value> {
+    if value.deeper_than(MAX_NESTING) {
+        return unsupported("deeply nested values");
+    }
+    Ok(value)
+}
+
 /// Escapes text for HTML as `markupsafe` does.
 fn escape(text: &str, out: &mut String) {
     for c in text.chars() {
@@ -910,11 +956,7 @@ fn nth_char<'a>(text: &Text<'a>, index: i64) -> Option<Value<'a>> {
 }
 
 /// `object[key]`: the item, or else the attribute of that name, or else undefined.
-pub fn get_item<'a>(
-    object: &Value<'a>,
-    key: &Value<'a>,
-    namespaces: &[Vec<(Text<'a>, Value<'a>)>],
-) -> Outcome<Value<'a>> {
+pub fn get_item<'a>(object: &Value<'a>, key: &Value<'a>) -> Outcome<Value<'a>> {
     if let (Value::Table(pairs), Value::Int(wanted)) = (object, key) {
         return Ok(pairs
             .iter()
@@ -961,13 +1003,7 @@ pub fn get_item<'a>(
         Value::Dict(_) if DICT_ATTRIBUTES.contains(&name) => dict_attribute(object, name),
         Value::Str(_) if STR_ATTRIBUTES.contains(&name) => str_attribute(object, name),
         Value::List(_) if LIST_ATTRIBUTES.contains(&name) => list_attribute(name),
-        Value::Namespace(index) => match namespaces.get(*index) {
-            Some(attributes) => Ok(attributes
-                .iter()
-                .find_map(|(known, value)| (known.as_str() == name).then(|| value.clone()))
-                .unwrap_or(Value::Undefined(Undef::Element("Namespace")))),
-            None => unsupported("a namespace in a filter"),
-        },
+        Value::Namespace(_) => unsupported("a namespace in a filter"),
         Value::Loop(_) => unsupported("an item of a loop object"),
         Value::Dict(_) | Value::Str(_) | Value::List(_) | Value::None => Ok(Value::Undefined(
             Undef::Attribute(object.kind(), Text::own(name.to_owned())),
@@ -1173,6 +1209,8 @@ fn binary<'a>(op: BinOp, left: &Value<'a>, right: &Value<'a>) -> Outcome<Value<'
             let items: Vec<_> = one.iter().chain(two.iter()).cloned().collect();
             Ok(Value::Tuple(items.into()))
         }
+        (BinOp::Mul, Value::Str(_), Value::Bool(_))
+        | (BinOp::Mul, Value::Bool(_), Value::Str(_)) => unsupported("repeating by a boolean"),
         (BinOp::Mul, Value::Str(text), Value::Int(times))
         | (BinOp::Mul, Value::Int(times), Value::Str(text)) => {
             let times = usize::try_from(*times).unwrap_or(0);
@@ -1184,7 +1222,9 @@ fn binary<'a>(op: BinOp, left: &Value<'a>, right: &Value<'a>) -> Outcome<Value<'
         (_, Value::Big(_), _) | (_, _, Value::Big(_)) => unsupported("arithmetic beyond 64 bits"),
         (BinOp::Mul, Value::List(_) | Value::Tuple(_), _)
         | (BinOp::Mul, _, Value::List(_) | Value::Tuple(_)) => unsupported("repeating a list"),
-        (BinOp::Sub, Value::View(..), _) => unsupported("a difference of views"),
+        (BinOp::Sub, Value::View(..), _) | (BinOp::Sub, _, Value::View(..)) => {
+            unsupported("a difference of views")
+        }
         _ => match (left.number(), right.number()) {
             (Some(Number::Int(one)), Some(Number::Int(two))) => integers(op, one, two),
             (Some(one), Some(two)) => floats(op, one.float(), two.float()),
