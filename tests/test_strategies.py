@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from tokenizers import AddedToken, Tokenizer, models, pre_tokenizers
+from tokenizers import AddedToken, Tokenizer, models, normalizers, pre_tokenizers
 
 import strategies
 from bench.bundled import tokenizer_path
@@ -183,15 +183,19 @@ def test_skipped_turns_are_those_that_raise(strategy_name: str) -> None:
         assert counter.count(data, on_error="skip") == expected
 
 
+def saved_chat(folder: Path, tokenizer: Tokenizer, template: str) -> ChatTokenizer:
+    tokenizer.save(str(folder / "tokenizer.json"))
+    (folder / "chat_template.jinja").write_text(template, encoding="utf-8")
+    (folder / "config.json").write_text(json.dumps({"model_type": "llama"}), encoding="utf-8")
+    return load_chat(folder)
+
+
 def knows_one_word(folder: Path, template: str) -> ChatTokenizer:
     """Load a word-level model without an unknown token: it raises on any other word."""
     tokenizer = Tokenizer(models.WordLevel({"<|": 0, "known": 1, "user": 2, "assistant": 3}))
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
     tokenizer.add_tokens([AddedToken("<|", normalized=False)])
-    tokenizer.save(str(folder / "tokenizer.json"))
-    (folder / "chat_template.jinja").write_text(template, encoding="utf-8")
-    (folder / "config.json").write_text(json.dumps({"model_type": "llama"}), encoding="utf-8")
-    return load_chat(folder)
+    return saved_chat(folder, tokenizer, template)
 
 
 def test_a_text_that_the_model_cannot_encode_fails_its_turns_only(
@@ -206,6 +210,42 @@ def test_a_text_that_the_model_cannot_encode_fails_its_turns_only(
     ]
     expected = plain_counts(chat, data)
     assert expected == [[5, None, None], [5]]
+    with ExitStack() as stack:
+        counter = open_or_skip(stack, strategy_name, chat)
+        assert counter.count(data, on_error="skip") == expected
+        with pytest.raises(TurnError, match="conversation 'later', turn 2"):
+            counter.count(data)
+
+
+def test_a_text_that_the_library_panics_on_fails_its_turns_only(
+    strategy_name: str, tmp_path: Path
+) -> None:
+    # A token whose normalized text is empty is found inside of every wide character.
+    tokenizer = Tokenizer(models.WordLevel({"[UNK]": 0, "user": 1}, unk_token="[UNK]"))  # noqa: S106  # a token of text
+    tokenizer.normalizer = normalizers.Strip()
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    tokenizer.add_special_tokens([AddedToken("<|", normalized=False)])
+    tokenizer.add_tokens([AddedToken(" ", normalized=True, single_word=True)])
+    template = "{% for m in messages %}<|{{ m.role }} {{ m.content }}{% endfor %}"
+    chat = saved_chat(tmp_path, tokenizer, template)
+    data = [conversation("a", "b", "é", name="later"), conversation("a", name="fine")]
+    expected = plain_counts(chat, data)
+    assert [None in counts for counts in expected] == [True, False]
+    with ExitStack() as stack:
+        counter = open_or_skip(stack, strategy_name, chat)
+        assert counter.count(data, on_error="skip") == expected
+        with pytest.raises(TurnError, match="conversation 'later', turn 2"):
+            counter.count(data)
+
+
+@pytest.mark.parametrize("beside", ["", "{% if false %}{{ [] | batch(2) }}{% endif %}"])
+def test_a_prompt_that_is_no_text_fails_its_turn_only(strategy_name: str, beside: str) -> None:
+    # What a template writes need not be valid Unicode; the tokenizer takes nothing else.
+    text = "{% for m in messages %}{{ '\\ud800' if m.content == 'no' else m.content }}{% endfor %}"
+    chat = bundled_chat("bpe-chatml", text + beside)
+    data = [conversation("a", "b", "no", name="later"), conversation("a", name="fine")]
+    expected = plain_counts(chat, data)
+    assert [None in counts for counts in expected] == [True, False]
     with ExitStack() as stack:
         counter = open_or_skip(stack, strategy_name, chat)
         assert counter.count(data, on_error="skip") == expected

@@ -308,9 +308,15 @@ impl Counter {
     fn count_prompts<'py>(
         &self,
         py: Python<'py>,
-        prompts: Vec<Vec<PyBackedStr>>,
+        prompts: Vec<Vec<Bound<'py, PyString>>>,
         progress: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<PyCounts<'py>> {
+        // Text with surrogates is none for the tokenizer either, and fails its turn alone.
+        let text = |prompt| PyBackedStr::try_from(prompt).ok();
+        let prompts = prompts
+            .into_iter()
+            .map(|turns| turns.into_iter().map(text).collect())
+            .collect();
         self.run(py, &Given(prompts), 0.0, progress)
     }
 }

@@ -363,10 +363,12 @@ impl Counter {
                 own: known,
                 shared: &words,
             };
-            // A text that the model cannot encode fails the turns that hold it, not the call.
-            let count = self
-                .count_span(*before, text, *after, &mut memory)
-                .unwrap_or(UNKNOWN);
+            // A text that the model cannot encode, or that the library panics on, fails the turns
+            // that hold it, not the call.
+            let counted = catch_unwind(AssertUnwindSafe(|| {
+                self.count_span(*before, text, *after, &mut memory)
+            }));
+            let count = counted.ok().and_then(Result::ok).unwrap_or(UNKNOWN);
             encoded[index].store(count as usize, Ordering::Relaxed);
             shared
                 .count
@@ -649,7 +651,7 @@ mod tests {
         Given(
             texts
                 .iter()
-                .map(|turns| turns.iter().map(|turn| (*turn).to_owned()).collect())
+                .map(|turns| turns.iter().map(|turn| Some((*turn).to_owned())).collect())
                 .collect(),
         )
     }
@@ -681,7 +683,7 @@ mod tests {
             .map(|turns| {
                 turns
                     .iter()
-                    .map(|turn| counter.encode(turn).unwrap())
+                    .map(|turn| counter.encode(turn.as_ref().unwrap()).unwrap())
                     .collect()
             })
             .collect()
@@ -733,7 +735,7 @@ mod tests {
         for turn in 0..200 {
             prompt.push_str(if turn % 3 == 0 { "<a>" } else { "<b>" });
             prompt.push_str(&turn.to_string());
-            turns.push(prompt.clone());
+            turns.push(Some(prompt.clone()));
         }
         let source = Given(vec![turns]);
         assert_eq!(counts(&counter, &source, 3), expected(&counter, &source));
@@ -743,7 +745,7 @@ mod tests {
     fn a_call_can_be_cancelled() {
         let counter = Counter::of(tokenizer(&["<a>"])).unwrap();
         let long: String = "x".repeat(1_000_000);
-        let source = Given(vec![vec![long; 8]]);
+        let source = Given(vec![vec![Some(long); 8]]);
         let mut options = Options {
             workers: 2,
             watch: &mut |_| false,

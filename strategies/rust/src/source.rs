@@ -113,9 +113,9 @@ impl Source for Rendered<'_> {
     }
 }
 
-/// Prompts that somebody else rendered: lists of turns' prompts.
+/// Prompts that somebody else rendered: lists of turns' prompts, None for what is no text.
 #[derive(Debug)]
-pub struct Given<T>(pub Vec<Vec<T>>);
+pub struct Given<T>(pub Vec<Vec<Option<T>>>);
 
 impl<T: AsRef<str> + Sync> Source for Given<T> {
     fn turns(&self) -> Vec<usize> {
@@ -123,11 +123,15 @@ impl<T: AsRef<str> + Sync> Source for Given<T> {
     }
 
     fn weight(&self, turn: Turn) -> usize {
-        self.0[turn.conversation][turn.turn].as_ref().len()
+        let prompt = self.0[turn.conversation][turn.turn].as_ref();
+        prompt.map_or(0, |text| text.as_ref().len())
     }
 
     fn pieces(&self, turn: Turn, piece: &mut dyn FnMut(&str)) -> Result<(), Fault> {
-        piece(self.0[turn.conversation][turn.turn].as_ref());
+        let Some(prompt) = &self.0[turn.conversation][turn.turn] else {
+            return Err(Fault::Unsupported("the prompt is no valid text".to_owned()));
+        };
+        piece(prompt.as_ref());
         Ok(())
     }
 }
