@@ -6,6 +6,7 @@ from __future__ import annotations
 import ast
 import gc
 import inspect
+import math
 import multiprocessing
 import os
 import signal
@@ -13,10 +14,13 @@ import threading
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import psutil
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tokenizers import (
     AddedToken,
     Regex,
@@ -31,6 +35,7 @@ from tokenizers import (
 import strategies
 from strategies import _native
 from strategies.syntax import template_tree
+from tests.conftest import bundled_chat
 
 CHATML = (
     "{% for m in messages %}{{ '<|im_start|>' + m.role + '\n' + m.content + '<|im_end|>\n' }}"
@@ -148,6 +153,31 @@ def test_split_special_tokens(split: bool) -> None:
     text = "<|im_start|>user\nx<|im_end|>"
     assert native.count_prompts([[text]])[0] == [[len(tokenizer.encode(text))]]
     assert native.markers == (0 if split else 2)
+
+
+def test_scores_are_read_as_python_holds_them() -> None:
+    # Whether it is one piece or two hangs on the last digit.
+    random = Random(0)  # noqa: S311  # no secret
+    for _ in range(100):
+        one, two = -random.uniform(0.1, 12), -random.uniform(0.1, 12)
+        for both in (one + two, math.nextafter(one + two, 0), math.nextafter(one + two, -99)):
+            model = models.Unigram([("?", 0.0), ("a", one), ("b", two), ("ab", both)], unk_id=0)
+            tokenizer = Tokenizer(model)
+            native = _native.Counter(tokenizer.to_str(), workers=1)
+            assert native.count_prompts([["ab"]])[0] == [[len(tokenizer.encode("ab"))]]
+
+
+_KEYS = ("role", "content", "thinking", "reasoning", "reasoning_content", "name")
+_VALUES: tuple[Any, ...] = (None, "", "a", [], [None], {"k": None, "thinking": "t"}, 0, False, 1.5)
+
+
+@given(st.dictionaries(*map(st.sampled_from, (_KEYS, _VALUES))))
+def test_messages_are_prepared_as_transformers_prepares_them(message: dict[str, Any]) -> None:
+    # Order counts, where a template walks over a message.
+    text = "{{ messages | tojson }}"
+    tokenizer = bundled_chat("bpe-chatml").tokenizer
+    expected = tokenizer.apply_chat_template([message], chat_template=text, tokenize=False)
+    assert template(text).render([message], None) == expected
 
 
 def test_prompts_rendered_elsewhere() -> None:

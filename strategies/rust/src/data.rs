@@ -76,11 +76,16 @@ pub fn prepare_message(message: Dict) -> Dict {
     let Some(reasoning) = REASONING.iter().find_map(|name| message.get(name)).cloned() else {
         return message;
     };
-    if message.get("thinking").is_none() {
-        message
-            .entries
-            .insert(0, ("thinking".into(), reasoning.clone()));
-    }
+    // In transformers it is written first, and set again where the message has it.
+    let place = message
+        .entries
+        .iter()
+        .position(|(name, _)| &**name == "thinking");
+    let thinking = match place {
+        Some(place) => message.entries.remove(place),
+        None => ("thinking".into(), reasoning.clone()),
+    };
+    message.entries.insert(0, thinking);
     message.set("reasoning_content", reasoning);
     message
 }
@@ -121,9 +126,18 @@ mod tests {
     }
 
     #[test]
-    fn existing_names_keep_their_place() {
-        let message = dict(&[("reasoning_content", text("r")), ("thinking", text("t"))]);
-        assert_eq!(prepare_message(message.clone()), message);
+    fn thinking_comes_first_and_the_others_keep_their_place() {
+        let message = dict(&[
+            ("reasoning_content", text("r")),
+            ("role", text("a")),
+            ("thinking", text("t")),
+        ]);
+        let expected = dict(&[
+            ("thinking", text("t")),
+            ("reasoning_content", text("r")),
+            ("role", text("a")),
+        ]);
+        assert_eq!(prepare_message(message), expected);
     }
 
     #[test]
