@@ -743,21 +743,50 @@ pub fn push_float(value: f64, out: &mut String) {
     } else if value.is_infinite() {
         out.push_str(if value > 0.0 { "inf" } else { "-inf" });
     } else {
-        let scientific = format!("{value:e}");
-        let (digits, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
-        let exponent: i32 = exponent.parse().unwrap_or(0);
-        if value != 0.0 && !(-4..16).contains(&exponent) {
-            out.push_str(digits);
-            let sign = if exponent < 0 { '-' } else { '+' };
-            let _ = write!(out, "e{sign}{:02}", exponent.abs());
-        } else {
-            let start = out.len();
-            let _ = write!(out, "{value}");
-            if !out[start..].contains('.') {
-                out.push_str(".0");
+        let (digits, exponent) = shortest(value);
+        let (sign, digits) = match digits.strip_prefix('-') {
+            Some(digits) => ("-", digits),
+            None => ("", &*digits),
+        };
+        let whole = usize::try_from(exponent + 1);
+        out.push_str(sign);
+        match whole {
+            _ if value != 0.0 && !(-4..16).contains(&exponent) => {
+                let (first, rest) = digits.split_at(1);
+                out.push_str(first);
+                if !rest.is_empty() {
+                    let _ = write!(out, ".{rest}");
+                }
+                let sign = if exponent < 0 { '-' } else { '+' };
+                let _ = write!(out, "e{sign}{:02}", exponent.abs());
+            }
+            Ok(whole) if whole >= digits.len() => {
+                let _ = write!(out, "{digits:0<whole$}.0");
+            }
+            Ok(whole) if whole > 0 => {
+                let (before, after) = digits.split_at(whole);
+                let _ = write!(out, "{before}.{after}");
+            }
+            _ => {
+                let width = digits.len() + exponent.unsigned_abs() as usize - 1;
+                let _ = write!(out, "0.{digits:0>width$}");
             }
         }
     }
+}
+
+/// The fewest digits that are read as `value` again, with their sign, and the exponent of the
+/// first. Of two such texts that are equally near, Python writes the even one and Rust the other.
+fn shortest(value: f64) -> (String, i32) {
+    let mut text = format!("{value:e}");
+    let digits = text.bytes().take_while(|byte| *byte != b'e');
+    let places = digits.skip_while(|byte| *byte != b'.').skip(1).count();
+    let rounded = format!("{value:.places$e}");
+    if rounded.parse() == Ok(value) {
+        text = rounded;
+    }
+    let (digits, exponent) = text.split_once('e').unwrap_or((&text, "0"));
+    (digits.replace('.', ""), exponent.parse().unwrap_or(0))
 }
 
 pub fn char_count(text: &str) -> usize {
@@ -863,6 +892,12 @@ mod tests {
             (1.25e-5, "1.25e-05"),
             (123_456.789, "123456.789"),
             (5e-324, "5e-324"),
+            (681_229_966_788_178.0 + 0.25, "681229966788178.2"),
+            (-681_229_966_788_178.0 - 0.75, "-681229966788178.8"),
+            (2f64.powi(-25), "2.9802322387695312e-08"),
+            (-0.001_5, "-0.0015"),
+            (0.000_123, "0.000123"),
+            (9_007_199_254_740_993.0, "9007199254740992.0"),
             (f64::INFINITY, "inf"),
         ];
         for (value, expected) in cases {
