@@ -148,7 +148,7 @@ class _Counter:
     ) -> Counts:
         self.figures, self.parts = {}, {}
         counts: Counts = [[None] * len(conversation.turns) for conversation in conversations]
-        failures: list[tuple[int, int, str]] = []
+        failures: list[tuple[int, int, bool, str]] = []
         groups: dict[_native.Template, list[int]] = {}
         plain: list[int] = []
         reasons: list[str] = []
@@ -181,10 +181,14 @@ class _Counter:
 
         for place, index in skipped:
             counts[place][index] = None
-        for place, index, _ in sorted(failures):
+        left = []
+        for place, index, raised, reason in sorted(failures):
             # Whatever the core has no count for, the reference decides.
-            counts[place][index] = reference_turn(self.chat, conversations[place], index, on_error)
-        self.note = self._note(reasons, [reason for *_, reason in failures if reason])
+            count = reference_turn(self.chat, conversations[place], index, on_error)
+            counts[place][index] = count
+            if count is not None or not raised:
+                left.append(reason)
+        self.note = self._note(reasons, left)
         return counts
 
     def _merge(
@@ -193,8 +197,8 @@ class _Counter:
         places: Sequence[int],
         run: Callable[..., tuple[Any, Any, Any]],
         progress: Progress | None,
-    ) -> list[tuple[int, int, str]]:
-        """Count some conversations; return the turns without a count, and why if not raised."""
+    ) -> list[tuple[int, int, bool, str]]:
+        """Count some conversations; return the turns without a count, if raised, and why."""
         done = 0
 
         def advance(total: int) -> None:
@@ -212,10 +216,7 @@ class _Counter:
             self.figures[name] = self.figures.get(name, 0) + value
         for part, name in _PARTS.items():
             self.parts[part] = self.figures[name]
-        return [
-            (places[place], index, "" if raised else reason)
-            for place, index, raised, reason in failures
-        ]
+        return [(places[place], *failure) for place, *failure in failures]
 
     def _rendered(
         self,
@@ -246,13 +247,13 @@ class _Counter:
         if batch:
             yield batched, batch
 
-    def _note(self, reasons: list[str], skipped: list[str]) -> str | None:
+    def _note(self, reasons: list[str], left: list[str]) -> str | None:
         notes = []
         if reasons:
             notes.append(f"rendered by Jinja2, counted natively: {reasons[0]}")
-        if skipped:
-            notes.append(f"{len(skipped)} turns left to the plain call: {skipped[0]}")
-        if not self.figures.get("markers_found") and self.figures.get("turns"):
+        if left:
+            notes.append(f"{len(left)} turns left to the plain call: {left[0]}")
+        if self.figures.get("characters") and not self.figures.get("markers_found"):
             notes.append("no cut points: prompts counted whole")
         return "; ".join(notes) or None
 
