@@ -349,8 +349,6 @@ struct Scope {
     symbols: Symbols,
     /// One slot for each name, also across the copies that branches analyse.
     slots: FxHashMap<String, Slot>,
-    /// Parameters get their value from the construct itself.
-    params: Vec<Slot>,
 }
 
 /// Compiles templates; one for each.
@@ -361,7 +359,6 @@ struct Compiler {
     macro_slots: usize,
     /// Number of scopes outside the macro being compiled, if one is.
     in_macro: Option<usize>,
-    loop_depth: usize,
     names: Vec<Box<str>>,
     macros: Vec<Macro>,
     date_formats: Vec<Box<str>>,
@@ -492,9 +489,8 @@ impl Compiler {
     fn declare(&mut self, name: &str) -> Slot {
         self.top().symbols.stores.insert(name.to_owned());
         let slot = self.define(name, None);
-        let scope = self.top();
-        scope.symbols.loads.retain(|(known, _)| *known != slot);
-        scope.params.push(slot);
+        // Its value comes from the construct itself.
+        self.top().symbols.loads.retain(|(known, _)| *known != slot);
         slot
     }
 
@@ -743,9 +739,7 @@ impl Compiler {
         self.analyse_params(target_node)?;
         self.analyse(nodes)?;
         let target = self.target(target_node)?;
-        self.loop_depth += 1;
         let body = self.block(nodes)?;
-        self.loop_depth -= 1;
         let loads = self.leave();
 
         let else_nodes = list_field(node, "else_")?;

@@ -39,10 +39,6 @@ struct LoopState<'a> {
     index: usize,
 }
 
-struct MacroValue {
-    index: usize,
-}
-
 /// One render: the slots of its scopes, its namespaces and loops, and its output.
 pub struct Vm<'a> {
     program: &'a Program,
@@ -55,7 +51,8 @@ pub struct Vm<'a> {
     depth: usize,
     namespaces: Vec<Vec<(Text<'a>, Value<'a>)>>,
     loops: Vec<LoopState<'a>>,
-    macros: Vec<MacroValue>,
+    /// For each macro that was defined, its index among the program's.
+    macros: Vec<usize>,
     /// Number of times that something was read, and that something was written, whose value
     /// depends on when that happens: attributes of namespaces, generators that a variable holds.
     reads: Cell<usize>,
@@ -157,7 +154,7 @@ impl<'a> Vm<'a> {
             Stmt::Macro(slot, index) => {
                 let at = self.at(*slot);
                 self.stack[at] = Value::Macro(self.macros.len());
-                self.macros.push(MacroValue { index: *index });
+                self.macros.push(*index);
             }
             Stmt::Scope(loads, body) => {
                 self.load(loads);
@@ -787,7 +784,7 @@ impl<'a> Vm<'a> {
     /// Runs a macro into the current output.
     fn run_macro(&mut self, value: usize, args: &'a Args) -> Outcome<()> {
         let program = self.program;
-        let inner = &program.macros[self.macros[value].index];
+        let inner = &program.macros[self.macros[value]];
         if self.depth >= MACRO_DEPTH {
             return unsupported("macros nested very deeply");
         }
