@@ -297,6 +297,7 @@ def _compiled(chat: ChatTokenizer, text: str) -> _native.Template | str:
         return f"the template uses {one_line(error)}"
     except Exception as error:
         return f"the template does not compile: {one_line(error)}"
+    agrees, refusal = False, ""
     for messages, tools in _PROBES:
         probe = Conversation("probe", messages, tools, (len(messages),))
         try:
@@ -312,8 +313,13 @@ def _compiled(chat: ChatTokenizer, text: str) -> _native.Template | str:
             got = template.render(messages, tools)
         except _native.TemplateRaisedError:
             got = None
-        except _native.RefusedError:
+        except _native.RefusedError as error:
+            refusal = one_line(error)
             continue
         if got != expected:
             return "the template renders otherwise on a check against Jinja2"
+        agrees = agrees or got is not None
+    if refusal and not agrees:
+        # To leave every turn to the plain call costs more than to render with Jinja2.
+        return f"the template uses {refusal}"
     return template

@@ -8,6 +8,7 @@ from strategies import Conversation, TurnError
 from strategies.rust import Rust
 from tests.conftest import bundled_chat, plain_counts
 
+CHANGES = "the template uses a loop condition that its body changes"
 OTHERWISE = "the template renders otherwise on a check against Jinja2"
 MARKED = "{% for m in messages %}<|im_start|>{{ m.content }}<|im_end|>{% endfor %}"
 
@@ -25,6 +26,13 @@ def conversation(*texts: str) -> Conversation:
             MARKED + "{{ messages | batch(2) | list | length }}",
             "hello",
             "rendered by Jinja2, counted natively: the template uses the filter batch",
+        ),
+        (
+            # Seen when it runs only, and then at every turn.
+            "{% set ns = namespace(k=1) %}{% for m in messages if ns.k %}{% set ns.k = 0 %}"
+            "{% endfor %}" + MARKED,
+            "hello",
+            f"rendered by Jinja2, counted natively: {CHANGES}",
         ),
         ("{{ messages[0].content }}", "hello", "no cut points: prompts counted whole"),
         (
