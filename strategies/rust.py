@@ -111,7 +111,12 @@ class Rust:
                 # A model with several templates may have none for one of them.
                 with suppress(ValueError):
                     templates.of(Conversation("probe", messages, tools, (1,)))
-            native = loading.result()
+            try:
+                native = loading.result()
+            except _native.NativeError as error:
+                # Its version of the library may be older than the installed one.
+                reason = f"the native core cannot load its tokenizer: {one_line(error)}"
+                raise UnavailableError(reason) from error
         _check_native(chat, native)
         yield _Counter(chat, native, templates)
 

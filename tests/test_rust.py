@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 
-from strategies import Conversation, TurnError
+from strategies import Conversation, TurnError, UnavailableError
 from strategies.rust import Rust
 from tests.conftest import bundled_chat, plain_counts
 
@@ -59,6 +61,16 @@ def test_the_note_says_which_path_ran(template: str, text: str, note: str | None
     with Rust().open(chat, workers=1) as counter:
         assert counter.count(data) == plain_counts(chat, data)
         assert counter.note == note
+
+
+def test_a_tokenizer_that_the_core_cannot_load_is_unavailable() -> None:
+    chat = bundled_chat("bpe-chatml").load_again()
+    vars(chat)["backend"] = SimpleNamespace(to_str=lambda: '{"model": {"type": "Newer"}}')
+    with (
+        pytest.raises(UnavailableError, match="the native core cannot load its tokenizer: "),
+        Rust().open(chat, workers=1),
+    ):
+        pass
 
 
 def test_turns_that_raise_are_no_turns_left_to_the_plain_call() -> None:
