@@ -8,6 +8,8 @@ from datetime import datetime
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from jinja2 import nodes
 from transformers.utils import chat_template_utils
 
@@ -79,6 +81,57 @@ def test_templates_render_alike(name: str) -> None:
 def test_what_is_not_known_is_refused(name: str) -> None:
     with pytest.raises(_native.RefusedError):
         native(REFUSED[name])
+
+
+_DATA = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=8,
+)
+_OF_DATA = (
+    "[x]", "x | tojson", "x | tojson(true, sort_keys=true)", "x | tojson(indent=1)", "x == y",
+    "x in [y]", "x | string | length", "not x", "x ~ y",
+)  # fmt: skip
+_OF_TEXT = (
+    "a.split()", "a.split(b)", "a.split(b, 1)", "a.rsplit(b, 1)", "a.splitlines()", "a.strip()",
+    "a.strip(b)", "a.replace(b, '-')", "a.find(b)", "a.count(b)", "a[1:]", "a[::-1]", "a[-2:]",
+    "b in a", "a < b", "a | length", "a | list", "a | upper", "a.title()", "a | int",
+)  # fmt: skip
+
+
+def agree_on(expressions: tuple[str, ...], variables: dict[str, Any]) -> None:
+    for expression in expressions:
+        text = f"{{{{ {expression} }}}}"
+        compiled = chat_template_utils._compile_jinja_template(text)
+        wanted: str | None
+        try:
+            wanted = compiled.render(**variables)
+        except Exception:
+            wanted = None
+        got: str | None
+        try:
+            got = _native.Template(template_tree(text), variables, NOW.strftime).render([], None)
+        except _native.TemplateRaisedError:
+            got = None
+        except _native.RefusedError:
+            continue
+        assert got == wanted, expression
+
+
+@given(_DATA, _DATA)
+def test_any_data_is_handled_alike(x: Any, y: Any) -> None:
+    agree_on(_OF_DATA, {"x": x, "y": y})
+
+
+@given(st.text(), st.text(max_size=2))
+def test_any_text_is_handled_alike(a: str, b: str) -> None:
+    agree_on(_OF_TEXT, {"a": a, "b": b})
+
+
+@given(st.integers(2**49, 2**50 - 1), st.sampled_from([-0.75, -0.25, 0.25, 0.75]))
+def test_floats_between_two_shortest_texts_print_alike(whole: int, quarters: float) -> None:
+    # The neighbours of these floats are an eighth away, so one digit behind the point is enough.
+    agree_on(("[x]", "y | tojson", "x"), {"x": whole + quarters, "y": -whole - quarters})
 
 
 def used_constructs() -> dict[str, set[str]]:
