@@ -43,7 +43,8 @@ def test_the_literals_are_the_registry_and_the_bundled_data() -> None:
     assert exact == workloads.STRATEGIES
     assert [name for name in BUILTIN if name not in exact] == workloads.CONTROLS
     assert list(TOKENIZERS) == workloads.FAMILIES
-    assert {*workloads.SHAPES, *workloads.CHECKED} == set(SHAPES) == set(workloads.SAMPLES)
+    assert {*workloads.SHAPES, *workloads.CHECKED} == set(SHAPES)
+    assert {shape for _, shape, _ in workloads.SAMPLES.values()} == set(SHAPES)
 
 
 @pytest.mark.parametrize("name", workloads.DIGESTS)
@@ -56,7 +57,7 @@ def test_the_data_are_those_of_the_series(name: str) -> None:
 def test_every_subject_is_there() -> None:
     assert {found.__name__ for found in CLASSES} == {
         "Cold", "Control", "Exact", "Growth", "Memory", "Oversubscription", "Parts",
-        "Repetition", "Throughput", "Warm",
+        "Repetition", "Scaling", "Throughput", "Warm",
     }  # fmt: skip
 
 

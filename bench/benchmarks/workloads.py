@@ -37,17 +37,19 @@ CHECKED = ["short-chat", "agentic", "multilingual", "adversarial"]
 """What counts are checked on: the long chat is the short ones again, at T²."""
 
 SAMPLES = {
-    "short-chat": ("regular", (0,)),
-    "agentic": ("small", (0, 1, 2, 3)),
-    "long": ("regular", (0,)),
-    "multilingual": ("small", (0,)),
-    "adversarial": ("small", (0,)),
+    "short-chat": ("regular", "short-chat", (0,)),
+    "agentic": ("small", "agentic", (0, 1, 2, 3)),
+    "agentic, large": ("large", "agentic", (0, 1, 2, 3)),
+    "long": ("regular", "long", (0,)),
+    "multilingual": ("small", "multilingual", (0,)),
+    "adversarial": ("small", "adversarial", (0,)),
 }
-"""Size and seeds of each shape's bundled sample. Long is one chat of 94 turns."""
+"""Size, shape and seeds of bundled samples. Long is one chat of 94 turns."""
 
 DIGESTS = {
     "short-chat": "345f81be0dbc0b5b",
     "agentic": "2b83c825967c790e",
+    "agentic, large": "69ef64afd7a41de3",
     "long": "b25e47d78d2dde1c",
     "multilingual": "b0edb3948301e147",
     "adversarial": "8055205222dcd78c",
@@ -56,7 +58,7 @@ DIGESTS = {
     "Unigram": "b6358fee2887a84b",
     "sentencepiece library": "b281654ddf0db7ce",
 }
-"""SHA-256, shortened, of the conversations of each shape and the tokenizer of each family."""
+"""SHA-256, shortened, of the conversations of each sample and the tokenizer of each family."""
 
 TIMED_SECONDS = 0.1
 """Calls are repeated until a sample takes this long: shorter ones give false alarms."""
@@ -68,9 +70,9 @@ def version(what_is_timed: int) -> str:
     return f"{what_is_timed}-{data}"
 
 
-def sample(shape: str) -> bytes:
-    """Return the conversations of a shape as JSON Lines."""
-    size, seeds = SAMPLES[shape]
+def sample(name: str) -> bytes:
+    """Return the conversations of a sample as JSON Lines."""
+    size, shape, seeds = SAMPLES[name]
     made: Callable[..., bytes] = project("bench.samples").sample_bytes
     return b"".join(made(size, shapes=[shape], seed=seed) for seed in seeds)
 
@@ -85,7 +87,7 @@ def tokenizer(family: str) -> Path:
 
 
 def digest(name: str) -> str:
-    """Return the digest of a shape's conversations or of a family's tokenizer."""
+    """Return the digest of a sample's conversations or of a family's tokenizer."""
     if name in SAMPLES:
         return hashlib.sha256(sample(name)).hexdigest()[:16]
     files = sorted(path for path in tokenizer(name).iterdir() if path.is_file())
@@ -111,7 +113,7 @@ def project(module: str) -> Any:
 
 @cache
 def checked(name: str) -> None:
-    """Make sure that a shape or family is here what it is in the series.
+    """Make sure that a sample or tokenizer is here what it is in the series.
 
     Raises
     ------
@@ -123,12 +125,12 @@ def checked(name: str) -> None:
 
 
 @cache
-def conversations(shape: str) -> list[Conversation]:
-    """Return the conversations of a shape."""
-    checked(shape)
+def conversations(name: str) -> list[Conversation]:
+    """Return the conversations of a sample."""
+    checked(name)
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / f"{shape}.jsonl"
-        path.write_bytes(sample(shape))
+        path = Path(folder) / "sample.jsonl"
+        path.write_bytes(sample(name))
         read: list[Conversation] = project("strategies").read_conversations(path)
     return read
 
@@ -206,13 +208,14 @@ _open = ExitStack()
 @cache
 def calls_to_time(call: Callable[[], object]) -> int:
     """Warm up, and return how many calls take `TIMED_SECONDS`."""
-    seconds = _seconds(call)
-    if seconds < 2 * TIMED_SECONDS:
-        seconds = _seconds(call)
-    return max(1, math.ceil(TIMED_SECONDS / seconds))
+    taken = seconds(call)
+    if taken < 2 * TIMED_SECONDS:
+        taken = seconds(call)
+    return max(1, math.ceil(TIMED_SECONDS / taken))
 
 
-def _seconds(call: Callable[[], object]) -> float:
+def seconds(call: Callable[[], object]) -> float:
+    """Return how long one call takes."""
     started = perf_counter()
     call()
     return perf_counter() - started
