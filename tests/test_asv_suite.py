@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+import json
+import os
 import re
 import subprocess
 import sys
@@ -45,6 +47,15 @@ def test_the_literals_are_the_registry_and_the_bundled_data() -> None:
     assert list(TOKENIZERS) == workloads.FAMILIES
     assert {*workloads.SHAPES, *workloads.CHECKED} == set(SHAPES)
     assert {shape for _, shape, _ in workloads.SAMPLES.values()} == set(SHAPES)
+    known: dict[str, set[Any]] = {
+        "strategy": {*workloads.STRATEGIES, *workloads.CONTROLS},
+        "family": set(workloads.FAMILIES),
+        "cores": set(workloads.CORES),
+        "shape": set(workloads.SHAPES),
+    }
+    for found in CLASSES:
+        for name, values in zip(found.param_names, found.params, strict=True):
+            assert set(values) <= known.get(name, set(values))
 
 
 @pytest.mark.parametrize("name", workloads.DIGESTS)
@@ -93,6 +104,25 @@ def test_what_a_commit_or_machine_lacks_is_not_available() -> None:
         workloads.project("bench.teleport")
 
 
+@pytest.mark.parametrize("found", CLASSES)
+def test_other_data_are_not_available_rather_than_failed(
+    found: type[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """asv takes NotImplementedError for n/a in setup alone."""
+    others = {**workloads.DIGESTS, **dict.fromkeys(workloads.SAMPLES, "other")}
+    monkeypatch.setattr(workloads, "DIGESTS", others)
+    # What setup may change before it finds out.
+    monkeypatch.setenv("RAYON_NUM_THREADS", "1")
+    cores = os.sched_getaffinity(0)
+    for cached in (workloads.checked, workloads.conversations):
+        cached.cache_clear()
+    try:
+        with pytest.raises(NotImplementedError, match="this commit has other data"):
+            found().setup(*(values[0] for values in found.params))
+    finally:
+        os.sched_setaffinity(0, cores)
+
+
 def test_a_debug_build_is_never_timed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_native, "build_profile", "debug")
     with pytest.raises(RuntimeError, match="debug build"):
@@ -118,8 +148,17 @@ def test_the_environments_are_pinned_to_the_tested_set() -> None:
 
 def test_asv_itself_runs_the_suite(tmp_path: Path) -> None:
     chosen = "correctness.Exact.*'(spliced|rust)', '(Unigram|sentencepiece library)'"
-    command = ["run", "--python=same", "--quick", "--dry-run", "--bench", chosen]
-    command += ["--bench", r"warm.*'spliced', 'Unigram', (1|16), 'agentic'", "--machine", "here"]
+    config = tmp_path / "asv.conf.json"
+    # asv describes the suite and the machine where results go, even if it records none.
+    places = {
+        "repo": str(ROOT),
+        "benchmark_dir": str(FOLDER),
+        "results_dir": str(tmp_path / "history"),
+    }
+    config.write_text(json.dumps({**CONFIG, **places}))
+    command = ["--config", str(config), "run", "--python=same", "--quick", "--dry-run"]
+    command += ["--bench", chosen, "--machine", "here"]
+    command += ["--bench", r"warm.*'spliced', 'Unigram', (1|16), 'agentic'"]
     (tmp_path / ".asv-machine.json").write_text('{"here": {"machine": "here"}, "version": 1}')
     done = subprocess.run(
         [sys.executable, "-m", "asv", *command],

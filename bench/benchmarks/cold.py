@@ -1,4 +1,4 @@
-"""How long it takes from a new interpreter to the first counts."""
+"""How long it takes a new interpreter to count once, with all that comes before and after."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from . import workloads
 
 
 class Cold:
-    """40 short chats of 114 turns on all cores: import, load, open, count once."""
+    """114 turns in 40 short chats on all cores: import, load, open, count once, close."""
 
     params = (workloads.STRATEGIES, workloads.FAMILIES)
     param_names = ("strategy", "family")

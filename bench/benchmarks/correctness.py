@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from . import workloads
+
+if TYPE_CHECKING:
+    from strategies import Conversation
+
+
+def conversations() -> list[Conversation]:
+    """Return what counts are checked on."""
+    return [c for shape in workloads.CHECKED for c in workloads.conversations(shape)]
 
 
 def mismatches(strategy: str, family: str) -> int:
     """Return the number of turns that a strategy counts otherwise than the reference."""
-    conversations = [c for shape in workloads.CHECKED for c in workloads.conversations(shape)]
     verify = workloads.project("strategies").verify
-    return len(verify(strategy, conversations, workloads.chat(family), workers=2))
+    return len(verify(strategy, conversations(), workloads.chat(family), workers=2))
 
 
 class Exact:
@@ -22,8 +31,9 @@ class Exact:
     timeout = 120
 
     def setup(self, strategy: str, family: str) -> None:
-        """Make sure that the strategy can run."""
+        """Make sure that the strategy can run, on these data."""
         workloads.require(strategy, family)
+        conversations()
 
     def track_mismatches(self, strategy: str, family: str) -> int:
         """Return the number of wrong turns, which must be 0."""
@@ -40,8 +50,9 @@ class Control:
     timeout = 120
 
     def setup(self, strategy: str, family: str) -> None:
-        """Make sure that the control can run."""
+        """Make sure that the control can run, on these data."""
         workloads.require(strategy, family)
+        conversations()
 
     def track_wrong_turns(self, strategy: str, family: str) -> int:
         """Return the number of wrong turns; were it 0 for all families, the check is blind."""

@@ -25,15 +25,15 @@ class Growth:
 
     def setup(self, strategy: str, family: str) -> None:
         """Open the strategy on one core."""
+        (self.conversation,) = workloads.conversations("long")
         workloads.use_cores(1)
         self.counter = workloads.opened(strategy, family, 1)
 
     def track_exponent(self, strategy: str, family: str) -> float:  # noqa: ARG002
         """Return the slope of log seconds over log turns: 1 is linear, 2 the plain call's."""
-        (conversation,) = workloads.conversations("long")
         seconds = [
             workloads.seconds_per_call(
-                partial(self.counter.count, [first(conversation, turns)]), samples=2
+                partial(self.counter.count, [first(self.conversation, turns)]), samples=2
             )
             for turns in TURNS
         ]

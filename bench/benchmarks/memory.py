@@ -6,7 +6,7 @@ from . import workloads
 
 
 class Memory:
-    """4 tool loops of 64 turns on all cores, in a new process."""
+    """64 turns in 4 tool loops on all cores, in a new process."""
 
     params = (workloads.STRATEGIES, workloads.FAMILIES)
     param_names = ("strategy", "family")
@@ -15,19 +15,25 @@ class Memory:
     timeout = 120
 
     def setup(self, strategy: str, family: str) -> None:
-        """Make sure that the strategy can run."""
+        """Make sure that the strategy can run, and that there is what runs it."""
         workloads.require(strategy, family)
+        self.conversations = workloads.conversations("agentic")
+        self.jobs, self.fresh = map(workloads.project, ("bench.jobs", "bench.fresh"))
 
     def track_peak_rss(self, strategy: str, family: str) -> int:
         """Return the largest resident memory of the process tree; shared pages count for each."""
         workers = workloads.all_cores()
-        cores = tuple(sorted(workloads.available())[:workers])
-        job, fresh = workloads.project("bench.jobs"), workloads.project("bench.fresh")
+        cores = workloads.available()[:workers]
         spec = workloads.chat(family).spec
-        conversations = workloads.conversations("agentic")
-        with fresh.fresh_processes() as processes:
+        with self.fresh.fresh_processes() as processes:
             outcome = processes.run(
-                job.run_check, spec, strategy, conversations, workers, "raise", cores=cores
+                self.jobs.run_check,
+                spec,
+                strategy,
+                self.conversations,
+                workers,
+                "raise",
+                cores=cores,
             )
         if outcome.failure is not None:
             raise outcome.failure

@@ -9,7 +9,7 @@ from . import workloads
 
 
 class Oversubscription:
-    """40 short chats of 114 turns, byte-level BPE, on all cores."""
+    """114 turns in 40 short chats, byte-level BPE, on all cores."""
 
     params = (workloads.STRATEGIES, [1, 2, 8])
     param_names = ("strategy", "workers per core")

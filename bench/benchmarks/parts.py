@@ -10,7 +10,7 @@ IN_PARTS = ["batched", "spliced", "rust"]
 
 
 class Parts:
-    """4 tool loops of 64 turns on one core."""
+    """64 turns in 4 tool loops on one core."""
 
     params = (IN_PARTS, workloads.FAMILIES, PARTS)
     param_names = ("strategy", "family", "part")
@@ -20,6 +20,7 @@ class Parts:
 
     def setup(self, strategy: str, family: str, part: str) -> None:  # noqa: ARG002
         """Open the strategy on one core."""
+        self.conversations = workloads.conversations("agentic")
         workloads.use_cores(1)
         self.counter = workloads.opened(strategy, family, 1)
 
@@ -28,10 +29,9 @@ class Parts:
 
         nan, which asv shows as n/a, where a strategy has no such part.
         """
-        conversations = workloads.conversations("agentic")
-        calls = workloads.calls_to_time(lambda: self.counter.count(conversations))
+        calls = workloads.calls_to_time(lambda: self.counter.count(self.conversations))
         total = 0.0
         for _ in range(calls):
-            self.counter.count(conversations)
+            self.counter.count(self.conversations)
             total += getattr(self.counter, "parts", {}).get(part, float("nan"))
         return total / calls

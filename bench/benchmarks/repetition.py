@@ -14,8 +14,13 @@ class Repetition:
     unit = "rendered / distinct"
     timeout = 120
 
-    def track_amplification(self, family: str, shape: str) -> float:
+    def setup(self, family: str, shape: str) -> None:
+        """Read the conversations and load the tokenizer."""
+        self.conversations = workloads.conversations(shape)
+        self.chat = workloads.chat(family)
+
+    def track_amplification(self, family: str, shape: str) -> float:  # noqa: ARG002
         """Return characters rendered over characters of distinct spans."""
         measure = workloads.project("strategies").amplification
-        factor: float = measure(workloads.conversations(shape), workloads.chat(family)).factor
+        factor: float = measure(self.conversations, self.chat).factor
         return factor

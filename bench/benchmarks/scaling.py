@@ -24,14 +24,14 @@ class Scaling:
 
     def setup(self, strategy: str, cores: int) -> None:
         """Open the strategy with one worker and with as many as cores."""
+        self.conversations = workloads.conversations("agentic, large")
         workloads.use_cores(cores)
         self.one = workloads.opened(strategy, "byte-level BPE", 1)
         self.all = workloads.opened(strategy, "byte-level BPE", cores)
 
     def track_speedup(self, strategy: str, cores: int) -> float:  # noqa: ARG002
         """Return the median ratio of runs side by side; more is better."""
-        conversations = workloads.conversations("agentic, large")
-        calls = [partial(counter.count, conversations) for counter in (self.one, self.all)]
+        calls = [partial(counter.count, self.conversations) for counter in (self.one, self.all)]
         ratios = []
         for _ in range(ROUNDS):
             one, all_cores = map(workloads.seconds, calls)

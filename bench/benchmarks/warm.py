@@ -9,7 +9,7 @@ from . import workloads
 
 
 class Warm:
-    """40 short chats of 114 turns, 4 tool loops of 64 turns, or one chat of 94 turns."""
+    """114 turns in 40 short chats, 64 in 4 tool loops, or 94 in one chat."""
 
     params = (workloads.STRATEGIES, workloads.FAMILIES, workloads.CORES, workloads.SHAPES)
     param_names = ("strategy", "family", "cores", "shape")

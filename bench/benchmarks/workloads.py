@@ -3,7 +3,8 @@
 asv runs this folder as it is now against the project as it was at each commit. So everything
 here is literal (asv hands a benchmark the index of a parameter, not its value), what a commit
 does not have is n/a and never something else, and the data are checked against their digests
-before they are timed.
+before they are timed. Benchmarks ask for all of it in `setup`: what is missing there is n/a for
+asv, what is missing later is failed.
 """
 
 from __future__ import annotations
