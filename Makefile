@@ -11,6 +11,8 @@ ASV_MAIN = virtualenv:$(shell $(BIN)/python -c 'import sys; print("%d.%d" % sys.
 # What is measured: make asv COMMITS=v1..main, make asv BENCH='warm.*rust'
 COMMITS ?= HEAD^!
 BENCH ?= .
+# By the environment, so that quotes in them reach asv as they are.
+export COMMITS BENCH
 ASV_QUICK := --bench 'correctness|repetition' --bench "warm.*, 1, 'agentic'"
 
 .PHONY: help setup compare compare-quick test test-matrix bench asv asv-quick asv-libraries \
@@ -23,7 +25,7 @@ help:
 	@echo "make test-matrix    every real tokenizer on every real dataset, where they are there"
 	@echo "make bench          time the strategies here and now; compares with the run before"
 	@echo "make asv            measure the current commit, or COMMITS=..., in a clean environment"
-	@echo "make asv-quick      one call of each main benchmark, nothing is recorded"
+	@echo "make asv-quick      exactness, and each strategy called once; no result is kept"
 	@echo "make asv-libraries  the same commit with older tokenizers and transformers"
 	@echo "make asv-demo       slow one strategy down in a throw-away clone, and see it found"
 	@echo "make dashboard      publish what asv recorded as pages, and serve them here"
@@ -63,23 +65,25 @@ test-matrix: $(READY)
 	$(BIN)/python -m pytest tests/test_matrix.py -m matrix
 
 bench: $(READY)
+	@mkdir -p results
 	$(BIN)/python -m pytest tests/test_speed.py --benchmark-enable --benchmark-autosave \
 		--benchmark-compare --benchmark-columns=median,iqr,rounds --benchmark-sort=name \
-		--benchmark-json=results/speed.json -k '$(if $(filter .,$(BENCH)),,$(BENCH))'
+		--benchmark-json=results/speed.json $(if $(filter .,$(BENCH)),,-k "$$BENCH")
 
 # Where asv keeps what machine this is; asked of nobody.
 $(HOME)/.asv-machine.json: | $(READY)
 	$(ASV) machine --yes
 
+# What is timed is checked, whatever was chosen.
 asv: $(READY) $(HOME)/.asv-machine.json
-	$(ASV) run -E $(ASV_MAIN) --record-samples --bench '$(BENCH)' '$(COMMITS)'
+	$(ASV) run -E $(ASV_MAIN) --record-samples --bench "$$BENCH" --bench '^correctness' "$$COMMITS"
 	$(BIN)/bench history
 
 asv-quick: $(READY) $(HOME)/.asv-machine.json
-	$(ASV) run -E $(ASV_MAIN) --quick --dry-run $(ASV_QUICK) '$(COMMITS)'
+	$(ASV) run -E $(ASV_MAIN) --quick --dry-run $(ASV_QUICK) "$$COMMITS"
 
 asv-libraries: $(READY) $(HOME)/.asv-machine.json
-	$(ASV) run --record-samples --bench "correctness|warm.*, 1, 'agentic'" '$(COMMITS)'
+	$(ASV) run --record-samples --bench "correctness|warm.*, 1, 'agentic'" "$$COMMITS"
 
 asv-demo: $(READY) $(HOME)/.asv-machine.json
 	$(BIN)/python -m bench.asv_demo
@@ -107,4 +111,4 @@ lock: $(VENV)/.python
 		--custom-compile-command 'make lock' pyproject.toml -o requirements.lock
 
 clean:
-	rm -rf $(VENV) strategies/rust/target strategies/*.so results
+	rm -rf $(VENV) .asv strategies/rust/target strategies/*.so results

@@ -95,8 +95,9 @@ def environment() -> str:
 
 def git(folder: Path, *arguments: str) -> str:
     """Run git and return what it printed."""
-    identity = ["-c", "user.name=demo", "-c", "user.email=demo@localhost"]
-    command = ["git", "-C", str(folder), *identity, *arguments]
+    settings = ["user.name=demo", "user.email=demo@localhost", "commit.gpgSign=false"]
+    options = [word for setting in settings for word in ("-c", setting)]
+    command = ["git", "-C", str(folder), *options, *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
 
