@@ -77,7 +77,7 @@ $(HOME)/.asv-machine.json: | $(READY)
 # What is timed is checked, whatever was chosen.
 asv: $(READY) $(HOME)/.asv-machine.json
 	$(ASV) run -E $(ASV_MAIN) --record-samples --bench "$$BENCH" --bench '^correctness' "$$COMMITS"
-	$(BIN)/bench history
+	$(BIN)/bench history --newest
 
 asv-quick: $(READY) $(HOME)/.asv-machine.json
 	$(ASV) run -E $(ASV_MAIN) --quick --dry-run $(ASV_QUICK) "$$COMMITS"

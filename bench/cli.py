@@ -526,12 +526,14 @@ def growth_command(
 @commands.command("history")
 @click.argument("folder", type=click.Path(path_type=Path), default="bench/history")
 @click.option("--machine", help="Only this one.  [default: all]")
+@click.option("--newest", is_flag=True, help="Only the machine and environment measured last.")
 @click.option("--cores", type=Numbers(), help="Tables for these.  [default: the most measured]")
 @click.option("--shape", "shapes", multiple=True, help="Table for it; may be repeated.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
 def history_command(
     folder: Path,
     machine: str | None,
+    newest: bool,
     cores: Sequence[int] | None,
     shapes: Sequence[str],
     as_json: bool,
@@ -544,7 +546,7 @@ def history_command(
     from bench.history import read_history
     from bench.recorded import print_recorded, recorded
 
-    last = recorded(read_history(folder), machine)
+    last = recorded(read_history(folder), machine, newest=newest)
     if as_json:
         shown = [each.as_dict() for each in last]
         click.echo(json.dumps(shown, indent=2, ensure_ascii=False, allow_nan=False))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from rich import box
@@ -98,8 +99,12 @@ class Recorded:
         }
 
 
-def recorded(rows: Sequence[Row], machine: str | None = None) -> list[Recorded]:
+def recorded(
+    rows: Sequence[Row], machine: str | None = None, *, newest: bool = False
+) -> list[Recorded]:
     """Return what was recorded last on each machine, or on one, in each environment.
+
+    With `newest`, only the one of them that was measured last.
 
     Raises
     ------
@@ -109,7 +114,16 @@ def recorded(rows: Sequence[Row], machine: str | None = None) -> list[Recorded]:
     machines = sorted({row.machine for row in rows})
     if machine is not None and machine not in machines:
         raise InputError(f"{machine!r} recorded nothing; {_known(machines)}", field="--machine")
-    return [_judge(group) for group in latest(rows) if machine in {None, group[0].machine}]
+    groups = [group for group in latest(rows) if machine in {None, group[0].machine}]
+    if newest:
+        groups = [max(groups, key=_measured)]
+    return [_judge(group) for group in groups]
+
+
+def _measured(group: Sequence[Row]) -> datetime:
+    """Return when the last benchmark of a commit began."""
+    never = datetime.min.replace(tzinfo=UTC)
+    return max(row.started or never for row in group)
 
 
 def _judge(group: Sequence[Row]) -> Recorded:

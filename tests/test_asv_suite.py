@@ -16,7 +16,7 @@ import json5
 import pytest
 
 import bench.benchmarks
-from bench.benchmarks import correctness, workloads
+from bench.benchmarks import correctness, parts, workloads
 from bench.bundled import TOKENIZERS
 from bench.samples import SHAPES
 from strategies import _native, get, is_control
@@ -127,6 +127,15 @@ def test_a_debug_build_is_never_timed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_native, "build_profile", "debug")
     with pytest.raises(RuntimeError, match="debug build"):
         workloads.require("sequential", "Unigram")
+
+
+def test_every_part_that_a_strategy_reports_is_tracked() -> None:
+    for name in parts.IN_PARTS:
+        counter = workloads.opened(name, "Unigram", 1)
+        counter.count(workloads.conversations("multilingual"))
+        reported = getattr(counter, "parts", {})
+        assert reported
+        assert set(reported) <= set(parts.PARTS)
 
 
 def test_the_control_is_caught_where_it_is_wrong() -> None:

@@ -243,6 +243,9 @@ def test_each_machine_is_judged_and_one_can_be_chosen(bench: Bench, tmp_path: Pa
     assert "virtual-machine: python 3.11" in result.out
     assert bench("history", folder, "--machine", "virtual-machine").code == 0
     assert bench("history", folder, "--machine", "other").code == 1
+    # The other one's commit was measured before.
+    assert bench("history", folder, "--newest").code == 0
+    assert bench("history", folder, "--newest", "--machine", "other").code == 1
 
 
 def test_escapes_of_a_terminal_are_shown_and_not_sent(

@@ -12,7 +12,7 @@ import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from bench.benchmarks import workloads
-from strategies import Counter, Counts, availability, available_cores, get, reference_counts
+from strategies import Counter, Counts, available_cores, get, reference_counts
 
 
 @cache
@@ -28,11 +28,11 @@ def family(request: pytest.FixtureRequest) -> str:
 @pytest.fixture(scope="module")
 def counter(strategy_name: str, family: str) -> Iterator[Counter]:
     """A strategy, open on all cores."""
-    chat, strategy = workloads.chat(family), get(strategy_name)
-    reason = availability(strategy, chat)
-    if reason is not None:
-        pytest.skip(reason)
-    with strategy.open(chat, workers=available_cores()) as opened:
+    try:
+        workloads.require(strategy_name, family)
+    except NotImplementedError as reason:
+        pytest.skip(str(reason))
+    with get(strategy_name).open(workloads.chat(family), workers=available_cores()) as opened:
         yield opened
 
 
