@@ -51,6 +51,18 @@ def of(rows: list[Row], benchmark: str, commit: str = "4aba69f6") -> list[Row]:
     return [row for row in rows if row.benchmark == benchmark and row.commit.startswith(commit)]
 
 
+def test_the_history_of_this_project_can_be_read_and_is_exact() -> None:
+    rows = read_history(Path(__file__).parents[1] / "bench" / "history")
+    assert len({row.commit for row in rows}) >= 5
+    checks = [row for row in rows if row.benchmark == "correctness.Exact.track_mismatches"]
+    assert {row.value for row in checks if row.status == "ok"} == {0}
+    assert not [row for row in rows if row.status == "failed"]
+    # A commit from before a strategy has no number for it.
+    before = [row for row in rows if row.commit.startswith("0762f7e")]
+    assert {row.status for row in before if row.params.get("strategy") == "rust"} == {"n/a"}
+    assert {row.status for row in before if row.params.get("strategy") == "spliced"} >= {"ok"}
+
+
 def test_a_recorded_row_has_everything_asv_wrote() -> None:
     row, *_ = of(read_history(RECORDED), "warm.Warm.time_count")
     samples = (0.035254722000900074, 0.02009352900131489, 0.02011232699987886, 0.020097685999644455)
