@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -104,8 +103,6 @@ def git(folder: Path, *arguments: str) -> str:
 def make_clone(folder: Path) -> Clone:
     """Clone this project and commit on top of it: nothing, nothing, slow, nothing, ..."""
     subprocess.run(["git", "clone", "--quiet", str(ROOT), str(folder)], check=True)
-    # The recorded history of the project is not what is looked for.
-    shutil.rmtree(folder / "bench" / "history", ignore_errors=True)
     target = Path("strategies", "rust", "target")
     if (ROOT / target).is_dir():
         (folder / target).symlink_to(ROOT / target)
