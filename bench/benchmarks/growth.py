@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from functools import partial
+from statistics import linear_regression
 from typing import TYPE_CHECKING
 
 from . import workloads
@@ -37,7 +38,8 @@ class Growth:
             )
             for turns in TURNS
         ]
-        return slope([math.log(turns) for turns in TURNS], [math.log(s) for s in seconds])
+        line = linear_regression([math.log(t) for t in TURNS], [math.log(s) for s in seconds])
+        return line.slope
 
 
 def first(conversation: Conversation, turns: int) -> Conversation:
@@ -45,12 +47,4 @@ def first(conversation: Conversation, turns: int) -> Conversation:
     ends = conversation.turns[:turns]
     return type(conversation)(
         conversation.id, conversation.messages[: ends[-1]], conversation.tools, ends
-    )
-
-
-def slope(x: list[float], y: list[float]) -> float:
-    """Return the slope of the least-squares line."""
-    centre = sum(x) / len(x)
-    return sum((a - centre) * b for a, b in zip(x, y, strict=True)) / sum(
-        (a - centre) ** 2 for a in x
     )
