@@ -11,6 +11,7 @@ import sys
 import tempfile
 import traceback
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Never, TypeVar
 
@@ -23,6 +24,7 @@ from rich.text import Text
 from strategies import (
     ChatSpec,
     ChatTokenizer,
+    Conversation,
     InputError,
     IslError,
     OnError,
@@ -234,6 +236,25 @@ def _stderr(quiet: bool) -> Console:
     return Console(stderr=True, quiet=quiet, highlight=False)
 
 
+def _read(
+    dataset: Path, tool_arguments: ToolArguments, console: Console
+) -> Sequence[Conversation]:
+    from bench.progress import working
+
+    with working(console, f"reading {dataset.name}"):
+        return read_conversations(dataset, tool_arguments=tool_arguments)
+
+
+def _load(spec: ChatSpec, console: Console) -> ChatTokenizer:
+    """Load a tokenizer and pass on what transformers warned about."""
+    from bench.progress import working
+
+    with working(console, f"loading {spec.name_or_path}"):
+        chat = ChatTokenizer(spec)
+    _warn(console, chat.name, chat.warnings)
+    return chat
+
+
 def _warn(console: Console, tokenizer: str, warnings: Sequence[str]) -> None:
     for warning in warnings:
         console.print(Text(f"warning: {tokenizer}: {warning}"), soft_wrap=True)
@@ -256,7 +277,7 @@ def strategies_command(tokenizer: str | None, as_json: bool, **options: Any) -> 
     chat = None
     if tokenizer is not None:
         (spec,) = _specs([tokenizer], options)
-        chat = ChatTokenizer(spec)
+        chat = _load(spec, _stderr(bool(options["quiet"])))
     listed = []
     for name in names():
         try:
@@ -317,7 +338,7 @@ def count_command(
     """Count the ISL of every turn of DATASET and print its distribution."""
     from bench.isl_table import check_ending, distribution, write_table
     from bench.output import check_file
-    from bench.progress import progress_bar
+    from bench.progress import progress_bar, working
     from bench.report import file_sha256
 
     if out is not None:
@@ -328,19 +349,19 @@ def count_command(
     chosen = get(strategy)
     if is_control(chosen):
         raise InputError("is wrong on purpose, for comparisons only", field=strategy)
-    conversations = read_conversations(dataset, tool_arguments=tool_arguments)
+    console = _stderr(quiet)
+    conversations = _read(dataset, tool_arguments, console)
     (spec,) = _specs([tokenizer], options)
     workers = workers or available_cores()
     # Read when the library's pool starts, which is at its first use.
     os.environ.setdefault("RAYON_NUM_THREADS", str(workers))
-    console = _stderr(quiet)
-    chat = ChatTokenizer(spec)
-    _warn(console, chat.name, chat.warnings)
-    with (
-        open_available(chosen, chat, workers) as counter,
-        progress_bar(console, f"{chat.name}: {strategy}", count_turns(conversations)) as advance,
-    ):
-        counts = count_with(counter, chat, conversations, progress=advance, on_error=on_error)
+    chat = _load(spec, console)
+    with ExitStack() as opened:
+        with working(console, f"opening {strategy}"):
+            counter = opened.enter_context(open_available(chosen, chat, workers))
+        title = f"{chat.name}: {strategy}"
+        with progress_bar(console, title, count_turns(conversations)) as advance:
+            counts = count_with(counter, chat, conversations, progress=advance, on_error=on_error)
         note = getattr(counter, "note", None)
     summary = distribution(counts)
     if out is not None:
@@ -437,14 +458,14 @@ def compare_command(
         seed=seed,
         on_error=on_error,
     )
+    console = _stderr(quiet)
     if dataset is None:
         data = _bundled(sample or "small", tool_arguments)
     else:
-        conversations = read_conversations(dataset, tool_arguments=tool_arguments)
+        conversations = _read(dataset, tool_arguments, console)
         data = Dataset(str(dataset), file_sha256(dataset), conversations)
     if out is not None:
         make_folder(out)
-    console = _stderr(quiet)
     groups = compare(plan, data.conversations, console)
     for name, reference in {group.tokenizer: group.reference for group in groups}.items():
         _warn(console, name, reference.warnings)
@@ -495,9 +516,10 @@ def growth_command(
     if out is not None:
         make_folder(out)
     os.environ.setdefault("RAYON_NUM_THREADS", str(workers))
-    chat = ChatTokenizer(spec)
+    console = _stderr(quiet)
+    chat = _load(spec, console)
     title = f"{strategy}, {chat.name}"
-    with progress_bar(_stderr(quiet), title, rounds * len(LENGTHS), "runs") as advance:
+    with progress_bar(console, title, rounds * len(LENGTHS), "runs") as advance:
         points = measure_growth(strategy, chat, workers=workers, rounds=rounds, progress=advance)
     report = {
         "strategy": strategy,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias
 
@@ -21,7 +21,7 @@ from bench.jobs import (
     run_rounds,
 )
 from bench.machine import available, first_cores
-from bench.progress import progress_bar
+from bench.progress import progress_bar, working
 from bench.statistics import Estimate, Verdict, median_estimate, speedup_estimate, verdict
 from bench.subset import conversations_within
 from strategies import ChatSpec, Conversation, InputError, OnError, count_turns, get, is_control
@@ -177,7 +177,9 @@ def compare(plan: Plan, conversations: Sequence[Conversation], console: Console)
     """
     names = unique_names(plan.chats)
     groups = []
-    with fresh_processes() as processes:
+    with ExitStack() as stack:
+        with working(console, "importing the libraries"):
+            processes = stack.enter_context(fresh_processes())
         for name, spec in zip(names, plan.chats, strict=True):
             session = _Session(plan, name, spec, conversations, processes, console)
             reference = session.reference()

@@ -1,13 +1,15 @@
-"""Progress bars: on a terminal, for whatever takes longer than a second."""
+"""What a terminal shows while something takes longer than a second."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from threading import Timer
 
 from rich.console import Console
+from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.text import Text
 
 SHOWN_AFTER_SECONDS = 1.0
 
@@ -18,14 +20,14 @@ def progress_bar(
 ) -> Iterator[Callable[[int], None]]:
     """Yield a function to call with the number of things that have been done.
 
-    Nothing is shown where the console is no terminal or is quiet, and nothing is left
-    behind.
+    The bar appears after a second, whether or not anything has been done by then. Nothing is
+    shown where the console is no terminal or is quiet, and nothing is left behind.
     """
     if not console.is_terminal or console.quiet or total <= 0:
         yield lambda _: None
         return
     bar = Progress(
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TextColumn(unit),
@@ -34,18 +36,33 @@ def progress_bar(
         transient=True,
     )
     task = bar.add_task(what, total=total)
-    begun = time.monotonic()
-    shown = False
-
-    def advance(done: int) -> None:
-        nonlocal shown
-        bar.advance(task, done)
-        if not shown and time.monotonic() - begun > SHOWN_AFTER_SECONDS:
-            bar.start()
-            shown = True
-
+    appearing = Timer(SHOWN_AFTER_SECONDS, bar.start)
+    appearing.daemon = True
+    appearing.start()
     try:
-        yield advance
+        yield lambda done: bar.advance(task, done)
     finally:
-        if shown:
+        appearing.cancel()
+        appearing.join()
+        if bar.live.is_started:
             bar.stop()
+
+
+@contextmanager
+def working(console: Console, what: str) -> Iterator[None]:
+    """Show a line while something goes on of which nobody knows how much is done.
+
+    It is drawn once, without a thread: processes may be forked meanwhile.
+    """
+    if not console.is_terminal or console.quiet:
+        yield
+        return
+    with Live(
+        Text(f"{what} …", style="dim", no_wrap=True, overflow="ellipsis"),
+        console=console,
+        auto_refresh=False,
+        transient=True,
+        redirect_stdout=False,
+        redirect_stderr=False,
+    ):
+        yield
