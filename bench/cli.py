@@ -236,9 +236,7 @@ def _stderr(quiet: bool) -> Console:
     return Console(stderr=True, quiet=quiet, highlight=False)
 
 
-def _read(
-    dataset: Path, tool_arguments: ToolArguments, console: Console
-) -> Sequence[Conversation]:
+def _read(dataset: Path, tool_arguments: ToolArguments, console: Console) -> Sequence[Conversation]:
     from bench.progress import working
 
     with working(console, f"reading {dataset.name}"):
@@ -473,7 +471,7 @@ def compare_command(
     if out is not None:
         write_json(out / "report.json", report)
         write_markdown(out / "report.md", groups, data, report)
-        write_speedup_plot(out / "speedup.png", groups)
+        write_speedup_plot(out / "speedup.png", report)
     if as_json:
         click.echo(json.dumps(report, ensure_ascii=False, allow_nan=False))
     elif not quiet:

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from bench.compare import Group
 from bench.growth import Point
+from bench.jobs import BASELINE
 from bench.output import write_whole
-from bench.report import ranking
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 
-def write_speedup_plot(path: Path, groups: Sequence[Group]) -> None:
+def write_speedup_plot(path: Path, report: dict[str, Any]) -> None:
     """Write a PNG of every ranked speedup with its interval, a panel for each tokenizer.
 
     Raises
@@ -24,7 +23,7 @@ def write_speedup_plot(path: Path, groups: Sequence[Group]) -> None:
     InputError
         If it cannot be written.
     """
-    figure = speedup_figure(groups)
+    figure = speedup_figure(report)
     write_whole(path, lambda file: figure.savefig(file, format="png", dpi=150))
 
 
@@ -62,73 +61,86 @@ def write_growth_plot(path: Path, name: str, points: Sequence[Point]) -> None:
     write_whole(path, lambda file: figure.savefig(file, format="png", dpi=150))
 
 
-def speedup_figure(groups: Sequence[Group]) -> Figure:
-    """Return the figure, without any window or global state of matplotlib."""
+def speedup_figure(report: dict[str, Any]) -> Figure:
+    """Return the speedups of a comparison, without any window or global state of matplotlib.
+
+    Parameters
+    ----------
+    report
+        What `report.json` holds.
+    """
     from matplotlib.figure import Figure
 
-    tokenizers = list(dict.fromkeys(group.tokenizer for group in groups))
-    bars = max(_bars([g for g in groups if g.tokenizer == name]) for name in tokenizers)
+    families = {each["tokenizer"]: each["family"] for each in report["tokenizers"]}
+    settings = {
+        name: [group for group in report["groups"] if group["tokenizer"] == name]
+        for name in families
+    }
+    speedups = {name: [_speedups(report, group) for group in settings[name]] for name in families}
+    bars = max(sum(map(len, each)) for each in speedups.values())
     figure = Figure(
-        figsize=(8.5, len(tokenizers) * (0.9 + 0.24 * max(bars, 3)) + 0.6), layout="constrained"
+        figsize=(8.5, len(families) * (0.9 + 0.24 * max(bars, 3)) + 0.6), layout="constrained"
     )
-    panels = figure.subplots(len(tokenizers), 1, sharex=True, squeeze=False)[:, 0]
-    for panel, name in zip(panels, tokenizers, strict=True):
-        _draw(panel, [group for group in groups if group.tokenizer == name])
+    panels = figure.subplots(len(families), 1, sharex=True, squeeze=False)[:, 0]
+    for panel, (name, family) in zip(panels, families.items(), strict=True):
+        _draw(panel, settings[name], speedups[name])
+        panel.set_title(f"{name} ({family})", loc="left", fontsize=10)
+    estimates = [one for each in speedups.values() for group in each for one in group.values()]
+    nearest = min([0.5, *(0.9 * one["low"] for one in estimates)])
+    furthest = max([2.0, *(one["high"] for one in estimates)])
+    # The panels share the axis, so limits of one are limits of all. Right of the furthest bar
+    # there is room for its label: a share of the axis, which is logarithmic.
+    panels[-1].set_xlim(nearest, furthest * (furthest / nearest) ** 0.12)
     panels[-1].set_xlabel("speedup over sequential on the same cores (log scale), 95 % interval")
     return figure
 
 
-def _bars(groups: Sequence[Group]) -> int:
-    return sum(entry.ranked for group in groups for entry in group.entries)
+def _speedups(report: dict[str, Any], group: dict[str, Any]) -> dict[str, dict[str, float]]:
+    """Return what is ranked in a group by strategy, fastest first."""
+    setting = ("tokenizer", "cores", "workers")
+    found = {
+        result["strategy"]: result["speedup"]
+        for result in report["results"]
+        if result["speedup"] and all(result[key] == group[key] for key in setting)
+    }
+    return dict(sorted(found.items(), key=lambda item: -item[1]["median"]))
 
 
-def _draw(panel: Axes, groups: Sequence[Group]) -> None:
+def _draw(
+    panel: Axes,
+    groups: Sequence[dict[str, Any]],
+    speedups: Sequence[dict[str, dict[str, float]]],
+) -> None:
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-    names = list(
-        dict.fromkeys(
-            entry.strategy for group in groups for entry, _ in ranking(group) if entry.ranked
-        )
-    )
+    names = list(dict.fromkeys(name for each in speedups for name in each))
     height = 0.8 / len(groups)
-    furthest = 1.0
-    for number, group in enumerate(groups):
+    for number, (group, timed) in enumerate(zip(groups, speedups, strict=True)):
         colour = f"C{number}"
-        timings = {entry.strategy: t for entry, t in ranking(group) if entry.ranked and t}
-        for place, name in enumerate(names):
-            if name not in timings:
-                continue
-            speedup = timings[name].speedup
-            at = place + (number - (len(groups) - 1) / 2) * height
-            panel.barh(at, speedup.median - 1, height * 0.9, left=1, color=colour)
-            error = [[speedup.median - speedup.low], [speedup.high - speedup.median]]
-            panel.errorbar(speedup.median, at, xerr=error, color="black", capsize=2, lw=1)
+        for name, speedup in timed.items():
+            median, low, high = speedup["median"], speedup["low"], speedup["high"]
+            at = names.index(name) + (number - (len(groups) - 1) / 2) * height
+            panel.barh(at, median - 1, height * 0.9, left=1, color=colour)
+            error = [[median - low], [high - median]]
+            panel.errorbar(median, at, xerr=error, color="black", capsize=2, lw=1)
             panel.annotate(
-                f"{speedup.median:.1f}x" if name != "sequential" else "1 by definition",
-                (max(speedup.high, 1), at),
+                f"{median:.1f}x" if name != BASELINE else "1 by definition",
+                (max(high, 1), at),
                 xytext=(5, 0),
                 textcoords="offset points",
                 va="center",
                 fontsize=8,
             )
-            furthest = max(furthest, speedup.high)
-        if group.noise_floor:
-            panel.axvspan(
-                group.noise_floor.low, group.noise_floor.high, color=colour, alpha=0.15, lw=0
-            )
+        floor = group["noise_floor"]
+        if floor:
+            panel.axvspan(floor["low"], floor["high"], color=colour, alpha=0.15, lw=0)
     panel.set_xscale("log")
-    panel.set_xlim(left=min(0.5, *panel.get_xlim()), right=max(furthest * 1.8, 2))
     panel.xaxis.set_major_locator(LogLocator(base=10, subs=(1, 2, 5)))
     panel.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}x"))
     panel.xaxis.set_minor_formatter(NullFormatter())
     panel.axvline(1, color="grey", lw=0.8)
     panel.set_yticks(range(len(names)), names)
     panel.invert_yaxis()
-    panel.set_title(
-        f"{groups[0].tokenizer} ({groups[0].reference.fingerprint['family']})",
-        loc="left",
-        fontsize=10,
-    )
     handles = [
         panel.barh(0, 0, color=f"C{number}", label=_label(group))
         for number, group in enumerate(groups)
@@ -137,6 +149,7 @@ def _draw(panel: Axes, groups: Sequence[Group]) -> None:
     panel.spines[["top", "right"]].set_visible(False)
 
 
-def _label(group: Group) -> str:
-    cores = f"{group.cores} core{'s' if group.cores > 1 else ''}"
-    return cores if group.workers == group.cores else f"{cores}, {group.workers} workers"
+def _label(group: dict[str, Any]) -> str:
+    cores = f"{group['cores']} core{'s' if group['cores'] > 1 else ''}"
+    workers = group["workers"]
+    return cores if workers == group["cores"] else f"{cores}, {workers} workers"

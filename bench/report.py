@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -138,6 +139,30 @@ def write_json(path: Path, report: dict[str, Any]) -> None:
     """
     text = json.dumps(report, indent=2, ensure_ascii=False, allow_nan=False)
     write_whole(path, lambda file: file.write(f"{text}\n".encode()))
+
+
+def read_report(path: str | PathLike[str]) -> dict[str, Any]:
+    """Return a `report.json` that `bench compare` wrote.
+
+    Raises
+    ------
+    InputError
+        If it cannot be read, or is no report of this version.
+    """
+    file = Path(path)
+    try:
+        report: Any = json.loads(file.read_bytes())
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror}", file=file) from None
+    except ValueError as error:
+        raise InputError(f"not JSON: {error}", file=file) from None
+    if not isinstance(report, dict) or report.get("schema_version") != SCHEMA_VERSION:
+        raise InputError(
+            f"must be {SCHEMA_VERSION}, as `bench compare` writes it; run that again",
+            file=file,
+            field="schema_version",
+        )
+    return report
 
 
 def ranking(group: Group) -> Iterator[tuple[Entry, Timing | None]]:

@@ -1,0 +1,16 @@
+# %% [markdown]
+# # Speedup over the plain call
+#
+# Draws the `report.json` that `bench compare --out FOLDER` wrote: every exact strategy against
+# `sequential` on the same cores, with 95 % intervals. The shaded band is the noise floor,
+# `sequential` against itself. After `make compare` it runs as it is, from the project's folder;
+# name another report to draw that.
+
+# %%
+from bench.plots import speedup_figure
+from bench.report import read_report
+
+report = read_report("results/bundled/report.json")
+
+# %%
+speedup_figure(report)
