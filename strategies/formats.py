@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import chain
 from os import PathLike
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, get_args
 
 from strategies.conversation import (
     Conversation,
@@ -85,8 +85,11 @@ def read_conversations(
     ------
     InputError
         One line with file, line and field, for the first thing that is malformed. Nothing
-        is dropped silently.
+        is dropped silently. Also for a `tool_arguments` that is neither of the two.
     """
+    if tool_arguments not in get_args(ToolArguments):
+        known = " or ".join(map(repr, get_args(ToolArguments)))
+        raise InputError(f"must be {known}, got {tool_arguments!r}", field="tool_arguments")
     file = Path(path)
     records = read_records(file)
     first = next(records, None)

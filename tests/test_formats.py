@@ -156,6 +156,14 @@ def test_arguments_become_objects_as_servers_make_them(
     assert kept.messages[1]["tool_calls"] == [call(given_as)]
 
 
+def test_a_way_with_arguments_that_does_not_exist_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "data.jsonl"
+    path.write_text(json.dumps({"messages": [USER]}))
+    mistyped: Any = "object"
+    with pytest.raises(InputError, match="tool_arguments: must be 'objects' or 'as-given', got"):
+        read_conversations(path, tool_arguments=mistyped)
+
+
 def test_messages_keep_every_field_and_the_order_of_their_keys(tmp_path: Path) -> None:
     message = {"z": {"b": 1, "a": [None, 0.5]}, "content": "", "role": "user", "name": "n"}
     (conversation,) = read(tmp_path, [{"messages": [message]}])
