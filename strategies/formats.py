@@ -537,6 +537,11 @@ def _function(function: Any, field: str, mode: ToolArguments) -> dict[str, Any]:
         reason = "must be a string" if "name" in function else "is missing"
         raise InputError(reason, field=f"{field}.name")
     arguments = function.get("arguments")
+    if arguments is None:
+        # Read as a call without arguments, it would lose those that other writers name so.
+        for key in ("parameters", "args", "input"):
+            if function.get(key):
+                raise InputError("must be named arguments in a call", field=f"{field}.{key}")
     at = f"{field}.arguments"
     if mode == "objects" and (arguments is None or isinstance(arguments, str)):
         # As servers do: nothing and an empty text are a call without arguments, and of a key

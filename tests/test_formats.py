@@ -239,6 +239,15 @@ BAD_MESSAGES = [
             ('{"a": "\\ud800"}', ".a: lone surrogate U+D800"),
         ]
     ),
+    *(
+        pytest.param(
+            changed(ANSWER, tool_calls=[{"name": "f", key: {"a": 1}, **given}]),
+            f"messages[1].tool_calls[0].{key}: must be named arguments in a call",
+            id=f"{key} {given}",
+        )
+        for key in ("parameters", "args", "input")
+        for given in ({}, {"arguments": None})
+    ),
     pytest.param(changed(USER, content="a\ud800"), "messages[1].content: lone surrogate", id="sur"),
     pytest.param({**USER, "\udfff": 1}, "messages[1]: lone surrogate U+DFFF", id="surrogate key"),
     pytest.param({**USER, "a\nb": "\ud800"}, "messages[1].'a\\nb': lone", id="ugly key"),
@@ -367,6 +376,11 @@ BAD_SHAREGPT = [
             ("call no JSON", said("function_call", "f(x)"), ".value: not JSON: "),
             ("call no object", said("function_call", "[1]"), ".tool_calls[0].function: must be"),
             ("call no name", said("function_call", "{}"), ".tool_calls[0].function.name: is miss"),
+            (
+                "call parameters",
+                said("function_call", '{"name": "f", "parameters": {"a": 1}}'),
+                ".tool_calls[0].function.parameters: must be named arguments in a call",
+            ),
         ]
     ),
     pytest.param({"conversations": [said("human", "a")], "system": 5}, "system: must be", id="sys"),
