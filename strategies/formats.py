@@ -33,6 +33,8 @@ SHAREGPT_ROLES = {
     "user": "user",
     "gpt": "assistant",
     "chatgpt": "assistant",
+    "bing": "assistant",
+    "bard": "assistant",
     "assistant": "assistant",
     "function_call": "function_call",
     "observation": "tool",

@@ -118,8 +118,8 @@ DATASETS = [
         id="gap in turn numbers",
     ),
     pytest.param(
-        json.dumps({"conversations": [{"from": "bing", "value": ""}]}),
-        ":1: conversations[0].from: unknown role 'bing'",
+        json.dumps({"conversations": [{"from": "narrator", "value": ""}]}),
+        ":1: conversations[0].from: unknown role 'narrator'",
         id="ShareGPT role",
     ),
 ]

@@ -355,6 +355,12 @@ def test_sharegpt_roles_become_openai_roles(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("who", ["gpt", "chatgpt", "bing", "bard", "assistant"])
+def test_every_model_of_the_sharegpt_collection_is_an_assistant(tmp_path: Path, who: str) -> None:
+    (conversation,) = read(tmp_path, [{"conversations": [said("human", "hi"), said(who, "yes?")]}])
+    assert conversation.messages == (USER, ANSWER)
+
+
 def test_every_sharegpt_role_is_a_role() -> None:
     assert set(SHAREGPT_ROLES.values()) - {"function_call"} <= set(ROLES)
 
@@ -369,7 +375,7 @@ BAD_SHAREGPT = [
         for i, item, rest in [
             ("string", "x", ": must be an object"),
             ("no from", {"value": "x"}, ".from: is missing"),
-            ("unknown role", said("bing", "x"), ".from: unknown role 'bing'"),
+            ("unknown role", said("narrator", "x"), ".from: unknown role 'narrator'"),
             ("role no text", {"from": 1, "value": "x"}, ".from: unknown role (a number)"),
             ("no value", {"from": "gpt"}, ".value: is missing"),
             ("value no text", said("gpt", ["x"]), ".value: must be a string"),
