@@ -40,6 +40,11 @@ SHAREGPT_ROLES = {
     "observation": "tool",
     "tool": "tool",
 }
+SHAREGPT_BESIDES_TEXT = (
+    *("name", "tool_calls", "tool_call_id"),
+    *("reasoning_content", "reasoning", "thinking"),
+)
+"""What a ShareGPT message may say beside its text that shows in a prompt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -340,21 +345,32 @@ def _read_sharegpt(records: Iterable[Record], mode: ToolArguments) -> Iterator[C
         if not isinstance(raw, list) or not raw:
             reason = "is missing" if raw is None else "must be a non-empty array"
             raise InputError(reason, line=line, field="conversations")
-        messages: list[Message] = []
+        try:
+            messages = [
+                _sharegpt_message(item, f"conversations[{i}]", mode) for i, item in enumerate(raw)
+            ]
+        except InputError as error:
+            raise error.at(line=line) from None
         system = record.get("system")
         if system is not None and not isinstance(system, str):
             raise InputError("must be a string", line=line, field="system")
+        if system and messages[0]["role"] == "system":
+            # Some readers take the one, some the other.
+            raise InputError("conversations[0] is a system prompt too", line=line, field="system")
         if system:
-            messages.append({"role": "system", "content": system})
-        for i, item in enumerate(raw):
-            try:
-                messages.append(_sharegpt_message(item, f"conversations[{i}]", mode))
-            except InputError as error:
-                raise error.at(line=line) from None
+            messages.insert(0, {"role": "system", "content": system})
         tools = _tools(record.get("tools"), line)
+        if tools is not None:
+            tools = tuple(_sharegpt_tool(tool) for tool in tools)
         yield _conversation(
             _name(record, number, line), messages, tools, client_turns(messages), line
         )
+
+
+def _sharegpt_tool(tool: Tool) -> Tool:
+    """Return a tool as servers are offered it; many files hold the bare function."""
+    bare = "name" in tool and "type" not in tool
+    return {"type": "function", "function": tool} if bare else tool
 
 
 def _sharegpt_message(item: Any, field: str, mode: ToolArguments) -> Message:
@@ -372,15 +388,16 @@ def _sharegpt_message(item: Any, field: str, mode: ToolArguments) -> Message:
     if not isinstance(value, str):
         reason = "is missing" if value is None else "must be a string"
         raise InputError(reason, field=f"{field}.value")
+    besides = {key: item[key] for key in SHAREGPT_BESIDES_TEXT if item.get(key) is not None}
     if role != "function_call":
-        return _message({"role": role, "content": value}, field, mode)
+        return _message({"role": role, "content": value, **besides}, field, mode)
     try:
         calls = parse_json(value)
     except ValueError as error:
         raise InputError(f"not JSON: {one_line(error)}", field=f"{field}.value") from None
     calls = calls if isinstance(calls, list) else [calls]
     wrapped = [{"type": "function", "function": call} for call in calls]
-    return _message({"role": "assistant", "tool_calls": wrapped}, field, mode)
+    return _message({"role": "assistant", **besides, "tool_calls": wrapped}, field, mode)
 
 
 FORMATS: tuple[Format, ...] = (

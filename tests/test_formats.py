@@ -361,6 +361,30 @@ def test_every_model_of_the_sharegpt_collection_is_an_assistant(tmp_path: Path, 
     assert conversation.messages == (USER, ANSWER)
 
 
+def test_the_system_prompt_of_a_sharegpt_record_may_be_its_first_message(tmp_path: Path) -> None:
+    talk = [said("system", "Be brief."), said("human", "hi")]
+    for system in (None, ""):
+        (conversation,) = read(tmp_path, [{"conversations": talk, "system": system}])
+        assert conversation.messages == (SYSTEM, USER)
+
+
+def test_a_bare_function_among_sharegpt_tools_is_offered_as_servers_are(tmp_path: Path) -> None:
+    record = {"conversations": [said("human", "hi")]}
+    for tools in ([TOOL["function"]], [TOOL]):
+        (conversation,) = read(tmp_path, [{**record, "tools": json.dumps(tools)}])
+        assert exactly(conversation) == json.dumps([[USER], [TOOL]])
+
+
+def test_what_a_sharegpt_message_says_besides_text_is_kept(tmp_path: Path) -> None:
+    calls = {**said("gpt", ""), "reasoning_content": "hm", "tool_calls": [call()], "weight": 0}
+    result = {**said("tool", "1"), "tool_call_id": "c1", "name": "f"}
+    (conversation,) = read(tmp_path, [{"conversations": [said("human", "hi"), calls, result]}])
+    assert conversation.messages[1:] == (
+        {**ANSWER, "content": "", "reasoning_content": "hm", "tool_calls": [call({})]},
+        {"role": "tool", "content": "1", "tool_call_id": "c1", "name": "f"},
+    )
+
+
 def test_every_sharegpt_role_is_a_role() -> None:
     assert set(SHAREGPT_ROLES.values()) - {"function_call"} <= set(ROLES)
 
@@ -390,6 +414,11 @@ BAD_SHAREGPT = [
         ]
     ),
     pytest.param({"conversations": [said("human", "a")], "system": 5}, "system: must be", id="sys"),
+    pytest.param(
+        {"conversations": [said("system", "a"), said("human", "b")], "system": "a"},
+        "system: conversations[0] is a system prompt too",
+        id="two system prompts",
+    ),
     pytest.param(
         {"conversations": [said("gpt", "a")]}, "conversation 'conversation-2' has no", id="no turn"
     ),
