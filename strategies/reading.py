@@ -12,7 +12,7 @@ import json
 import re
 import zlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any, TypeAlias, cast
 
@@ -27,6 +27,9 @@ MAX_RECORD_BYTES = 256 * 2**20
 
 MAX_DOCUMENT_BYTES = 2 * 2**30
 """Largest JSON document, and the most that all lines or rows of a file may unpack to."""
+
+BYTES_PER_VALUE = 32
+"""Bytes of those limits that a value uses up at least: Python takes more for an empty list."""
 
 PARQUET_BATCH_ROWS = 256
 """Rows that are unpacked together; few, because one row can be a long conversation."""
@@ -126,6 +129,8 @@ def _read_lines(stream: IO[bytes], path: Path) -> Iterator[Record]:
                 file=path,
                 line=number,
             )
+        if _values(line, MAX_RECORD_BYTES) * BYTES_PER_VALUE > MAX_RECORD_BYTES:
+            raise InputError("too many values: no conversation", file=path, line=number)
         text = _decode(line, path, number)
         if text.strip(" \t\r\n"):
             yield number, _object(_parse(text, path, number), path, number)
@@ -138,6 +143,8 @@ def _read_document(stream: IO[bytes], path: Path) -> Iterator[Record]:
             f"larger than {MAX_DOCUMENT_BYTES >> 30} GiB as one JSON document; use JSONL",
             file=path,
         )
+    if _values(data, MAX_DOCUMENT_BYTES) * BYTES_PER_VALUE > MAX_DOCUMENT_BYTES:
+        raise InputError("too many values for one JSON document; use JSONL", file=path)
     text = _decode(data, path, None)
     start = _skip_space(text, 0)
     if text[start : start + 1] != "[":
@@ -183,6 +190,16 @@ def _read_document(stream: IO[bytes], path: Path) -> Iterator[Record]:
         raise InputError("not JSON: text after the closing ']'", file=path, line=line)
 
 
+def _values(data: bytes, limit: int) -> int:
+    """Return how many values a JSON text may hold; 0 where that is far below the limit.
+
+    Commas and brackets are counted in strings too, where they are few against the letters.
+    """
+    if len(data) * BYTES_PER_VALUE <= limit:
+        return 0
+    return sum(map(data.count, (b",", b"[", b"{")))
+
+
 def _skip_space(text: str, position: int) -> int:
     # By an expression, because a file of nothing but white space is no reason to hang.
     return cast("re.Match[str]", _SPACES.match(text, position)).end()
@@ -200,7 +217,8 @@ def _read_parquet(path: Path) -> Iterator[Record]:
                     raise InputError("column appears twice", file=path, field=shown(name))
             number = unpacked = 0
             for batch in file.iter_batches(batch_size=PARQUET_BATCH_ROWS):
-                unpacked += batch.nbytes
+                # Nulls take no bytes: a few hundred may unpack to any number of them.
+                unpacked += max(batch.nbytes, BYTES_PER_VALUE * _arrow_values(batch.columns))
                 if unpacked > MAX_DOCUMENT_BYTES:
                     raise InputError(
                         f"the file unpacks to more than {MAX_DOCUMENT_BYTES >> 30} GiB; split it",
@@ -216,6 +234,25 @@ def _read_parquet(path: Path) -> Iterator[Record]:
     except (pa.ArrowException, MemoryError, *_NO_PYTHON_VALUE) as error:
         # Names of columns are text of the file too.
         raise InputError(f"cannot be read as Parquet: {error}", file=path) from None
+
+
+def _arrow_values(columns: Iterable[Any]) -> int:
+    """Return how many Python objects Arrow arrays become."""
+    from pyarrow import types
+
+    count = 0
+    for column in columns:
+        count += len(column)
+        if types.is_struct(column.type):
+            count += _arrow_values(column.flatten())
+        elif types.is_map(column.type):
+            # Its keys and items are those of the whole array that it is a slice of.
+            start, stop = column.offsets[0].as_py(), column.offsets[-1].as_py()
+            pairs = (column.keys, column.items)
+            count += _arrow_values(half.slice(start, stop - start) for half in pairs)
+        elif types.is_nested(column.type) and not types.is_union(column.type):
+            count += _arrow_values([column.flatten()])
+    return count
 
 
 _NO_PYTHON_VALUE = (ValueError, KeyError, TypeError, OverflowError, RecursionError)

@@ -211,6 +211,48 @@ def test_a_file_may_not_unpack_to_more_than_the_limit(
     assert refusal(tmp_path, pack(text.encode())).startswith(message)
 
 
+@pytest.mark.parametrize(
+    ("text", "name", "message"),
+    [
+        pytest.param(ONE + '{"a": [' + "[]," * 99 + "1]}", "d.jsonl", ":2: too many", id="lists"),
+        pytest.param(ONE + '{"a": [' + "0," * 99 + "1]}", "d.jsonl", ":2: too many", id="numbers"),
+        pytest.param("[" + "[" * 99 + "]" * 100, "d.jsonl", ": too many", id="nested"),
+        pytest.param('[{"a": [' + "{}," * 99 + "{}]}]", "d.json", ": too many", id="document"),
+    ],
+)
+def test_a_text_may_not_hold_more_values_than_fit_the_limit(
+    tmp_path: Path, text: str, name: str, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for limit in ("MAX_RECORD_BYTES", "MAX_DOCUMENT_BYTES"):
+        monkeypatch.setattr(reading, limit, 64 * reading.BYTES_PER_VALUE)
+    assert refusal(tmp_path, text, name).startswith(message)
+
+
+NOTHING = pa.nulls(100_000, pa.null())
+STRUCTS = pa.StructArray.from_arrays([pa.nulls(100_000, pa.int8())], ["a"])
+PAIRS = pa.StructArray.from_arrays(
+    [pa.array(map(str, range(30_000))), NOTHING[:30_000]], ["k", "v"]
+)
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        pytest.param(pa.ListArray.from_arrays([0, 100_000], NOTHING), id="nulls"),
+        pytest.param(pa.LargeListArray.from_arrays([0, 100_000], NOTHING), id="large list"),
+        pytest.param(pa.ListArray.from_arrays([0, 100_000], STRUCTS), id="structs"),
+        pytest.param(
+            pa.MapArray.from_arrays([0, 30_000], PAIRS.field(0), PAIRS.field(1)), id="map"
+        ),
+    ],
+)
+def test_parquet_may_not_hold_more_values_than_fit_the_limit(
+    tmp_path: Path, column: pa.Array, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "MAX_DOCUMENT_BYTES", 30_000 * reading.BYTES_PER_VALUE)
+    assert refusal(tmp_path, parquet(pa.table({"x": column}))).startswith(":1: the file unpacks")
+
+
 def test_a_bomb_is_not_unpacked_beyond_the_limit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
