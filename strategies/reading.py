@@ -283,15 +283,15 @@ def _without_union_nulls(value: Any, key: str, field: str, *, free_form: bool = 
     """Drop the nulls that Parquet adds to objects.
 
     A Parquet struct has the same keys in every row: those that a row lacks come back as
-    null. In messages and calls a null means the same as a missing key; in free-form data
-    (arguments, JSON schemas) it does not, and the prompt would differ.
+    null. In messages and calls a null means the same as a missing key; in arguments and in
+    tools, which templates write out whole, it does not, and the prompt would differ.
     """
     if isinstance(value, dict):
-        free_form = free_form or key in {"arguments", "parameters"}
+        free_form = free_form or key in {"arguments", "parameters", "tools"}
         if free_form and None in value.values():
             raise InputError(
                 "a null in a Parquet struct may be a missing key; "
-                "store arguments and parameters as JSON strings",
+                "store arguments and tools as JSON strings",
                 field=field,
             )
         return {

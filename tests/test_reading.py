@@ -333,6 +333,14 @@ def test_a_null_in_parquet_arguments_is_ambiguous(tmp_path: Path, key: str) -> N
     )
 
 
+def test_a_null_in_a_parquet_tool_is_ambiguous(tmp_path: Path) -> None:
+    tools = [{"type": "function", "function": {"name": "f", "description": None}}]
+    table = pa.Table.from_pylist([{"tools": tools}, {"tools": None}])
+    assert refusal(tmp_path, parquet(table)).startswith(
+        ":1: tools[0].function: a null in a Parquet struct may be a missing key"
+    )
+
+
 # JSON as servers read it.
 
 
