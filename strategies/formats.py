@@ -400,6 +400,9 @@ def _sharegpt_message(item: Any, field: str, mode: ToolArguments) -> Message:
     return _message({"role": "assistant", **besides, "tool_calls": wrapped}, field, mode)
 
 
+_WHOLE_CONVERSATION = {"messages", "conversations", "conversation"}
+"""Fields of records that are no row of one message, whatever else they have."""
+
 FORMATS: tuple[Format, ...] = (
     Format(
         "MLCommons endpoints",
@@ -407,7 +410,7 @@ FORMATS: tuple[Format, ...] = (
         # Records of the other formats may have an id of that name too.
         lambda record: (
             record.get("_type") == "dataset_metadata"
-            or ("conversation_id" in record and not {"messages", "conversations"} & record.keys())
+            or ("conversation_id" in record and not _WHOLE_CONVERSATION & record.keys())
         ),
         _read_endpoints,
     ),

@@ -711,7 +711,15 @@ def test_the_first_record_says_the_format(tmp_path: Path, record: Row) -> None:
     assert read(tmp_path, [record])[0].messages == (USER,)
 
 
-@pytest.mark.parametrize("record", [{}, {"prompt": "x"}, {"\x1b[31m": 1}])
+@pytest.mark.parametrize(
+    "record",
+    [
+        {},
+        {"prompt": "x"},
+        {"\x1b[31m": 1},
+        {"conversation_id": "x", "turn": 1, "conversation": [USER]},
+    ],
+)
 def test_an_unknown_format_lists_the_known_ones(tmp_path: Path, record: Row) -> None:
     message = refusal(tmp_path, [record])
     assert message.startswith(":1: unknown format (fields: ")
