@@ -213,6 +213,10 @@ def _endpoints_system(rows: list[Record], name: str) -> str | None:
             continue
         if not isinstance(value, str):
             raise InputError("must be a string", line=line, field="system")
+        try:
+            check_plain(value, "system")
+        except InputError as error:
+            raise error.at(line=line) from None
         if found is not None and found[1] != value:
             raise InputError(
                 f"differs from line {found[0]}; conversation {name!r} can have one only",
@@ -354,6 +358,10 @@ def _read_sharegpt(records: Iterable[Record], mode: ToolArguments) -> Iterator[C
         system = record.get("system")
         if system is not None and not isinstance(system, str):
             raise InputError("must be a string", line=line, field="system")
+        try:
+            check_plain(system, "system")
+        except InputError as error:
+            raise error.at(line=line) from None
         if system and messages[0]["role"] == "system":
             # Some readers take the one, some the other.
             raise InputError("conversations[0] is a system prompt too", line=line, field="system")
@@ -388,13 +396,17 @@ def _sharegpt_message(item: Any, field: str, mode: ToolArguments) -> Message:
     if not isinstance(value, str):
         reason = "is missing" if value is None else "must be a string"
         raise InputError(reason, field=f"{field}.value")
+    # Here, where the place is named as the file has it.
+    check_plain(value, f"{field}.value")
     besides = {key: item[key] for key in SHAREGPT_BESIDES_TEXT if item.get(key) is not None}
+    check_plain(besides, field)
     if role != "function_call":
         return _message({"role": role, "content": value, **besides}, field, mode)
     try:
         calls = parse_json(value)
     except ValueError as error:
         raise InputError(f"not JSON: {one_line(error)}", field=f"{field}.value") from None
+    check_plain(calls, f"{field}.value")
     calls = calls if isinstance(calls, list) else [calls]
     wrapped = [{"type": "function", "function": call} for call in calls]
     return _message({"role": "assistant", **besides, "tool_calls": wrapped}, field, mode)

@@ -405,6 +405,13 @@ BAD_SHAREGPT = [
             ("value no text", said("gpt", ["x"]), ".value: must be a string"),
             ("call no JSON", said("function_call", "f(x)"), ".value: not JSON: "),
             ("call no object", said("function_call", "[1]"), ".tool_calls[0].function: must be"),
+            ("no text", said("gpt", "\ud800"), ".value: lone surrogate U+D800"),
+            ("name no text", {**said("gpt", ""), "name": "\ud800"}, ".name: lone surrogate"),
+            (
+                "call no text",
+                said("function_call", '{"name": "f", "arguments": {"a": "\\ud800"}}'),
+                ".value.arguments.a: lone surrogate",
+            ),
             ("call no name", said("function_call", "{}"), ".tool_calls[0].function.name: is miss"),
             (
                 "call parameters",
@@ -414,6 +421,11 @@ BAD_SHAREGPT = [
         ]
     ),
     pytest.param({"conversations": [said("human", "a")], "system": 5}, "system: must be", id="sys"),
+    pytest.param(
+        {"conversations": [said("human", "a")], "system": "\ud800"},
+        "system: lone surrogate",
+        id="system no text",
+    ),
     pytest.param(
         {"conversations": [said("system", "a"), said("human", "b")], "system": "a"},
         "system: conversations[0] is a system prompt too",
@@ -544,6 +556,9 @@ BAD_ROWS = [
     pytest.param(rows(changed(USER, content=1)), 1, "content: must be a string", id="content"),
     pytest.param(rows(USER, {"role": "assistant"}), 2, "content: is missing in an", id="reply"),
     pytest.param(rows(USER, changed(CALLS, tool_calls=[1])), 2, "tool_calls[0]: must", id="call"),
+    pytest.param(
+        rows(USER, ANSWER, {**USER, "system": "\ud800"}), 3, "system: lone", id="system text"
+    ),
     pytest.param(rows({**USER, "system": 5}), 1, "system: must be a string", id="system type"),
     pytest.param(
         rows({**USER, "system": "a"}, ANSWER, {**USER, "system": "b"}),
