@@ -26,6 +26,7 @@ from strategies.rendering import (
     CAPTURE_NAME,
     PromptRenderer,
     compile_template,
+    is_failure,
     turn_error,
 )
 
@@ -463,8 +464,10 @@ def _load(spec: ChatSpec) -> Any:
         )
     except InputError:
         raise
-    except Exception as error:
-        # Damaged files and foreign code raise whatever they like.
+    except BaseException as error:
+        # Damaged files and foreign code raise whatever they like, and the library panics.
+        if not is_failure(error):
+            raise
         reason = _load_reason(spec, error)
         raise InputError(reason, file=spec.name_or_path) from error
     # Prompts longer than the model's window have an ISL too, and are no reason to warn.
@@ -486,7 +489,7 @@ def _load_sentencepiece(path: Path) -> Any:
     return make(vocab_file=str(path), unk_token="<unk>")  # noqa: S106  # a token of text
 
 
-def _load_reason(spec: ChatSpec, error: Exception) -> str:
+def _load_reason(spec: ChatSpec, error: BaseException) -> str:
     if "trust_remote_code" in str(error) or "custom code" in str(error):
         return (
             "loading this tokenizer runs Python code that its repository brings; if you trust "
@@ -505,7 +508,7 @@ def _load_reason(spec: ChatSpec, error: Exception) -> str:
     return f"{hint}{type(error).__name__}: {_first_line(error)}"
 
 
-def _first_line(error: Exception) -> str:
+def _first_line(error: BaseException) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[0] if lines else "no reason given"
 

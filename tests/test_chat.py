@@ -186,6 +186,21 @@ def test_a_broken_folder_ends_in_one_line(
     assert "\n" not in str(caught.value)
 
 
+def test_a_tokenizer_that_the_library_panics_on_ends_in_one_line(tmp_path: Path) -> None:
+    state = json.loads((tokenizer_path("bpe-chatml") / "tokenizer.json").read_text("utf-8"))
+    # What a pattern without width adds in front of a text belongs to none of its characters.
+    state["normalizer"] = {
+        "type": "Sequence",
+        "normalizers": [
+            {"type": "Replace", "pattern": {"Regex": "^"}, "content": "x"},
+            {"type": "NFD"},
+        ],
+    }
+    state["added_tokens"][0]["normalized"] = True
+    with pytest.raises(InputError, match="its files may be damaged: PanicException: "):
+        load_chat(broken_folder(tmp_path, tokenizer__json=json.dumps(state)))
+
+
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
