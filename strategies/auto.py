@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from strategies.amplification import amplification
 from strategies.contract import Counter, Counts, OnError, Progress
+from strategies.errors import UnavailableError
 from strategies.registry import get
 
 if TYPE_CHECKING:
@@ -48,6 +49,8 @@ class _Counter:
     workers: int
     stack: ExitStack
     opened: dict[str, Counter] = field(default_factory=dict)
+    no_native: str | None = None
+    """Why the native core could not be opened, once that has been tried."""
     note: str | None = None
     parts: dict[str, float] = field(default_factory=dict)
 
@@ -58,22 +61,40 @@ class _Counter:
         progress: Progress | None = None,
         on_error: OnError = "raise",
     ) -> Counts:
-        name, why = pick(conversations, self.chat, self.workers)
-        if name not in self.opened:
-            context = get(name).open(self.chat, workers=self.workers)
-            self.opened[name] = self.stack.enter_context(context)
-        counter = self.opened[name]
+        name, why = pick(conversations, self.chat, self.workers, self.no_native)
+        try:
+            counter = self._counter(name)
+        except UnavailableError as error:
+            if name != "rust":
+                raise
+            # Whether the core agrees with the library shows only once it has loaded the tokenizer.
+            self.no_native = str(error)
+            name, why = pick(conversations, self.chat, self.workers, self.no_native)
+            counter = self._counter(name)
         counts = counter.count(conversations, progress=progress, on_error=on_error)
-        self.note = f"picked {name}: {why}"
+        tried = f"{self.no_native}; " if self.no_native else ""
+        self.note = f"picked {name}: {tried}{why}"
         self.parts = dict(getattr(counter, "parts", {}))
         return counts
 
+    def _counter(self, name: str) -> Counter:
+        if name not in self.opened:
+            context = get(name).open(self.chat, workers=self.workers)
+            self.opened[name] = self.stack.enter_context(context)
+        return self.opened[name]
+
 
 def pick(
-    conversations: Sequence[Conversation], chat: ChatTokenizer, workers: int
+    conversations: Sequence[Conversation],
+    chat: ChatTokenizer,
+    workers: int,
+    no_native: str | None = None,
 ) -> tuple[str, str]:
-    """Return the name of the strategy to use, and why."""
-    if get("rust").availability(chat) is None:
+    """Return the name of the strategy to use, and why.
+
+    `no_native` is why the native core could not be opened, if that has been tried.
+    """
+    if no_native is None and get("rust").availability(chat) is None:
         return "rust", "the native core can load this tokenizer"
     reason = get("spliced").availability(chat)
     if reason is None:

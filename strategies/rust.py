@@ -18,6 +18,8 @@ from strategies.syntax import template_tree
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from tokenizers import Tokenizer
+
     from strategies.chat import ChatTokenizer
     from strategies.contract import Counts, OnError, Progress
 
@@ -117,6 +119,7 @@ class Rust:
                 # Its version of the library may be older than the installed one.
                 reason = f"the native core cannot load its tokenizer: {one_line(error)}"
                 raise UnavailableError(reason) from error
+        _check_vocabulary(chat.backend, native)
         _check_native(chat, native)
         yield _Counter(chat, native, templates)
 
@@ -261,6 +264,19 @@ class _Counter:
         if self.figures.get("characters") and not self.figures.get("markers_found"):
             notes.append("no cut points: prompts counted whole")
         return "; ".join(notes) or None
+
+
+def _check_vocabulary(backend: Tokenizer, native: _native.Counter) -> None:
+    """Raise unless the core has every entry of the loaded model's vocabulary.
+
+    The library writes one entry for each id: where two share one, the other is lost on the way.
+    """
+    loaded = backend.get_vocab_size(with_added_tokens=False)
+    if native.vocabulary != loaded:
+        raise UnavailableError(
+            f"the native core knows {native.vocabulary} of the {loaded} entries of the "
+            "vocabulary: some share an id"
+        )
 
 
 def _check_native(chat: ChatTokenizer, native: _native.Counter) -> None:

@@ -329,6 +329,31 @@ def test_auto_takes_the_native_core_where_it_can(sample: list[Conversation]) -> 
     assert picked(bundled_chat("bpe-chatml"), sample[:5]).startswith("picked rust: ")
 
 
+def test_auto_counts_otherwise_where_the_core_reads_another_vocabulary(tmp_path: Path) -> None:
+    tokenizer = Tokenizer(
+        models.WordPiece({"[UNK]": 0, "a": 1, "##b": 2, "##c": 3, "abc": 4}, unk_token="[UNK]")  # noqa: S106  # a token of text
+    )
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    saved_chat(tmp_path, tokenizer, "{% for m in messages %}{{ m.content }}{% endfor %}")
+    # The library reads two tokens with one id, and writes only one of them.
+    file = tmp_path / "tokenizer.json"
+    state = file.read_text(encoding="utf-8").replace('"##c": 3', '"##c": 3, "ab": 4')
+    assert '"ab": 4' in state
+    file.write_text(state, encoding="utf-8")
+    chat = load_chat(tmp_path)
+    data = [conversation("ab abc abb")]
+    assert plain_counts(chat, data) == [[4]]
+    with (
+        pytest.raises(UnavailableError, match=r"5 of the 6 entries .*: some share an id"),
+        strategies.get("rust").open(chat, workers=1),
+    ):
+        pass
+    with strategies.get("auto").open(chat, workers=1) as counter:
+        for _ in range(2):
+            assert counter.count(data) == [[4]]
+            assert getattr(counter, "note", "").startswith("picked batched: the native core knows")
+
+
 def test_auto_splices_where_the_core_cannot_and_prompts_repeat(sample: list[Conversation]) -> None:
     agentic = [c for c in sample if c.id.startswith("agentic")]
     assert picked(bundled_chat("sentencepiece"), agentic).startswith(

@@ -278,6 +278,12 @@ impl Counter {
         self.inner.markers()
     }
 
+    /// Number of entries in the model's vocabulary.
+    #[getter]
+    fn vocabulary(&self) -> usize {
+        self.inner.vocabulary()
+    }
+
     /// Renders and counts the turns of conversations given as (messages, tools, turns).
     #[pyo3(signature = (template, conversations, *, progress=None))]
     fn count<'py>(

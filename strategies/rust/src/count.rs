@@ -169,6 +169,12 @@ impl Counter {
         self.cutter.markers()
     }
 
+    /// Number of entries in the model's vocabulary.
+    #[must_use]
+    pub fn vocabulary(&self) -> usize {
+        self.tokenizer.get_vocab_size(false)
+    }
+
     fn encode(&self, text: &str) -> Result<usize, String> {
         self.tokenizer
             .encode_fast(text, false)
