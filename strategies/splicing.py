@@ -20,6 +20,7 @@ same matches are possible up to the closing token, and no others.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -57,8 +58,27 @@ def markers_of(chat: ChatTokenizer) -> Markers | str:
     if not chat.renders_plainly:
         return "its apply_chat_template is its own, so rendering cannot be done apart"
     if chat.backend is not None:
+        if _repeats_text(chat.backend):
+            return "its post-processor repeats the text"
         return backend_markers(chat.backend)
     return _sentencepiece_markers(chat.tokenizer)
+
+
+def _repeats_text(backend: Tokenizer) -> bool:
+    """Whether the post-processor puts the tokens of a text more than once into the result.
+
+    It does so without special tokens, too, and the tokens of the markers with them.
+    """
+    if backend.post_processor is None:
+        return False
+    steps = [json.loads(backend.post_processor.__getstate__())]
+    while steps:
+        step = steps.pop()
+        steps += step.get("processors", ())
+        pieces = step.get("single", ()) if step["type"] == "TemplateProcessing" else ()
+        if sum("Sequence" in piece for piece in pieces) > 1:
+            return True
+    return False
 
 
 def backend_markers(backend: Tokenizer) -> Markers:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from tokenizers import AddedToken, Tokenizer, models, normalizers, pre_tokenizers
+from tokenizers import AddedToken, Tokenizer, models, normalizers, pre_tokenizers, processors
 
 import strategies
 from bench.bundled import tokenizer_path
@@ -352,6 +352,21 @@ def test_auto_counts_otherwise_where_the_core_reads_another_vocabulary(tmp_path:
         for _ in range(2):
             assert counter.count(data) == [[4]]
             assert getattr(counter, "note", "").startswith("picked batched: the native core knows")
+
+
+def test_a_text_that_the_post_processor_repeats_is_not_spliced(tmp_path: Path) -> None:
+    tokenizer = Tokenizer(models.WordLevel({"[UNK]": 0, "user": 1}, unk_token="[UNK]"))  # noqa: S106  # a token of text
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    tokenizer.add_special_tokens(["<|"])
+    twice = processors.TemplateProcessing(single="$A $A", special_tokens=[])
+    tokenizer.post_processor = processors.Sequence([twice])
+    chat = saved_chat(tmp_path, tokenizer, "{% for m in messages %}<|{{ m.content }}{% endfor %}")
+    data = [conversation("a", "b", "c"), conversation("a", "b", "c")]
+    assert plain_counts(chat, data) == [[4, 12], [4, 12]]
+    with pytest.raises(UnavailableError, match="its post-processor repeats the text"):
+        strategies.count(data, chat, "spliced")
+    with strategies.get("auto").open(chat, workers=1) as counter:
+        assert counter.count(data) == [[4, 12], [4, 12]]
 
 
 def test_auto_splices_where_the_core_cannot_and_prompts_repeat(sample: list[Conversation]) -> None:
