@@ -18,6 +18,8 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from jinja2 import nodes
+
 from strategies.clock import frozen_clock
 from strategies.collection import collection_paused
 from strategies.contract import OnError
@@ -31,6 +33,7 @@ from strategies.rendering import (
 )
 
 if TYPE_CHECKING:
+    from jinja2 import Template
     from tokenizers import Tokenizer
 
     from strategies.conversation import Conversation
@@ -520,13 +523,31 @@ def _check_template(chat: ChatTokenizer) -> None:
         raise InputError("has no chat template; give one with --template FILE", file=name)
     for text in template.values() if isinstance(template, dict) else [template]:
         try:
-            compile_template(text)
+            random = _random_part(compile_template(text), text)
         except Exception as error:
             line = getattr(error, "lineno", None)
             place = f" in line {line}" if line else ""
             raise InputError(
                 f"the chat template has an error{place}: {one_line(error)}", file=name
             ) from None
+        if random:
+            raise InputError(
+                f"the chat template writes at random ({random}), so that no count is exact",
+                file=name,
+            )
+
+
+def _random_part(template: Template, text: str) -> str | None:
+    """Return what in a template gives another text at every rendering, if anything does."""
+    if "random" not in text and "lipsum" not in text:
+        # Hardly any template has them, and parsing it again takes time.
+        return None
+    for node in template.environment.parse(text).find_all((nodes.Filter, nodes.Name)):
+        if isinstance(node, nodes.Filter) and node.name == "random":
+            return "the filter random"
+        if isinstance(node, nodes.Name) and node.name == "lipsum":
+            return "the function lipsum"
+    return None
 
 
 def _check_deterministic(chat: ChatTokenizer) -> None:

@@ -231,6 +231,18 @@ def test_an_argument_is_no_template_variable(name: str) -> None:
         load_chat(tokenizer_path("bpe-chatml"), template_kwargs={name: True})
 
 
+@pytest.mark.parametrize(
+    ("template", "part"),
+    [
+        ("{{ messages | random }}", "the filter random"),
+        ("{% if tools %}{{ lipsum() }}{% endif %}", "the function lipsum"),
+    ],
+)
+def test_a_template_that_writes_at_random_is_refused(template: str, part: str) -> None:
+    with pytest.raises(InputError, match=rf"at random \({part}\)"):
+        load_chat(tokenizer_path("bpe-chatml"), template=template)
+
+
 def test_a_tokenizer_that_drops_merges_at_random_is_refused(tmp_path: Path) -> None:
     state = (tokenizer_path("bpe-chatml") / "tokenizer.json").read_text(encoding="utf-8")
     random = state.replace('"dropout":null', '"dropout":0.5')
