@@ -519,7 +519,8 @@ def _first_line(error: BaseException) -> str:
 def _check_template(chat: ChatTokenizer) -> None:
     name = chat.spec.name_or_path
     template = chat.spec.template or getattr(chat.tokenizer, "chat_template", None)
-    if template is None:
+    if not template:
+        # An empty one would render nothing, and every ISL would be 0 without a word.
         raise InputError("has no chat template; give one with --template FILE", file=name)
     for text in template.values() if isinstance(template, dict) else [template]:
         try:

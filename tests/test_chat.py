@@ -170,6 +170,7 @@ def broken_folder(tmp_path: Path, **files: str | None) -> Path:
         ({"tokenizer__json": ""}, "its files may be damaged"),
         ({"tokenizer_config__json": "[]"}, "its files may be damaged"),
         ({"chat_template__jinja": None}, "has no chat template; give one with --template"),
+        ({"chat_template__jinja": ""}, "has no chat template; give one with --template"),
         ({"chat_template__jinja": "{% for %}"}, "the chat template has an error in line 1"),
         ({"chat_template__jinja": "a\n{{ x | nofilter }}"}, "the chat template has an error"),
     ],
