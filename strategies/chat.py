@@ -503,7 +503,8 @@ def _load_reason(spec: ChatSpec, error: BaseException) -> str:
     hint = ""
     if Path(spec.name_or_path).is_dir():
         names = {item.name for item in Path(spec.name_or_path).iterdir()}
-        if not names & {"tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt"}:
+        known = {"tokenizer.json", "tekken.json", "vocab.json", "vocab.txt"}
+        if not names & known and not any(name.endswith((".model", ".tiktoken")) for name in names):
             return "no tokenizer in this folder: neither tokenizer.json nor tokenizer.model"
         hint = "the tokenizer cannot be loaded, its files may be damaged: "
     else:
