@@ -21,6 +21,7 @@ from strategies import (
     Counter,
     Counts,
     OnError,
+    UnavailableError,
     amplification,
     availability,
     count_with,
@@ -121,11 +122,15 @@ def run_check(
     unavailable = availability(chosen, chat)
     if unavailable is not None:
         return Check(unavailable)
-    with chosen.open(chat, workers=workers) as counter:
-        opened = perf_counter()
-        counts = count_with(counter, chat, conversations, progress=send, on_error=on_error)
-        counted = perf_counter()
-        note = getattr(counter, "note", None)
+    try:
+        with chosen.open(chat, workers=workers) as counter:
+            opened = perf_counter()
+            counts = count_with(counter, chat, conversations, progress=send, on_error=on_error)
+            counted = perf_counter()
+            note = getattr(counter, "note", None)
+    except UnavailableError as error:
+        # What `availability` cannot see without doing the work of opening.
+        return Check(str(error))
     return Check(None, counts, opened - started, counted - opened, note)
 
 
