@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from bench.growth import Point
 from bench.jobs import BASELINE
@@ -23,8 +24,7 @@ def write_speedup_plot(path: Path, report: dict[str, Any]) -> None:
     InputError
         If it cannot be written.
     """
-    figure = speedup_figure(report)
-    write_whole(path, lambda file: figure.savefig(file, format="png", dpi=150))
+    _write(path, speedup_figure(report))
 
 
 def write_growth_plot(path: Path, name: str, points: Sequence[Point]) -> None:
@@ -55,10 +55,21 @@ def write_growth_plot(path: Path, name: str, points: Sequence[Point]) -> None:
     panel.xaxis.set_minor_formatter("")
     panel.set_xlabel("turns per conversation (as much new text in each turn)")
     panel.set_ylabel("microseconds per turn")
-    panel.set_title(name, loc="left", fontsize=10)
+    panel.set_title(name, loc="left", fontsize=10, parse_math=False)
     panel.legend()
     panel.grid(alpha=0.3)
-    write_whole(path, lambda file: figure.savefig(file, format="png", dpi=150))
+    _write(path, figure)
+
+
+def _write(path: Path, figure: Figure) -> None:
+    def save(file: IO[bytes]) -> None:
+        with warnings.catch_warnings():
+            # A name in a script that the font lacks is drawn as boxes; that is all there is
+            # to say, and standard error is for what a user can mend.
+            warnings.filterwarnings("ignore", message="Glyph .* missing from")
+            figure.savefig(file, format="png", dpi=150)
+
+    write_whole(path, save)
 
 
 def speedup_figure(report: dict[str, Any]) -> Figure:
@@ -84,7 +95,8 @@ def speedup_figure(report: dict[str, Any]) -> Figure:
     panels = figure.subplots(len(families), 1, sharex=True, squeeze=False)[:, 0]
     for panel, (name, family) in zip(panels, families.items(), strict=True):
         _draw(panel, settings[name], speedups[name])
-        panel.set_title(f"{name} ({family})", loc="left", fontsize=10)
+        # A dollar sign in a name is no formula.
+        panel.set_title(f"{name} ({family})", loc="left", fontsize=10, parse_math=False)
     estimates = [one for each in speedups.values() for group in each for one in group.values()]
     nearest = min([0.5, *(0.9 * one["low"] for one in estimates)])
     furthest = max([2.0, *(one["high"] for one in estimates)])

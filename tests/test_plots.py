@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import runpy
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,8 @@ import pytest
 from matplotlib.collections import LineCollection
 from matplotlib.patches import Rectangle
 
-from bench.plots import speedup_figure
+from bench.growth import Point
+from bench.plots import speedup_figure, write_growth_plot, write_speedup_plot
 from bench.report import read_report
 from strategies import InputError
 
@@ -120,3 +122,11 @@ def test_the_notebook_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     (folder / "report.json").write_text(text, encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     assert runpy.run_path(str(ROOT / "notebooks" / "speedup.py"))["report"]["results"]
+
+
+@pytest.mark.parametrize("name", ["a$b_{$", r"$\frac$", "日本"])
+def test_a_name_is_no_formula_and_its_script_no_warning(tmp_path: Path, name: str) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        write_speedup_plot(tmp_path / "speedup.png", report_of({name: plain(30, 0.2)}))
+        write_growth_plot(tmp_path / "growth.png", name, [Point(25, 1.0, {}), Point(50, 2.0, {})])
