@@ -51,12 +51,16 @@ class ProcessPool:
     def open(self, chat: ChatTokenizer, *, workers: int) -> Iterator[_Counter]:
         """Start the processes and wait until each has loaded the tokenizer."""
         context = self._context()
-        # Without it a worker that is ready early would answer for one that still loads.
-        everyone = context.Barrier(workers)
-        pool = ProcessPoolExecutor(workers, context, _start_worker, (chat, everyone))
+        with _refused(workers):
+            # Without it a worker that is ready early would answer for one that still loads.
+            everyone = context.Barrier(workers)
+            pool = ProcessPoolExecutor(workers, context, _start_worker, (chat, everyone))
         try:
-            with starting_processes():
+            with _refused(workers), starting_processes():
                 loading = [pool.submit(_wait_for_all) for _ in range(workers)]
+                # The pool begins to watch a new process when it is next woken. Without a task
+                # that starts none, the death of the last one would never be noticed.
+                loading.append(pool.submit(_nothing))
             for ready in loading:
                 _result(ready)
             yield _Counter(pool, chat, f"start method {context.get_start_method()}")
@@ -132,6 +136,18 @@ def _result(future: Future[list[int | None]]) -> list[int | None]:
         ) from error
 
 
+@contextmanager
+def _refused(workers: int) -> Iterator[None]:
+    """Say it in one line where the system, or a fork server that is gone, starts nothing."""
+    try:
+        yield
+    except (OSError, EOFError) as error:
+        reason = getattr(error, "strerror", None) or "the fork server has ended"
+        raise WorkerError(
+            f"the {workers} processes of process-pool cannot be started: {reason}"
+        ) from error
+
+
 def _kill_workers(pool: ProcessPoolExecutor) -> None:
     # Public as `kill_workers` from Python 3.14 on.
     for process in list((pool._processes or {}).values()):
@@ -168,6 +184,10 @@ def _exit_with_parent() -> None:
 
 def _wait_for_all() -> list[int | None]:
     _this_worker().everyone.wait()
+    return []
+
+
+def _nothing() -> list[int | None]:
     return []
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from strategies.chat import ChatTokenizer
 from strategies.contract import Counts, OnError, Progress
-from strategies.errors import TurnError
+from strategies.errors import TurnError, WorkerError
 from strategies.parallelism import library_threads
 from strategies.reference import first_failure, reference_turn
 
@@ -46,8 +46,16 @@ class ThreadPool:
             own.chat = chats.get()
 
         with ThreadPoolExecutor(workers, "isl-count", take_tokenizer) as pool:
-            for started in [pool.submit(everyone.wait) for _ in range(workers)]:
-                started.result()
+            try:
+                for started in [pool.submit(everyone.wait) for _ in range(workers)]:
+                    started.result()
+            except BaseException as error:
+                # Or those that have started would wait for the others for ever.
+                everyone.abort()
+                if isinstance(error, RuntimeError):
+                    reason = f"the {workers} threads of thread-pool cannot be started: {error}"
+                    raise WorkerError(reason) from error
+                raise
             try:
                 yield _Counter(pool, own, chat)
             except BaseException:

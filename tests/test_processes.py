@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import resource
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -80,6 +82,74 @@ def test_a_killed_worker_is_a_clear_error_and_no_hang(regular: Path) -> None:
     assert eventually(
         lambda: not any(is_worker(c) for c in descendants(os.getpid()) if c.pid not in before)
     )
+
+
+def test_the_last_worker_killed_while_it_starts_is_a_clear_error_and_no_hang(
+    tmp_path: Path,
+) -> None:
+    data = tmp_path / "data.jsonl"
+    data.write_bytes(sample_bytes("small"))
+    command = ["count", str(data), "--tokenizer", str(tokenizer_path("unigram"))]
+    process = subprocess.Popen(
+        [*BENCH, *command, "--strategy", "process-pool", "--workers", "2"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        env={**os.environ, START_METHOD_VARIABLE: "spawn"},
+    )
+    # Resource tracker and two workers, in the order in which they were started.
+    assert eventually(lambda: len(descendants(process.pid)) == 3)
+    max(descendants(process.pid), key=lambda child: child.pid).kill()
+    try:
+        stdout, stderr = process.communicate(timeout=60)
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+    assert (process.returncode, stdout) == (3, "")
+    assert stderr.startswith("bench: a worker process of process-pool died before it answered")
+    assert len(stderr.splitlines()) == 1
+
+
+def test_processes_that_the_system_refuses_are_an_error() -> None:
+    chat = bundled_chat("unigram")
+    before = {child.pid for child in descendants(os.getpid())}
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    first_free = os.dup(0)
+    os.close(first_free)
+    message = "the 20 processes of process-pool cannot be started: Too many open files"
+    resource.setrlimit(resource.RLIMIT_NOFILE, (first_free + 10, limits[1]))
+    try:
+        with (
+            pytest.raises(WorkerError, match=message),
+            ProcessPool(start_method="fork").open(chat, workers=20),
+        ):
+            pass
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    assert eventually(lambda: not {c.pid for c in descendants(os.getpid())} - before)
+
+
+def test_a_thread_that_the_system_refuses_is_an_error_and_no_hang(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    start = threading.Thread.start
+    started: list[threading.Thread] = []
+
+    def start_one(thread: threading.Thread) -> None:
+        if started:
+            raise RuntimeError("can't start new thread")
+        started.append(thread)
+        start(thread)
+
+    chat = bundled_chat("unigram")
+    monkeypatch.setattr(threading.Thread, "start", start_one)
+    with (
+        pytest.raises(WorkerError, match="the 2 threads of thread-pool cannot be started: can't"),
+        get("thread-pool").open(chat, workers=2),
+    ):
+        pass
+    assert not started[0].is_alive()
 
 
 def is_worker(process: psutil.Process) -> bool:
