@@ -138,9 +138,10 @@ class Numbers(click.ParamType[Sequence[int]]):
         if not isinstance(value, str):
             return tuple(value)
         parts = [part.strip() for part in value.split(",")]
-        if not all(part.isdecimal() and int(part) > 0 for part in parts):
+        if not all(part.isdecimal() and len(part) < 20 and int(part) > 0 for part in parts):
             self.fail(f"{value!r} is no list of positive whole numbers", parameter, context)
-        return [int(part) for part in parts]
+        # The same number twice asks for nothing more.
+        return list(dict.fromkeys(map(int, parts)))
 
 
 class JsonObject(click.ParamType[dict[str, Any]]):
@@ -411,7 +412,13 @@ def count_command(
     help="Size of the bundled sample.  [default: small]",
 )
 @click.option("--quick", is_flag=True, help="Few rounds.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Of everything shuffled.")
+@click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="Of everything shuffled.",
+)
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for reports and plot.")
 @shared_options
 def compare_command(

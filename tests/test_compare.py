@@ -159,7 +159,7 @@ def outcome(
     tokenizers = [str(tokenizer_path(name)) for name in ("sp-bpe", "sentencepiece")]
     done = run(
         *("compare", str(dataset), "--tokenizer", tokenizers[0], "--tokenizer", tokenizers[1]),
-        *("--cores", "1", "--workers", "1,2", "--rounds", "2", "--out", str(out)),
+        *("--cores", "1,1", "--workers", "1,2,1", "--rounds", "2", "--out", str(out)),
         *("--strategies", "batched,spliced,auto,spliced-alone"),
     )
     return done, out
