@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import io
 import json
 import os
 import signal
@@ -39,6 +40,7 @@ from strategies import (
     open_available,
     read_conversations,
 )
+from strategies.errors import one_line
 from strategies.formats import ToolArguments
 
 if TYPE_CHECKING:
@@ -49,18 +51,24 @@ EXIT_BAD_INPUT = 3
 EXIT_INTERNAL = 70
 EXIT_INTERRUPTED = 130
 
+TABLE_WIDTH = 80
+"""The characters that every table fits in."""
+
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
 def main() -> Never:
     """Run the command line; every error that a user can mend is one line."""
     signal.signal(signal.SIGTERM, _terminated)
+    _escape_output()
     errors = Console(stderr=True, soft_wrap=True, highlight=False)
     try:
         # Not by calling it: click's own way out of Ctrl-C prints a line of its own.
         with commands.make_context("bench", sys.argv[1:]) as context:
             status = commands.invoke(context) or 0
-            sys.stdout.flush()
+            # It is None where the shell has closed it: then there is nobody to write to.
+            if sys.stdout is not None:
+                sys.stdout.flush()
             sys.exit(status)
     except click.exceptions.Exit as error:
         sys.exit(error.exit_code)
@@ -74,10 +82,13 @@ def main() -> Never:
             help_hint = f" (see {error.ctx.command_path} --help)"
         _complain(errors, " ".join(reason.split()) + help_hint)
         sys.exit(EXIT_BAD_INPUT)
-    except IslError as error:
-        _complain(errors, str(error))
+    except (IslError, MemoryError) as error:
+        _complain(errors, str(error) or "out of memory")
         sys.exit(EXIT_BAD_INPUT)
     except (KeyboardInterrupt, click.Abort):
+        # Pressed twice, it is still one interruption.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
         _complain(errors, "interrupted; nothing was written")
         sys.exit(EXIT_INTERRUPTED)
     except BrokenPipeError:
@@ -85,8 +96,12 @@ def main() -> Never:
         _drop_output()
         sys.exit(0)
     except OSError as error:
-        _drop_output()
-        _complain(errors, f"standard output cannot be written: {error.strerror or error}")
+        place = error.filename
+        if place is None:
+            # What has no name is what is written to.
+            place = "standard output cannot be written"
+            _drop_output()
+        _complain(errors, f"{one_line(place)}: {error.strerror or error}")
         sys.exit(EXIT_BAD_INPUT)
     except Exception:
         # A mistake of ours: all that is known about it, and not the code of wrong counts.
@@ -94,14 +109,38 @@ def main() -> Never:
         sys.exit(EXIT_INTERNAL)
 
 
+def _escape_output() -> None:
+    """Let standard output escape what its encoding lacks, as standard error does."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+
+
 def _drop_output() -> None:
     """Leave nothing in the buffer that would be complained about at exit."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if sys.stdout is not None:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _terminated(_signal: int, _frame: object) -> Never:
     # As with Ctrl-C: workers are stopped and files cleaned up on the way out.
     raise KeyboardInterrupt
+
+
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        """Leave it to `main`; Rich ends with 1, which is for wrong counts."""
+        raise BrokenPipeError
+
+
+def _stdout() -> Console:
+    """Return what tables are printed to, at least as wide as they need.
+
+    Rich leaves out columns for which a terminal has no room, and whether a strategy is exact
+    may be one of them.
+    """
+    console = _Console(highlight=False)
+    console.width = max(console.width, TABLE_WIDTH)
+    return console
 
 
 def _complain(errors: Console, reason: str) -> None:
@@ -234,7 +273,7 @@ def _number(value: int | float | None) -> str:  # noqa: PYI041  # counts and mea
 
 
 def _stderr(quiet: bool) -> Console:
-    return Console(stderr=True, quiet=quiet, highlight=False)
+    return _Console(stderr=True, quiet=quiet, highlight=False)
 
 
 def _read(dataset: Path, tool_arguments: ToolArguments, console: Console) -> Sequence[Conversation]:
@@ -301,12 +340,12 @@ def strategies_command(tokenizer: str | None, as_json: bool, **options: Any) -> 
     table = Table(box=box.SIMPLE_HEAD)
     table.add_column("name", no_wrap=True)
     table.add_column("summary")
-    table.add_column("available" if chat is None else f"with {chat.name}")
+    table.add_column("available" if chat is None else Text(f"with {chat.name}"))
     for row in listed:
         name = f"{row['name']} *" if row["control"] else str(row["name"])
         available = "yes" if row["available"] else str(row["reason"])
         table.add_row(*map(Text, (name, str(row["summary"]), available)))
-    Console().print(table)
+    _stdout().print(table)
     click.echo("* control: wrong on purpose, so that checks can be seen to fail; never ranked")
 
 
@@ -382,7 +421,7 @@ def count_command(
         for column in summary:
             table.add_column(column, justify="right")
         table.add_row(*map(_number, summary.values()))
-        Console().print(table)
+        _stdout().print(table)
 
 
 # --- bench compare ----------------------------------------------------------------------
@@ -476,13 +515,14 @@ def compare_command(
         _warn(console, name, reference.warnings)
     report = build_report(groups, data, ["bench", *sys.argv[1:]], seed)
     if out is not None:
+        # It takes a second or more: first, so that an interruption finds nothing written.
+        write_speedup_plot(out / "speedup.png", report)
         write_json(out / "report.json", report)
         write_markdown(out / "report.md", groups, data, report)
-        write_speedup_plot(out / "speedup.png", report)
     if as_json:
         click.echo(json.dumps(report, ensure_ascii=False, allow_nan=False))
     elif not quiet:
-        print_groups(Console(), groups, data)
+        print_groups(_stdout(), groups, data)
         if out is not None:
             click.echo(f"wrote report.json, report.md and speedup.png to {out}")
     entries = [entry for group in groups for entry in group.entries if not entry.control]
@@ -533,18 +573,19 @@ def growth_command(
         "points": [point.as_dict() for point in points],
     }
     if out is not None:
-        write_json(out / "growth.json", report)
         write_growth_plot(out / "growth.png", title, points)
+        write_json(out / "growth.json", report)
     if as_json:
         click.echo(json.dumps(report, ensure_ascii=False))
     elif not quiet:
-        table = Table(title=f"{title}: microseconds per turn", box=box.SIMPLE_HEAD)
+        heading = Text(f"{title}: microseconds per turn", style="table.title")
+        table = Table(title=heading, box=box.SIMPLE_HEAD)
         for column in ("turns", *points[0].parts, "whole"):
             table.add_column(column, justify="right")
         for point in points:
             cells = (*point.parts.values(), point.total)
             table.add_row(f"{point.turns}", *(f"{1e6 * cell:,.1f}" for cell in cells))
-        Console().print(table)
+        _stdout().print(table)
 
 
 # --- bench history ----------------------------------------------------------------------
@@ -578,7 +619,7 @@ def history_command(
         shown = [each.as_dict() for each in last]
         click.echo(json.dumps(shown, indent=2, ensure_ascii=False, allow_nan=False))
     else:
-        print_recorded(Console(highlight=False), last, cores=cores, shapes=shapes)
+        print_recorded(_stdout(), last, cores=cores, shapes=shapes)
     return 0 if all(each.ok for each in last) else EXIT_WRONG
 
 

@@ -53,6 +53,9 @@ class Outcome:
     peak_rss_bytes: int
 
 
+_SERVER_GONE = "the process that starts jobs ended"
+
+
 class FreshProcesses:
     """Runs jobs, one at a time, each in a process of its own.
 
@@ -87,7 +90,10 @@ class FreshProcesses:
 
         Sampling memory takes some of a core, and so is not for what is timed.
         """
-        self._connection.send((job, arguments, cores))
+        try:
+            self._connection.send((job, arguments, cores))
+        except BrokenPipeError:
+            raise JobDiedError(_SERVER_GONE) from None
         pid: int = self._receive()
         memory = PeakMemory(pid)
         with memory if sample_memory else nullcontext():
@@ -114,7 +120,7 @@ class FreshProcesses:
         try:
             return self._connection.recv()
         except (EOFError, OSError, pickle.UnpicklingError):
-            raise JobDiedError("the process that starts jobs ended") from None
+            raise JobDiedError(_SERVER_GONE) from None
 
 
 class JobDiedError(IslError):

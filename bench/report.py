@@ -138,7 +138,8 @@ def write_json(path: Path, report: dict[str, Any]) -> None:
         If it cannot be written.
     """
     text = json.dumps(report, indent=2, ensure_ascii=False, allow_nan=False)
-    write_whole(path, lambda file: file.write(f"{text}\n".encode()))
+    # A name of bytes that are no text holds lone surrogates, which JSON has escapes for.
+    write_whole(path, lambda file: file.write(f"{text}\n".encode(errors="backslashreplace")))
 
 
 def read_report(path: str | PathLike[str]) -> dict[str, Any]:

@@ -26,12 +26,12 @@ MARKDOWN_ONLY = "turns/s"
 
 def print_groups(console: Console, groups: Sequence[Group], dataset: Dataset) -> None:
     """Print a table for each group, with its notes and its advice under it."""
-    console.print(f"[bold]{dataset.path}[/bold]: {_dataset_line(dataset)}", highlight=False)
+    # As `Text`, for names may hold what Rich takes for markup.
+    console.print(Text.assemble((dataset.path, "bold"), f": {_dataset_line(dataset)}"))
     for group in groups:
         table = Table(
-            title=_title(group),
+            title=Text(_title(group), style="bold"),
             title_justify="left",
-            title_style="bold",
             box=box.SIMPLE_HEAD,
             # Eighty characters are enough for it, and are what a pipe has.
             padding=(0, 1, 0, 0),
@@ -59,7 +59,7 @@ def write_markdown(
         If it cannot be written.
     """
     text = "\n".join(_markdown(groups, dataset, report)) + "\n"
-    write_whole(path, lambda file: file.write(text.encode()))
+    write_whole(path, lambda file: file.write(text.encode(errors="backslashreplace")))
 
 
 def notes(group: Group) -> Iterator[str]:

@@ -465,7 +465,7 @@ def _load(spec: ChatSpec) -> Any:
             trust_remote_code=spec.trust_remote_code,
             local_files_only=path.is_dir(),
         )
-    except InputError:
+    except (InputError, MemoryError):
         raise
     except BaseException as error:
         # Damaged files and foreign code raise whatever they like, and the library panics.

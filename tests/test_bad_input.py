@@ -11,9 +11,10 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Never
 
 import pytest
+from transformers import AutoTokenizer
 
 from bench.bundled import tokenizer_path
 from strategies import available_cores, names
@@ -168,9 +169,9 @@ OPTIONS = [
     pytest.param("compare", ["--cores", f"1,{10**9}"], "cores asked for", id="some cores"),
     pytest.param("compare", ["--cores", "0"], "'--cores': '0' is no list of", id="no cores"),
     pytest.param("compare", ["--cores", "two"], "'--cores': 'two' is no list of", id="cores text"),
-    pytest.param("compare", ["--workers", "1,,2"], "'--workers': '1,,2' is no", id="workers text"),
     pytest.param("compare", ["--cores", "9" * 5000], "'--cores': '999", id="cores too long"),
     pytest.param("compare", ["--seed", "-1"], "'--seed': -1 is not in the range", id="seed"),
+    pytest.param("compare", ["--workers", "1,,2"], "'--workers': '1,,2' is no", id="workers text"),
     pytest.param("count", ["--workers", "0"], "'--workers': 0 is not in the range", id="workers"),
     pytest.param("compare", ["--rounds", "-1"], "'--rounds': -1 is not in the", id="rounds"),
     pytest.param("compare", ["--sample", "small"], "--sample is for the bundled data", id="sample"),
@@ -342,6 +343,24 @@ def test_a_file_in_place_of_the_report_folder_is_named(bench: Bench, dataset: Pa
     assert dataset.read_text() == GOOD
 
 
+def test_a_name_too_long_for_a_file_is_named(bench: Bench, tmp_path: Path) -> None:
+    out = tmp_path / "isl.csv"
+    out.touch()
+    name = "x" * 300
+    result = bench("count", tmp_path / name, "--tokenizer", TOKENIZER, "--out", out)
+    assert_refused(result, f"bench: {tmp_path / name}: File name too long")
+
+
+def test_too_little_memory_is_one_line(
+    bench: Bench, dataset: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def run_out(*_: object, **__: object) -> Never:
+        raise MemoryError
+
+    monkeypatch.setattr(AutoTokenizer, "from_pretrained", run_out)
+    assert_refused(bench("count", dataset, "--tokenizer", TOKENIZER), "bench: out of memory")
+
+
 # The same from outside: a process of its own, and failures of the machine itself.
 
 
@@ -354,6 +373,18 @@ def test_the_command_itself_ends_in_one_line_and_exit_code_3(tmp_path: Path) -> 
         done = subprocess.run([*command, *arguments], capture_output=True, text=True, check=False)
         assert_refused(Result(done.returncode, done.stdout, done.stderr), f"bench: {path}:2: not")
     assert files(tmp_path) == {"data.jsonl"}
+
+
+def test_output_that_nobody_reads_is_no_wrong_count() -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(
+        [*BENCH, "strategies"], stdout=writer, stderr=subprocess.PIPE, text=True, check=False
+    )
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (0, "")
+    closed = process("strategies", within=["sh", "-c", '"$@" >&-', "sh"])
+    assert closed == Result(0, "", "")
 
 
 def test_more_cores_than_exist_start_nothing(dataset: Path, tmp_path: Path) -> None:

@@ -244,6 +244,9 @@ def test_the_plot_is_a_picture(outcome: tuple[subprocess.CompletedProcess[str], 
         "report.md",
         "speedup.png",
     }
+    # An interruption while it is drawn finds nothing written.
+    drawn = (outcome[1] / "speedup.png").stat().st_mtime_ns
+    assert drawn <= (outcome[1] / "report.json").stat().st_mtime_ns
 
 
 def test_a_plugin_is_listed_like_ours(with_plugin: dict[str, str]) -> None:

@@ -7,6 +7,7 @@ import os
 import resource
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -222,6 +223,34 @@ def test_an_interrupted_comparison_leaves_nothing(tmp_path: Path) -> None:
     assert stderr == "bench: interrupted; nothing was written\n"
     assert list(out.iterdir()) == []
     assert eventually(lambda: not any(map(is_alive, family)))
+
+
+INTERRUPTED_TWICE = """
+import atexit, os, signal
+from bench import cli
+def interrupt(*_):
+    raise KeyboardInterrupt
+cli.commands.make_context = interrupt
+atexit.register(os.kill, os.getpid(), signal.SIGINT)
+cli.main()
+"""
+INTERRUPTED_WHILE_IT_IMPORTS = """
+import sys
+class Interrupt:
+    def find_spec(self, name, *_):
+        if name == "click":
+            raise KeyboardInterrupt
+sys.meta_path.insert(0, Interrupt())
+from bench.__main__ import main
+main()
+"""
+
+
+@pytest.mark.parametrize("code", [INTERRUPTED_TWICE, INTERRUPTED_WHILE_IT_IMPORTS])
+def test_an_interruption_is_one_line_whenever_it_comes(code: str) -> None:
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (130, "")
+    assert done.stderr == "bench: interrupted; nothing was written\n"
 
 
 def is_alive(process: psutil.Process) -> bool:
