@@ -463,7 +463,7 @@ def _load(spec: ChatSpec) -> Any:
             spec.name_or_path,
             revision=spec.revision,
             trust_remote_code=spec.trust_remote_code,
-            local_files_only=path.is_dir(),
+            local_files_only=path.is_dir() or not _can_be_asked(spec),
         )
     except (InputError, MemoryError):
         raise
@@ -476,6 +476,24 @@ def _load(spec: ChatSpec) -> Any:
     # Prompts longer than the model's window have an ISL too, and are no reason to warn.
     tokenizer.model_max_length = int(1e30)
     return tokenizer
+
+
+def _can_be_asked(spec: ChatSpec) -> bool:
+    """Whether the hub answers, or has answered before; without it only kept files are left.
+
+    Its client tries again for most of a minute where it has no connection, and says nothing.
+    """
+    from huggingface_hub import constants, get_session, try_to_load_from_cache
+
+    name, revision = spec.name_or_path, spec.revision
+    if try_to_load_from_cache(name, "tokenizer_config.json", revision=revision) is not None:
+        return True
+    try:
+        get_session().head(constants.ENDPOINT, timeout=constants.HF_HUB_ETAG_TIMEOUT)
+    except Exception:
+        # Refused, unknown, too slow, or switched off: whatever the client in use calls it.
+        return False
+    return True
 
 
 def _looks_like_path(name: str) -> bool:

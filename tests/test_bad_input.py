@@ -7,9 +7,12 @@ import json
 import os
 import resource
 import shutil
+import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Never
 
@@ -373,6 +376,37 @@ def test_the_command_itself_ends_in_one_line_and_exit_code_3(tmp_path: Path) -> 
         done = subprocess.run([*command, *arguments], capture_output=True, text=True, check=False)
         assert_refused(Result(done.returncode, done.stdout, done.stderr), f"bench: {path}:2: not")
     assert files(tmp_path) == {"data.jsonl"}
+
+
+@pytest.mark.enable_socket
+def test_a_hub_that_does_not_answer_is_asked_nothing_twice(dataset: Path, tmp_path: Path) -> None:
+    asked: list[bytes] = []
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def hang_up() -> None:
+            with suppress(OSError):  # the server is closed
+                while True:
+                    connection, _ = server.accept()
+                    asked.append(connection.recv(10000).partition(b"\r\n")[0])
+                    connection.close()
+
+        threading.Thread(target=hang_up, daemon=True).start()
+        done = subprocess.run(
+            [*BENCH, "count", dataset, "--tokenizer", "Qwen/Qwen3-8B"],
+            capture_output=True,
+            text=True,
+            check=False,
+            env={
+                **os.environ,
+                "HF_ENDPOINT": f"http://127.0.0.1:{server.getsockname()[1]}",
+                "HF_HOME": str(tmp_path),
+                "HF_HUB_OFFLINE": "0",
+            },
+        )
+    result = Result(done.returncode, done.stdout, done.stderr)
+    assert_refused(result, "Qwen/Qwen3-8B: neither a folder nor a tokenizer on the hub")
+    assert asked[0] == b"HEAD / HTTP/1.1"
+    assert len(set(asked)) == len(asked)
 
 
 def test_output_that_nobody_reads_is_no_wrong_count() -> None:
