@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 import tempfile
+import threading
 import traceback
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -60,6 +61,7 @@ _Command = TypeVar("_Command", bound=Callable[..., Any])
 def main() -> Never:
     """Run the command line; every error that a user can mend is one line."""
     signal.signal(signal.SIGTERM, _terminated)
+    sys.unraisablehook = _not_raised
     _escape_output()
     errors = Console(stderr=True, soft_wrap=True, highlight=False)
     try:
@@ -124,6 +126,15 @@ def _drop_output() -> None:
 def _terminated(_signal: int, _frame: object) -> Never:
     # As with Ctrl-C: workers are stopped and files cleaned up on the way out.
     raise KeyboardInterrupt
+
+
+def _not_raised(ignored: sys.UnraisableHookArgs) -> None:
+    # In a destructor, and importing transformers runs thousands of them, an interruption is
+    # dropped: it comes again when that is over.
+    if ignored.exc_type is KeyboardInterrupt:
+        threading.Timer(0.01, os.kill, (os.getpid(), signal.SIGINT)).start()
+    else:
+        sys.__unraisablehook__(ignored)
 
 
 class _Console(Console):

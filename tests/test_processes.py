@@ -234,6 +234,15 @@ cli.commands.make_context = interrupt
 atexit.register(os.kill, os.getpid(), signal.SIGINT)
 cli.main()
 """
+INTERRUPTED_IN_A_DESTRUCTOR = """
+import time
+from bench import cli
+class Interrupted:
+    def __del__(self):
+        raise KeyboardInterrupt
+cli.commands.make_context = lambda *_: Interrupted() and None or time.sleep(10)
+cli.main()
+"""
 INTERRUPTED_WHILE_IT_IMPORTS = """
 import sys
 class Interrupt:
@@ -246,7 +255,9 @@ main()
 """
 
 
-@pytest.mark.parametrize("code", [INTERRUPTED_TWICE, INTERRUPTED_WHILE_IT_IMPORTS])
+@pytest.mark.parametrize(
+    "code", [INTERRUPTED_TWICE, INTERRUPTED_IN_A_DESTRUCTOR, INTERRUPTED_WHILE_IT_IMPORTS]
+)
 def test_an_interruption_is_one_line_whenever_it_comes(code: str) -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (130, "")
