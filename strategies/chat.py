@@ -463,7 +463,7 @@ def _load(spec: ChatSpec) -> Any:
             spec.name_or_path,
             revision=spec.revision,
             trust_remote_code=spec.trust_remote_code,
-            local_files_only=path.is_dir() or not _can_be_asked(spec),
+            local_files_only=path.is_dir() or not _hub_answers(),
         )
     except (InputError, MemoryError):
         raise
@@ -478,16 +478,13 @@ def _load(spec: ChatSpec) -> Any:
     return tokenizer
 
 
-def _can_be_asked(spec: ChatSpec) -> bool:
-    """Whether the hub answers, or has answered before; without it only kept files are left.
+def _hub_answers() -> bool:
+    """Whether the hub can be reached; without it only files that were kept are left.
 
     Its client tries again for most of a minute where it has no connection, and says nothing.
     """
-    from huggingface_hub import constants, get_session, try_to_load_from_cache
+    from huggingface_hub import constants, get_session
 
-    name, revision = spec.name_or_path, spec.revision
-    if try_to_load_from_cache(name, "tokenizer_config.json", revision=revision) is not None:
-        return True
     try:
         get_session().head(constants.ENDPOINT, timeout=constants.HF_HUB_ETAG_TIMEOUT)
     except Exception:
