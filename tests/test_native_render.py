@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -118,6 +119,7 @@ def tool(content: Any, call_id: str = "call12345", name: str = "noargs") -> dict
     return message("tool", content, tool_call_id=call_id, name=name)
 
 
+@cache
 def written_cases() -> dict[str, Case]:
     cases: dict[str, Case] = {
         "plain": ([user()], None),
@@ -227,6 +229,7 @@ def written_cases() -> dict[str, Case]:
     return cases
 
 
+@cache
 def dataset_cases() -> dict[str, Case]:
     cases: dict[str, Case] = {}
     for path in sorted(DATASETS.glob("*.jsonl")):

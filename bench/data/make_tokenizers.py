@@ -17,6 +17,7 @@ import io
 import json
 import sys
 from collections import Counter
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -109,8 +110,13 @@ def _frames(record: dict[str, Any]) -> Iterator[str]:
             yield json.dumps({"name": call["function"]["name"], "arguments": {"id": call["id"]}})
 
 
-def corpus() -> Iterator[str]:
-    """Yield the training texts, always the same ones in the same order."""
+@cache
+def corpus() -> tuple[str, ...]:
+    """Return the training texts, always the same ones in the same order."""
+    return tuple(_texts_to_train())
+
+
+def _texts_to_train() -> Iterator[str]:
     for number in range(60):
         yield from _texts(record := agentic(Dice("train", "agentic", number), "", turns=24))
         yield from _frames(record)
