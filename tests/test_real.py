@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from functools import cache
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -12,36 +13,35 @@ import strategies
 from bench.memory import PeakMemory
 from strategies import Conversation, Counts, reference_counts
 from strategies.reference import mismatches
-from tests.conftest import BENCH, real_chat, real_conversations, real_path
+from tests.conftest import BENCH, Bench, real_chat, real_conversations, real_path
 
 SENTENCEPIECE = ("phi-3-mini", "mistral-v3", "mistral-v3-spm")
 
-_references: dict[tuple[str, str], Counts] = {}
+
+@cache
+def reference(tokenizer: str, dataset: str, step: int = 1) -> Counts:
+    conversations = real_conversations(dataset)[::step]
+    return reference_counts(conversations, real_chat(tokenizer), on_error="skip")
 
 
-def reference(tokenizer: str, dataset: str) -> Counts:
-    key = (tokenizer, dataset)
-    if key not in _references:
-        conversations = real_conversations(dataset)
-        _references[key] = reference_counts(conversations, real_chat(tokenizer), on_error="skip")
-    return _references[key]
-
-
-def check(strategy: str, tokenizer: str, dataset: str) -> list[strategies.Mismatch]:
+def check(strategy: str, tokenizer: str, dataset: str, step: int = 1) -> list[strategies.Mismatch]:
+    """Compare a strategy with the reference on every conversation, or every `step`-th one."""
     chat = real_chat(tokenizer)
     reason = strategies.get(strategy).availability(chat)
     if reason is not None:
         pytest.skip(f"{strategy} says that it cannot: {reason}")
-    conversations = real_conversations(dataset)
+    expected = reference(tokenizer, dataset, step)
+    # The sequential strategy is the reference; counting it twice would show nothing.
+    if strategy == "sequential":
+        return []
+    conversations = real_conversations(dataset)[::step]
     got = strategies.count(conversations, chat, strategy, workers=2, on_error="skip")
-    return mismatches(conversations, reference(tokenizer, dataset), got)
+    return mismatches(conversations, expected, got)
 
 
 def test_qwen3_on_the_agentic_set_is_exact_in_every_turn(strategy_name: str) -> None:
     assert strategies.count_turns(real_conversations("agentic_coding_2.5h")) == 1007
-    # The sequential strategy is the reference; counting it twice would show nothing.
-    if strategy_name != "sequential":
-        assert check(strategy_name, "qwen3", "agentic_coding_2.5h") == []
+    assert check(strategy_name, "qwen3", "agentic_coding_2.5h") == []
     counts = reference("qwen3", "agentic_coding_2.5h")
     # The figures of the set itself, so that the reference is the one that was published.
     assert sum(isl or 0 for turns in counts for isl in turns) == 12_758_209
@@ -77,7 +77,8 @@ def test_spans_alone_are_caught_as_wrong_on_phi_3() -> None:
 )
 @pytest.mark.parametrize("strategy", ["batched", "spliced", "auto"])
 def test_other_real_tokenizers_are_exact(strategy: str, tokenizer: str, dataset: str) -> None:
-    assert check(strategy, tokenizer, dataset) == []
+    # What takes time is the reference; tests/test_matrix.py has it for all conversations.
+    assert check(strategy, tokenizer, dataset, step=3) == []
 
 
 def test_a_literal_marker_in_a_message_counts_as_the_reference_reads_it() -> None:
@@ -92,24 +93,21 @@ def test_a_literal_marker_in_a_message_counts_as_the_reference_reads_it() -> Non
 
 
 def test_a_count_reads_back_as_the_reference_in_little_memory_and_again_alike(
-    tmp_path: Path,
+    bench: Bench, tmp_path: Path
 ) -> None:
     dataset = real_path("datasets", "agentic_coding_2.5h.jsonl")
     tokenizer = real_path("tokenizers", "qwen3")
-    peaks, files = [], []
-    for name in ("first.parquet", "again.parquet"):
-        out = tmp_path / name
-        command = ["count", str(dataset), "--tokenizer", str(tokenizer), "--quiet"]
-        command += ["--strategy", "spliced", "--out", str(out)]
-        process = subprocess.Popen([*BENCH, *command], stderr=subprocess.PIPE, text=True)
-        with PeakMemory(process.pid) as memory:
-            _, stderr = process.communicate()
-        assert (process.returncode, stderr) == (0, "")
-        peaks.append(memory.bytes)
-        files.append(out.read_bytes())
-    assert files[0] == files[1]
+    first, again = tmp_path / "first.parquet", tmp_path / "again.parquet"
+    command = ["count", str(dataset), "--tokenizer", str(tokenizer), "--quiet"]
+    command += ["--strategy", "spliced", "--out"]
+    process = subprocess.Popen([*BENCH, *command, first], stderr=subprocess.PIPE, text=True)
+    with PeakMemory(process.pid) as memory:
+        _, stderr = process.communicate()
+    assert (process.returncode, stderr) == (0, "")
     # 51.5 MB of prompts and 12.76 million tokens are nowhere held together.
-    assert 0 < max(peaks) < 1_000_000_000
+    assert 0 < memory.bytes < 1_000_000_000
+    assert bench(*command, again).code == 0
+    assert first.read_bytes() == again.read_bytes()
     table = pq.read_table(tmp_path / "first.parquet").to_pydict()
     expected = reference("qwen3", "agentic_coding_2.5h")
     assert table["isl"] == [isl for turns in expected for isl in turns]
