@@ -27,6 +27,10 @@ settings.register_profile("default", derandomize=True, deadline=None)
 settings.register_profile("explore", deadline=None, max_examples=5000)
 settings.load_profile("default")
 
+# A script that runs this in the background has its shell ignore Ctrl-C, and what is started
+# here would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
 BENCH = [sys.executable, "-c", "from bench.cli import main; main()"]
 """The command line as a process of its own."""
 
