@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -98,6 +99,16 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> list[Conversation]:
     path = tmp_path_factory.mktemp("sample") / "small.jsonl"
     path.write_bytes(sample_bytes("small"))
     return read_conversations(path)
+
+
+def eventually(condition: Callable[[], bool], seconds: float = 20) -> bool:
+    """Wait for something that happens in another process; the wait is generous, not measured."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if condition():
+            return True
+        time.sleep(0.02)
+    return condition()
 
 
 def plain_counts(chat: ChatTokenizer, conversations: list[Conversation]) -> list[list[int | None]]:

@@ -9,8 +9,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -20,7 +18,7 @@ from bench.bundled import tokenizer_path
 from bench.samples import sample_bytes
 from strategies import Conversation, InputError, WorkerError, count, get, read_conversations
 from strategies.process_pool import START_METHOD_VARIABLE, ProcessPool
-from tests.conftest import BENCH, bundled_chat
+from tests.conftest import BENCH, bundled_chat, eventually
 
 
 @pytest.fixture(scope="module")
@@ -29,16 +27,6 @@ def regular(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("sample") / "regular.jsonl"
     path.write_bytes(sample_bytes("regular"))
     return path
-
-
-def eventually(condition: Callable[[], bool], seconds: float = 20) -> bool:
-    """Wait for something that happens in another process; the wait is generous, not measured."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if condition():
-            return True
-        time.sleep(0.02)
-    return condition()
 
 
 def descendants(pid: int) -> list[psutil.Process]:

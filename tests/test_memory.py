@@ -1,0 +1,82 @@
+"""Memory is that of a whole process tree, at its peak; what is killed is the whole tree, too."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import psutil
+import pytest
+
+from bench.memory import PeakMemory, end_children, kill_tree, tree_rss
+from tests.conftest import eventually
+
+HOLDS = 40 << 20
+
+# A child and a grandchild, each of which holds so much and says so.
+TREE = f"""
+import subprocess, sys
+held = b"x" * {HOLDS}
+deeper = int(sys.argv[2]) and subprocess.Popen([sys.executable, "-I", "-S", "-c", sys.argv[1], sys.argv[1], str(int(sys.argv[2]) - 1)], stdin=subprocess.PIPE)
+if not deeper:
+    print("ready", flush=True)
+sys.stdin.read()
+"""  # noqa: E501  # a program
+
+
+@pytest.fixture
+def tree() -> Iterator[psutil.Process]:
+    """A process with a child and a grandchild."""
+    command = [sys.executable, "-I", "-S", "-c", TREE, TREE, "2"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"ready\n"
+        yield psutil.Process(process.pid)
+        kill_tree(process.pid)
+
+
+def alive(processes: list[psutil.Process]) -> bool:
+    return any(p.is_running() and p.status() != psutil.STATUS_ZOMBIE for p in processes)
+
+
+def test_the_memory_of_children_and_their_children_counts(tree: psutil.Process) -> None:
+    assert len(tree.children(recursive=True)) == 2
+    assert HOLDS < tree.memory_info().rss < 2 * HOLDS
+    assert tree_rss(tree.pid) > 3 * HOLDS
+
+
+def test_a_peak_stays_when_the_memory_is_gone(tree: psutil.Process) -> None:
+    with PeakMemory(tree.pid) as memory:
+        assert eventually(lambda: memory.bytes > 3 * HOLDS)
+        tree.children()[0].kill()
+        assert eventually(lambda: tree_rss(tree.pid) < 2 * HOLDS)
+        # Long enough for a sample of what is left.
+        assert not eventually(lambda: memory.bytes < 3 * HOLDS, 0.2)
+    assert memory.bytes > 3 * HOLDS
+
+
+def test_a_tree_is_killed_whole(tree: psutil.Process) -> None:
+    members = [tree, *tree.children(recursive=True)]
+    assert alive(members)
+    kill_tree(tree.pid)
+    assert not alive(members)
+
+
+def test_children_are_asked_to_end(tree: psutil.Process) -> None:
+    children = tree.children()
+    grandchildren = children[0].children()
+    # A process that reaps no children: nothing to wait for.
+    end_children(tree.pid, grace_seconds=0.5)
+    assert alive([tree])
+    assert eventually(lambda: not alive(children))
+    # Nobody holds the other end of its input any more.
+    assert eventually(lambda: not alive(grandchildren))
+
+
+def test_of_a_process_that_is_gone_there_is_nothing(tree: psutil.Process) -> None:
+    kill_tree(tree.pid)
+    tree.wait()
+    assert tree_rss(tree.pid) == 0
+    end_children(tree.pid)
+    kill_tree(tree.pid)
