@@ -1,0 +1,352 @@
+"""What is timed, in which order, and what a comparison makes of the seconds."""
+
+from __future__ import annotations
+
+import gc
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+from rich.console import Console
+
+from bench import compare
+from bench.compare import Entry, Plan, unique_names
+from bench.fresh import Outcome
+from bench.jobs import (
+    AGAIN,
+    BASELINE,
+    FEWEST_ROUNDS,
+    Check,
+    Reference,
+    Round,
+    run_check,
+    run_rounds,
+)
+from bench.machine import first_cores
+from bench.statistics import Estimate
+from bench.subset import conversations_within
+from strategies import (
+    Amplification,
+    ChatSpec,
+    Conversation,
+    Counts,
+    InputError,
+    available_cores,
+    chat_spec,
+    count_turns,
+)
+from tests.conftest import bundled_chat
+
+if TYPE_CHECKING:
+    from bench.fresh import FreshProcesses
+
+MESSAGES = ({"role": "user", "content": "x" * 50}, {"role": "assistant", "content": "y" * 50}) * 20
+
+
+def conversation(name: str, turns: tuple[int, ...], messages: int = 40) -> Conversation:
+    return Conversation(name, MESSAGES[:messages], None, turns)
+
+
+# Which conversations.
+
+
+def characters(conversations: list[Conversation]) -> int:
+    """Characters of the messages of all prompts together."""
+    return sum(len(str(m)) for c in conversations for k in c.turns for m in c.messages[:k])
+
+
+@pytest.mark.parametrize("share", [0.1, 0.3, 0.5, 0.9])
+def test_a_subset_has_at_least_its_share_of_the_work_and_no_conversation_too_many(
+    share: float,
+) -> None:
+    # As long as each other, and of very different work: the history is sent at every turn.
+    data = [conversation(f"once {i}", (40,)) for i in range(10)]
+    data += [conversation(f"often {i}", tuple(range(1, 41, 2))) for i in range(2)]
+    data += [conversation(f"short {i}", (1,), messages=1) for i in range(10)]
+    for seed in range(10):
+        some = conversations_within(data, share, seed)
+        least = share * characters(data)
+        assert characters(some) >= least
+        assert any(characters([c for c in some if c is not last]) < least for last in some)
+
+
+def test_a_larger_share_adds_conversations_and_takes_none_away() -> None:
+    # To pass over what does not fit would leave the short ones.
+    data = [conversation(str(i), tuple(range(1, 2 + i * 4 % 39))) for i in range(20)]
+    for seed in range(10):
+        subsets = [conversations_within(data, share / 10, seed) for share in range(1, 11)]
+        assert subsets[-1] == data
+        for less, more in pairwise(subsets):
+            assert {c.id for c in less} <= {c.id for c in more}
+
+
+# In which order.
+
+
+def timed(
+    monkeypatch: pytest.MonkeyPatch, most: int, budget: float = float("inf"), seed: int = 0
+) -> list[Round]:
+    """Run some rounds here, of little work."""
+    # What a process for measuring sets for itself.
+    monkeypatch.setenv("RAYON_NUM_THREADS", "1")
+    sent: list[Any] = []
+    names = [BASELINE, "batched", "spliced", "rust"]
+    data = [conversation("c", (1, 3))]
+    spec = bundled_chat("unigram").spec
+    # Between measurements garbage is collected: not that of all other tests, every time.
+    gc.freeze()
+    try:
+        run_rounds(sent.append, spec, names, data, 1, "raise", most, budget, seed)
+    finally:
+        gc.unfreeze()
+    return sent
+
+
+def test_every_round_runs_each_strategy_once_and_the_baseline_twice_in_a_seeded_order(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rounds = timed(monkeypatch, 6)
+    orders = [list(each.seconds) for each in rounds]
+    assert len(orders) == 6
+    for order in orders:
+        assert sorted(order) == sorted([BASELINE, AGAIN, "batched", "spliced", "rust"])
+    assert len(set(map(tuple, orders))) > 3
+    assert orders == [list(each.seconds) for each in timed(monkeypatch, 6)]
+    assert orders != [list(each.seconds) for each in timed(monkeypatch, 6, seed=1)]
+    for each in rounds:
+        # The plain call has no parts: what runs again is the baseline.
+        assert {name: set(parts) for name, parts in each.parts.items()} == {
+            BASELINE: set(),
+            AGAIN: set(),
+            "batched": {"render", "encode"},
+            "spliced": {"render", "cut", "encode"},
+            "rust": {"convert", "render", "cut", "encode"},
+        }
+
+
+def test_a_budget_ends_the_rounds_but_not_before_there_are_enough_for_an_interval(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert len(timed(monkeypatch, 30, budget=0.0)) == FEWEST_ROUNDS
+    assert len(timed(monkeypatch, 2, budget=0.0)) == 2
+
+
+# What becomes of the seconds.
+
+NOISE = (1.0, 3.0, 2.0, 1.5, 4.0, 1.2, 2.5)
+"""How slow the machine was in each round."""
+
+
+def rounds_of(**strategies: tuple[float, float]) -> list[Round]:
+    """Make rounds from seconds by strategy, and how far they scatter around them."""
+    rounds = []
+    for number, noise in enumerate(NOISE):
+        seconds = {BASELINE: noise, AGAIN: noise * (1.1, 0.9, 1.0)[number % 3]}
+        for name, (factor, scatter) in strategies.items():
+            seconds[name] = noise * factor * (1 + scatter, 1 - scatter, 1.0)[number % 3]
+        parts = {name: {"encode": seconds[name] / 2} for name in strategies}
+        rounds.append(Round(seconds, {BASELINE: {}, AGAIN: {}, **parts}))
+    return rounds
+
+
+def test_the_noise_floor_is_the_baseline_against_itself() -> None:
+    timings = compare._timings(
+        rounds_of(fast=(0.25, 0.0), slow=(2.0, 0.0), near=(0.95, 0.0), less=(1.05, 0.0)), 0
+    )
+    floor = timings[AGAIN].speedup
+    assert (floor.low, floor.median, floor.high) == pytest.approx((1 / 1.1, 1, 1 / 0.9))
+    assert timings[BASELINE].speedup == Estimate(1, 1, 1)
+    assert timings["fast"].speedup.median == pytest.approx(4)
+    assert timings["slow"].speedup.median == pytest.approx(0.5)
+    assert {name: timing.verdict for name, timing in timings.items()} == {
+        BASELINE: "inconclusive",
+        AGAIN: "inconclusive",
+        "fast": "faster",
+        "slow": "slower",
+        # Always five percent off, which is less than the baseline is off itself.
+        "near": "inconclusive",
+        "less": "inconclusive",
+    }
+    # Of these rounds the median was twice as slow as the first.
+    assert timings["fast"].seconds.median == pytest.approx(0.5)
+    assert timings["fast"].parts == {"encode": pytest.approx(0.25)}
+
+
+def advice(rounds: list[Round], *entries: Entry) -> tuple[str, ...]:
+    timings = compare._timings(rounds, 0)
+    floor = timings.pop(AGAIN).speedup
+    measured = [replace(entry, timing=timings.get(entry.strategy)) for entry in entries]
+    return compare._recommended(measured, rounds, floor, 0)
+
+
+def test_the_fastest_exact_strategies_are_recommended_and_no_control_and_not_auto() -> None:
+    rounds = rounds_of(
+        fast=(0.25, 0.0), near=(0.26, 0.0), third=(0.4, 0.0), auto=(0.1, 0.0), off=(0.01, 0.0)
+    )
+    fast, near, third, auto = (
+        Entry(name, False, "ok", None) for name in ("fast", "near", "third", "auto")
+    )
+    baseline = Entry(BASELINE, False, "ok", None)
+    # Four percent are less than the baseline differs from itself.
+    assert advice(rounds, baseline, auto, third, near, fast) == ("fast", "near")
+    assert advice(rounds, baseline, third, auto) == ("third",)
+    wrong, control = Entry("off", False, "wrong", None), Entry("off", True, "ok", None)
+    assert advice(rounds, baseline, third, wrong) == ("third",)
+    assert advice(rounds, baseline, third, control) == ("third",)
+
+
+# What is done with one tokenizer on so many cores.
+
+DATA = [conversation(str(i), tuple(range(1, 2 + i * 7 % 39))) for i in range(12)]
+COUNTS: Counts = [[100 * k for k in c.turns] for c in DATA]
+SECONDS = {BASELINE: 10.0, "spliced": 1.0, "batched": 4.0}
+PLAN = Plan(
+    chats=[chat_spec("some/name")],
+    strategies=["batched", "spliced", "rust"],
+    cores=[1],
+    workers=[1, 2],
+    rounds=None,
+    budget_seconds=40,
+    seed=5,
+    on_error="skip",
+)
+
+
+@dataclass
+class Told:
+    """Stands for the processes: answers what it was told to, and keeps what it was asked."""
+
+    checks: dict[str, Check | InputError]
+    rounds: list[Round]
+    import_seconds: float = 1.5
+    asked: list[tuple[Any, ...]] = field(default_factory=list)
+
+    def run(self, job: Any, *arguments: Any, on_message: Any, **options: Any) -> Outcome:
+        self.asked.append((job, *arguments, options["cores"]))
+        if job is run_check:
+            answer = self.checks[arguments[1]]
+            if isinstance(answer, InputError):
+                return Outcome(None, answer, 0)
+            return Outcome(answer, None, 77)
+        for each in self.rounds:
+            on_message(each)
+        return Outcome(None, None, 0)
+
+
+def checked(name: str, counts: Counts = COUNTS) -> Check:
+    return Check(None, counts, 0.25, SECONDS[name], f"{name} says")
+
+
+REFERENCE = Reference(COUNTS, Amplification(1, 1, 1), {}, ())
+
+
+def grouped(told: Told, plan: Plan = PLAN) -> compare.Group:
+    processes = cast("FreshProcesses", told)
+    console = Console(quiet=True)
+    session = compare._Session(plan, "name", plan.chats[0], DATA, processes, console)
+    return session.group(REFERENCE, 1, 2)
+
+
+def test_a_group_is_checked_on_everything_and_timed_on_what_the_budget_allows() -> None:
+    off: Counts = [turns.copy() for turns in COUNTS]
+    off[1][0], off[2][1] = 1, None
+    told = Told(
+        {
+            BASELINE: checked(BASELINE),
+            "batched": checked("batched", off),
+            "spliced": checked("spliced"),
+            "rust": Check("it cannot"),
+        },
+        rounds_of(batched=(0.5, 0.0), spliced=(0.1, 0.0)),
+    )
+    group = grouped(told)
+    found = {entry.strategy: entry for entry in group.entries}
+    assert {name: entry.status for name, entry in found.items()} == {
+        BASELINE: "ok",
+        "batched": "wrong",
+        "spliced": "ok",
+        "rust": "unavailable",
+    }
+    assert (found["batched"].mismatches, found["spliced"].mismatches) == (2, 0)
+    assert found["batched"].reason == (
+        f"conversation '1', turn 1: expected {COUNTS[1][0]}, got 1 (and 1 more)"
+    )
+    assert found["spliced"].reason == "spliced says"
+    assert (found["rust"].reason, found["rust"].timing) == ("it cannot", None)
+    # Importing and opening; counting is not in it.
+    assert found["spliced"].cold_seconds == 1.75
+    assert found["spliced"].peak_rss_bytes == 77
+    assert group.recommended == ("spliced",)
+    assert group.noise_floor is not None
+    assert group.noise_floor.high == pytest.approx(1 / 0.9)
+    assert group.rounds == len(NOISE)
+    # Half of the budget, as there are two settings; the baseline is run twice in a round.
+    share = 20 / ((2 * 10 + 4 + 1) * compare.WANTED_ROUNDS)
+    subset = conversations_within(DATA, share, 5)
+    assert group.subset
+    assert len(subset) < len(DATA)
+    assert (group.conversations, group.turns) == (len(subset), count_turns(subset))
+    assert group.tokens == sum(100 * k for c in subset for k in c.turns)
+    assert group.checked_turns == count_turns(DATA)
+    *checks, timing = told.asked
+    for name, asked in zip([BASELINE, "batched", "spliced", "rust"], checks, strict=True):
+        assert asked == (run_check, PLAN.chats[0], name, DATA, 2, "skip", first_cores(1))
+    names = [BASELINE, "batched", "spliced"]
+    assert timing == (
+        *(run_rounds, PLAN.chats[0], names, subset, 2, "skip"),
+        *(compare.MOST_ROUNDS, 20, 5, first_cores(1)),
+    )
+
+
+def test_full_rounds_are_over_everything_and_without_a_baseline_nothing_is_timed() -> None:
+    checks: dict[str, Check | InputError] = {
+        name: checked(name) for name in (BASELINE, "batched", "spliced")
+    }
+    told = Told({**checks, "rust": InputError("broke")}, rounds_of(batched=(2, 0), spliced=(1, 0)))
+    group = grouped(told, replace(PLAN, rounds=7))
+    assert (group.subset, group.turns) == (False, count_turns(DATA))
+    assert group.tokens == REFERENCE.tokens
+    assert told.asked[-1][3:] == (DATA, 2, "skip", 7, float("inf"), 5, first_cores(1))
+    (failed,) = [entry for entry in group.entries if entry.status == "failed"]
+    assert (failed.strategy, failed.reason, failed.mismatches) == ("rust", "broke", None)
+    lost = Told({**checks, "rust": Check("it cannot"), BASELINE: InputError("no")}, [])
+    group = grouped(lost)
+    assert [asked[0] for asked in lost.asked] == [run_check] * 4
+    assert (group.rounds, group.noise_floor, group.recommended) == (0, None, ())
+    assert all(entry.timing is None for entry in group.entries)
+
+
+@pytest.mark.parametrize(
+    ("cores", "workers", "settings"),
+    [([1], None, [(1, 1)]), ([1, 1], [3, 4], [(1, 3), (1, 4)] * 2)],
+)
+def test_without_a_worker_count_there_are_as_many_as_cores(
+    cores: list[int], workers: list[int] | None, settings: list[tuple[int, int]]
+) -> None:
+    assert replace(PLAN, cores=cores, workers=workers).settings == settings
+
+
+def test_two_cores_have_two_workers() -> None:
+    if available_cores() < 2:
+        pytest.skip("there is one core")
+    assert replace(PLAN, cores=[1, 2], workers=None).settings == [(1, 1), (2, 2)]
+
+
+# Names.
+
+
+@pytest.mark.parametrize(
+    ("given", "names"),
+    [
+        (["org/one", "/a/b/two/"], ["one", "two"]),
+        (["org/one", "other/one"], ["org/one", "other/one"]),
+        (["/a/x/one", "/b/x/one", "two"], ["a/x/one", "b/x/one", "two"]),
+        (["one", "one"], ["one (1)", "one (2)"]),
+    ],
+)
+def test_names_of_tokenizers_are_as_short_as_can_be_told_apart(
+    given: list[str], names: list[str]
+) -> None:
+    specs: list[ChatSpec] = [chat_spec(name) for name in given]
+    assert unique_names(specs) == names
