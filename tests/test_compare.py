@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import subprocess
@@ -17,10 +18,11 @@ from bench.bundled import tokenizer_path
 from bench.report import SCHEMA_PATH
 from bench.samples import sample_bytes
 from bench.subset import conversations_within
-from strategies import Conversation
-from tests.conftest import BENCH
+from strategies import Conversation, count_turns, get, load_chat, read_conversations
+from tests.conftest import BENCH, bundled_chat, plain_counts
 
 PLUGIN = """
+import os
 from contextlib import contextmanager
 
 import strategies
@@ -82,6 +84,33 @@ class _Plain(_Changed):
             yield _PlainCounter(counter)
 
 
+class _Placed(_Changed):
+    # Says where it runs, in its note and in its parts.
+
+    @contextmanager
+    def open(self, chat, *, workers):
+        with strategies.get("spliced").open(chat, workers=workers) as counter:
+            counter = _Counter(counter, lambda counts: counts)
+            cores = len(os.sched_getaffinity(0))
+            counter.note = f"{cores} cores, {workers} workers, {os.environ['RAYON_NUM_THREADS']}"
+            counter.parts = {"cores": cores}
+            yield counter
+
+
+class Made(_Changed):
+    # As a class, which is called to make the strategy.
+
+    def __init__(self):
+        super().__init__("made-plugin", lambda counts: counts)
+
+
+class _Unsure(_Changed):
+    def availability(self, chat):
+        raise RuntimeError("cannot say")
+
+
+placed = _Placed("placed-plugin", None)
+unsure = _Unsure("unsure-plugin", None)
 plain = _Plain("plain-plugin", None)
 exact = _Changed("exact-plugin", lambda counts: counts)
 wrong = _Changed("wrong-plugin", _one_more)
@@ -90,6 +119,11 @@ dies = _Changed("dying-plugin", _dies)
 raises = _Changed("raising-plugin", _raises)
 """
 ENTRY_POINTS = """[isl_bench.strategies]
+placed-plugin = isl_bench_test_plugin:placed
+made-plugin = isl_bench_test_plugin:Made
+unsure-plugin = isl_bench_test_plugin:unsure
+lacking-plugin = isl_bench_test_plugin:os
+spliced = isl_bench_test_plugin:wrong
 plain-plugin = isl_bench_test_plugin:plain
 exact-plugin = isl_bench_test_plugin:exact
 wrong-plugin = isl_bench_test_plugin:wrong
@@ -160,7 +194,7 @@ def outcome(
     done = run(
         *("compare", str(dataset), "--tokenizer", tokenizers[0], "--tokenizer", tokenizers[1]),
         *("--cores", "1,1", "--workers", "1,2,1", "--rounds", "2", "--out", str(out)),
-        *("--strategies", "batched,spliced,auto,spliced-alone"),
+        *("--strategies", "batched,spliced,auto,spliced-alone", "--seed", "7"),
     )
     return done, out
 
@@ -178,6 +212,87 @@ def test_the_report_is_valid_and_complete(
     assert len(report["results"]) == 4 * 5
     assert {group["rounds"] for group in report["groups"]} == {2}
     assert not any(group["subset"] for group in report["groups"])
+
+
+def test_the_report_says_what_was_counted_and_timed(
+    outcome: tuple[subprocess.CompletedProcess[str], Path], dataset: Path
+) -> None:
+    report = json.loads((outcome[1] / "report.json").read_text(encoding="utf-8"))
+    data = read_conversations(dataset)
+    assert report["seed"] == 7
+    assert report["dataset"]["sha256"] == hashlib.sha256(dataset.read_bytes()).hexdigest()
+    assert report["dataset"]["turns"] == count_turns(data)
+    tokens = {}
+    for entry in report["tokenizers"]:
+        name = entry["tokenizer"]
+        chat = bundled_chat(name)
+        counts = [isl for turns in plain_counts(chat, data) for isl in turns]
+        prompts = [prompt or "" for c in data for _, prompt in chat.prompts(c)]
+        tokens[name] = sum(isl or 0 for isl in counts)
+        assert entry["tokens"] == tokens[name]
+        assert entry["skipped_turns"] == 0
+        assert entry["rendered_bytes"] == sum(len(prompt.encode()) for prompt in prompts)
+        assert entry["amplification"] > 1
+    for group in report["groups"]:
+        assert group["timed_turns"] == count_turns(data)
+        # A second run never takes the very same time.
+        assert len(set(group["noise_floor"].values())) > 1
+    for result in report["results"]:
+        assert result["turns"] == count_turns(data)
+        assert (result["verdict"] is None) == (result["speedup"] is None)
+        if result["status"] == "unavailable":
+            continue
+        speed, seconds = result["turns_per_second"], result["seconds"]["median"]
+        assert speed == pytest.approx(count_turns(data) / seconds)
+        share = result["tokens_per_second"] / speed
+        assert share == pytest.approx(tokens[result["tokenizer"]] / count_turns(data))
+        # Python with the libraries alone is more.
+        assert result["peak_rss_bytes"] > 50 << 20
+        parts = {"batched": 2, "spliced": 3, "spliced-alone": 3}
+        if result["strategy"] != "auto":
+            assert len(result["parts"]) == parts.get(result["strategy"], 0)
+
+
+def test_rows_are_ranked_and_the_noise_floor_stands_under_its_strategy(
+    outcome: tuple[subprocess.CompletedProcess[str], Path],
+) -> None:
+    done, out = outcome
+    report = json.loads((out / "report.json").read_text(encoding="utf-8"))
+    markdown = (out / "report.md").read_text(encoding="utf-8")
+    sections = markdown.split("\n## ")[1:]
+    assert len(sections) == len(report["groups"]) == 4
+    for section, group in zip(sections, report["groups"], strict=True):
+        rows = [line.strip("| ").split(" | ") for line in section.splitlines() if "| " in line]
+        names = [row[0] for row in rows[1:]]
+        again = names.index("sequential (again)")
+        assert names[again - 1] == "sequential"
+        assert names.count("sequential (again)") == 1
+        setting = ("tokenizer", "cores", "workers")
+        results = {
+            result["strategy"]: result
+            for result in report["results"]
+            if all(result[key] == group[key] for key in setting)
+        }
+        ranked = [name for name in names if name in results and results[name]["speedup"]]
+        speedups = [results[name]["speedup"]["median"] for name in ranked]
+        assert speedups == sorted(speedups, reverse=True)
+        assert names[-1] in {"spliced-alone *", "batched"}
+        floor = group["noise_floor"]
+        shown = f"{floor['median']:.2f} [{floor['low']:.2f}, {floor['high']:.2f}]"
+        assert rows[1 + again][3] == shown
+        assert f"noise floor {floor['low']:.2f} to {floor['high']:.2f}" in section
+        (row,) = [row for row in rows if row[0] == "spliced-alone *"]
+        assert row[3] == "not ranked"
+        assert group["recommended"]
+        assert "use " + " or ".join(group["recommended"]) in section
+        for name in ranked:
+            (row,) = [row for row in rows if row[0] == name]
+            if name != "sequential":
+                assert row[3].endswith(" ?") == (results[name]["verdict"] == "inconclusive")
+            assert row[-1] == f"{results[name]['peak_rss_bytes'] / 1e6:,.0f}"
+    for said in ("batched: it has no tokenizers backend", "auto: picked "):
+        assert said in markdown
+        assert said in done.stdout
 
 
 def test_the_schema_refuses_a_wrong_result_with_a_speedup(
@@ -255,13 +370,19 @@ def test_a_plugin_is_listed_like_ours(with_plugin: dict[str, str]) -> None:
     assert rows["exact-plugin"]["summary"] == "the spliced counts, changed"
     assert not rows["broken-plugin"]["available"]
     assert "isl_bench_test_plugin cannot be loaded" in rows["broken-plugin"]["reason"]
+    assert rows["made-plugin"]["available"]
+    assert "cannot be loaded" in rows["lacking-plugin"]["reason"]
+    # A name of ours stays ours.
+    assert [row["name"] for row in listed].count("spliced") == 1
+    assert rows["spliced"]["summary"] == get("spliced").summary
+    assert [row["name"] for row in listed if row["control"]] == ["spliced-alone"]
     assert "exact-plugin" not in run("strategies").stdout
 
 
 def test_strategies_that_are_wrong_or_fail_are_shown_and_fail_the_command(
     with_plugin: dict[str, str], dataset: Path
 ) -> None:
-    plugins = ("exact", "plain", "wrong", "short", "dying", "raising")
+    plugins = ("exact", "plain", "made", "placed", "unsure", "wrong", "short", "dying", "raising")
     # All of them are run by default, too: one that does not even load is in nobody's way.
     done = run(
         *("compare", str(dataset), "--tokenizer", str(tokenizer_path("unigram"))),
@@ -276,6 +397,9 @@ def test_strategies_that_are_wrong_or_fail_are_shown_and_fail_the_command(
     assert {name: results[f"{name}-plugin"]["status"] for name in plugins} == {
         "exact": "ok",
         "plain": "ok",
+        "made": "ok",
+        "placed": "ok",
+        "unsure": "unavailable",
         "wrong": "wrong",
         "short": "failed",
         "dying": "failed",
@@ -287,6 +411,10 @@ def test_strategies_that_are_wrong_or_fail_are_shown_and_fail_the_command(
     assert "ended by signal 9" in results["dying-plugin"]["reason"]
     assert "RuntimeError: it broke in two lines" in results["raising-plugin"]["reason"]
     assert results["broken-plugin"]["status"] == "unavailable"
+    assert "its availability raises RuntimeError: cannot say" in results["unsure-plugin"]["reason"]
+    # Both where it was checked and where it was timed.
+    assert results["placed-plugin"]["reason"] == "1 cores, 1 workers, 1"
+    assert results["placed-plugin"]["parts"] == {"cores": 1}
     assert results["spliced"]["exact"] is True
     assert "wrong-plugin" not in report["groups"][0]["recommended"]
 
@@ -310,7 +438,11 @@ def test_a_turn_that_raises_ends_the_comparison_or_is_skipped_by_all(
     skipped = run(*command, "--on-error", "skip", "--json", environment=with_plugin)
     assert skipped.returncode == 0
     report = json.loads(skipped.stdout)
-    assert report["tokenizers"][0]["skipped_turns"] > 0
+    truth = plain_counts(
+        load_chat(tokenizer_path("bpe-chatml"), template=template), read_conversations(dataset)
+    )
+    missing = sum(isl is None for turns in truth for isl in turns)
+    assert report["tokenizers"][0]["skipped_turns"] == missing > 0
     assert compared(report)["spliced"]["exact"] is True
     assert compared(report)["plain-plugin"]["exact"] is True
 
