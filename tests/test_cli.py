@@ -1,0 +1,145 @@
+"""What is said on the command line reaches the counts, and what they say reaches the reader."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import os
+import subprocess
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from bench import cli
+from bench.bundled import tokenizer_path
+from bench.isl_table import distribution
+from strategies import load_chat, read_conversations
+from strategies.clock import frozen_clock
+from tests.conftest import BENCH, Bench, Result, plain_counts
+
+TOKENIZER = tokenizer_path("unigram")
+CALL = {"id": "c1", "type": "function", "function": {"name": "f", "arguments": '{"a": 1}'}}
+MESSAGES = [
+    {"role": "user", "content": "hi"},
+    {"role": "assistant", "content": "", "tool_calls": [CALL]},
+    {"role": "tool", "content": "1", "tool_call_id": "c1"},
+]
+# Each option changes how much of it there is.
+TEMPLATE = """
+{%- if word %}{{ word }}{% endif %}
+{%- if strftime_now('%Y') == '1999' %} the year in which it was written {% endif %}
+{%- for m in messages %}{{ m.content }}
+{%- for call in m.tool_calls or [] %}
+{%- if call.function.arguments is string %} these arguments are a string {% endif %}
+{%- endfor %}{% endfor %}"""
+
+
+@pytest.fixture
+def dataset(tmp_path: Path) -> Path:
+    path = tmp_path / "data.jsonl"
+    path.write_text(json.dumps({"id": "c", "messages": MESSAGES}) + "\n")
+    return path
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"template_kwargs": {"word": "some words more"}},
+        {"clock": datetime(1999, 12, 31)},  # noqa: DTZ001  # local, as templates write it
+        {"tool_arguments": "as-given"},
+    ],
+    ids=lambda options: next(iter(options), "none"),
+)
+def test_options_reach_the_counts(
+    bench: Bench, dataset: Path, tmp_path: Path, options: dict[str, Any]
+) -> None:
+    template, out = tmp_path / "t.jinja", tmp_path / "isl.csv"
+    template.write_text(TEMPLATE)
+    texts: dict[str, Callable[[Any], str]] = {
+        "template_kwargs": json.dumps,
+        "clock": lambda value: value.date().isoformat(),
+        "tool_arguments": str,
+    }
+    command = ["count", dataset, "--tokenizer", TOKENIZER, "--template", template, "--out", out]
+    for name, value in options.items():
+        command += [f"--{name.replace('_', '-')}", texts[name](value)]
+    assert bench(*command, "--quiet") == Result(0, "", "")
+    with out.open(newline="") as file:
+        counted = [int(row["isl"]) for row in csv.DictReader(file)]
+
+    def expected(**given: Any) -> list[int | None]:
+        reading = {k: given.pop(k) for k in ("tool_arguments",) if k in given}
+        chat = load_chat(TOKENIZER, template=template, **given)
+        with frozen_clock(chat.spec.clock):
+            (counts,) = plain_counts(chat, read_conversations(dataset, **reading))
+        return counts
+
+    assert counted == expected(**options)
+    # It would be seen if it did not.
+    assert (counted == expected()) == (not options)
+
+
+def test_what_is_printed_is_the_distribution_and_where_counts_come_from(
+    bench: Bench, dataset: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "isl.parquet"
+    result = bench("count", dataset, "--tokenizer", TOKENIZER, "--json", "--out", out)
+    counts = plain_counts(load_chat(TOKENIZER), read_conversations(dataset))
+    assert json.loads(result.out) == distribution(counts)
+    assert "auto: picked rust" in result.error
+    about = json.loads(pq.read_schema(out).metadata[b"isl_bench"])
+    assert about["dataset_sha256"] == hashlib.sha256(dataset.read_bytes()).hexdigest()
+    assert about["tokenizer"]["name_or_path"] == str(TOKENIZER)
+
+
+def test_the_control_counts_for_nobody(bench: Bench, dataset: Path, tmp_path: Path) -> None:
+    out = tmp_path / "isl.csv"
+    command = ("count", dataset, "--tokenizer", TOKENIZER, "--strategy", "spliced-alone")
+    result = bench(*command, "--out", out)
+    assert result.code == 3
+    assert result.error == "bench: spliced-alone: is wrong on purpose, for comparisons only\n"
+    assert not out.exists()
+
+
+def test_a_mistake_of_ours_has_a_code_and_a_traceback_of_its_own(
+    bench: Bench, dataset: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def mistaken(*_: Any, **__: Any) -> None:
+        raise ZeroDivisionError("ours")
+
+    monkeypatch.setattr(cli, "read_conversations", mistaken)
+    result = bench("count", dataset, "--tokenizer", TOKENIZER)
+    assert result.code == 70
+    assert result.error.endswith("ZeroDivisionError: ours\n")
+
+
+@pytest.mark.parametrize(
+    ("readable", "code", "error"),
+    [
+        (True, 0, ""),
+        (False, 3, "bench: standard output cannot be written: No space left on device\n"),
+    ],
+    ids=["a reader that has gone", "a full device"],
+)
+def test_an_output_that_nobody_takes_ends_without_a_traceback(
+    readable: bool, code: int, error: str
+) -> None:
+    if readable:
+        reading, writing = os.pipe()
+        os.close(reading)
+    else:
+        writing = os.open("/dev/full", os.O_WRONLY)
+    try:
+        command = [*BENCH, "strategies", "--json"]
+        done = subprocess.run(
+            command, stdout=writing, stderr=subprocess.PIPE, text=True, check=False
+        )
+    finally:
+        os.close(writing)
+    assert (done.returncode, done.stderr) == (code, error)
