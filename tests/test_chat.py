@@ -66,6 +66,30 @@ def test_a_tokenizer_that_was_changed_does_not_travel_as_another() -> None:
         pass
 
 
+def test_a_template_that_was_changed_does_not_travel_as_another() -> None:
+    chat = load_chat(tokenizer_path("unigram"))
+    chat.tokenizer.chat_template = "{{ messages }}"
+    with pytest.raises(InputError, match="loads otherwise than before"):
+        chat.load_again()
+
+
+@pytest.mark.parametrize("name", ["unigram", "sentencepiece"])
+def test_another_vocabulary_is_another_tokenizer(name: str, tmp_path: Path) -> None:
+    folder = tmp_path / "tokenizer"
+    shutil.copytree(tokenizer_path(name), folder)
+    chat = load_chat(folder)
+    (path,) = [*folder.glob("*.model"), *folder.glob("tokenizer.json")]
+    # A piece of the same length in the place of another: nothing else differs.
+    before, after = "▁the".encode(), "▁thQ".encode()
+    data = path.read_bytes()
+    assert before in data
+    path.write_bytes(data.replace(before, after, 1))
+    other = load_chat(folder)
+    assert other.fingerprint["tokenizer_sha256"] != chat.fingerprint["tokenizer_sha256"]
+    with pytest.raises(InputError, match="loads otherwise than before"):
+        chat.load_again()
+
+
 def test_a_sentencepiece_model_that_samples_is_refused(tmp_path: Path) -> None:
     folder = tmp_path / "tokenizer"
     shutil.copytree(tokenizer_path("sentencepiece"), folder)
@@ -85,6 +109,8 @@ def test_the_fingerprint_follows_everything_that_decides_a_count(tmp_path: Path)
     assert load_chat(folder, template="{{ messages }}").fingerprint != first
     assert load_chat(folder, template_kwargs={"enable_thinking": False}).fingerprint != first
     state = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))
+    assert load_chat(folder, revision="main").fingerprint != first
+    assert set(first["versions"]) == {"transformers", "tokenizers", "sentencepiece", "jinja2"}
     state["added_tokens"][-1]["rstrip"] = True
     (folder / "tokenizer.json").write_text(json.dumps(state), encoding="utf-8")
     assert load_chat(folder).fingerprint["tokenizer_sha256"] != first["tokenizer_sha256"]
