@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 from tokenizers import AddedToken, Tokenizer, models, normalizers, pre_tokenizers, processors
@@ -22,12 +25,17 @@ from strategies import (
     ChatTokenizer,
     Conversation,
     Counter,
+    Counts,
     InputError,
+    Mismatch,
+    Progress,
     TurnError,
     UnavailableError,
     client_turns,
     load_chat,
 )
+from strategies.clock import frozen_clock
+from strategies.reference import mismatches
 from tests.conftest import bundled_chat, plain_counts
 
 RAISES_FROM_THE_FIFTH_MESSAGE = """
@@ -154,6 +162,41 @@ def test_progress_adds_up_to_the_turns(
     opened[strategy_name, "bpe-chatml"].count(sample, progress=steps.append)
     assert sum(steps) == strategies.count_turns(sample)
     assert min(steps) >= 0
+
+
+def test_progress_adds_up_where_turns_are_skipped(strategy_name: str) -> None:
+    chat = bundled_chat("bpe-chatml", RAISES_FROM_THE_FIFTH_MESSAGE)
+    data = [conversation(*"abcdefg", name="broken"), conversation("a", "b", "c", name="fine")]
+    steps: list[int] = []
+    with ExitStack() as stack:
+        counter = open_or_skip(stack, strategy_name, chat)
+        counter.count(data, progress=steps.append, on_error="skip")
+    assert sum(steps) == strategies.count_turns(data)
+
+
+@pytest.mark.parametrize(
+    ("module", "constant"),
+    [
+        ("batched", "BATCH_CHARACTERS"),
+        ("spliced", "PENDING_CHARACTERS"),
+        ("rust", "BATCH_CHARACTERS"),
+    ],
+)
+def test_counts_do_not_depend_on_where_batches_end(
+    module: str, constant: str, sample: list[Conversation], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The sample is one batch otherwise; what Jinja2 renders goes to the core in batches.
+    template = "{{ [] | batch(2) | list | length }}" + bundled_chat("sp-bpe").template_text(
+        sample[0]
+    )
+    chat = bundled_chat("sp-bpe", template)
+    monkeypatch.setattr(f"strategies.{module}.{constant}", 1000)
+    steps: list[int] = []
+    with strategies.get(module).open(chat, workers=1) as counter:
+        counts = counter.count(sample[:20], progress=steps.append)
+    assert counts == plain_counts(chat, sample[:20])
+    assert len(steps) > 5
+    assert sum(steps) == strategies.count_turns(sample[:20])
 
 
 def test_a_turn_that_raises_fails_the_call_with_its_name(strategy_name: str) -> None:
@@ -304,6 +347,111 @@ def test_one_worker_counts_the_same(strategy_name: str, sample: list[Conversatio
     assert got == plain_counts(chat, some)
 
 
+EVERYTHING_COUNTS = """
+{{- word }}{{ strftime_now('%Y') }} {{ tools | length if tools else 'no tools at all' }}
+{%- for m in messages %}<s>{{ m.role }} {{ m.content }}{% endfor %}
+{%- if add_generation_prompt %}<s>and it is your turn now{% endif %}"""
+
+
+def test_all_that_a_template_reads_reaches_every_strategy(strategy_name: str) -> None:
+    chat = load_chat(
+        tokenizer_path("sp-bpe"),
+        template=EVERYTHING_COUNTS,
+        template_kwargs={"word": "some words that are counted"},
+        clock=datetime(1999, 12, 31),  # noqa: DTZ001  # local, as templates write it
+    )
+    data = [conversation("a", "b", "c", tools=True), conversation("a", "b", "c")]
+    with frozen_clock(chat.spec.clock):
+        expected = plain_counts(chat, data)
+    # Each of them takes tokens, so that none can be left out unseen.
+    changes: tuple[dict[str, Any], ...] = (
+        {"template_kwargs": {"word": ""}},
+        {"template": EVERYTHING_COUNTS.replace("add_generation_prompt", "false")},
+        {"template": EVERYTHING_COUNTS.replace("if tools", "if false")},
+    )
+    for change in changes:
+        options = {"template": EVERYTHING_COUNTS, "template_kwargs": chat.template_kwargs, **change}
+        assert plain_counts(load_chat(tokenizer_path("sp-bpe"), **options), data) != expected
+    with ExitStack() as stack:
+        assert open_or_skip(stack, strategy_name, chat).count(data) == expected
+
+
+def changed_folder(folder: Path, name: str, **config: object) -> Path:
+    """Copy a bundled tokenizer with something else in its configuration."""
+    shutil.copytree(tokenizer_path(name), folder)
+    path = folder / "tokenizer_config.json"
+    known = json.loads(path.read_text(encoding="utf-8"))
+    path.write_text(json.dumps({**known, **config}), encoding="utf-8")
+    return folder
+
+
+@pytest.mark.parametrize("name", ["sp-bpe", "bpe-chatml", "sentencepiece"])
+def test_split_special_tokens_are_counted_as_the_reference_counts_them(
+    strategy_name: str, name: str, tmp_path: Path
+) -> None:
+    plain = bundled_chat(name)
+    chat = load_chat(changed_folder(tmp_path / "t", name, split_special_tokens=True))
+    data = [conversation("hello", "<|im_end|> </s> <s>", "x")]
+    # By another one: the plain call sets the tokenizer up, which the strategies cannot wait for.
+    expected = plain_counts(chat.load_again(), data)
+    assert expected != plain_counts(plain, data)
+    with ExitStack() as stack:
+        assert open_or_skip(stack, strategy_name, chat).count(data) == expected
+
+
+def of_a_class_of_its_own(name: str, method: str) -> ChatTokenizer:
+    """Load a bundled tokenizer as one whose class adds a token in a step of its own."""
+    chat = bundled_chat(name).load_again()
+    kind = type(chat.tokenizer)
+
+    def one_more(self: Any, *arguments: Any, **options: Any) -> Any:
+        result = getattr(kind, method)(self, *arguments, **options)
+        if isinstance(result, (list, str)):
+            return [*result, 5] if isinstance(result, list) else f"{result} x"
+        ids = result["input_ids"]
+        (ids[0] if ids and isinstance(ids[0], list) else ids).append(5)
+        return result
+
+    chat.tokenizer.__class__ = type("OfItsOwn", (kind,), {method: one_more})
+    for known in ("backend", "renders_plainly"):
+        vars(chat).pop(known, None)
+    return chat
+
+
+@pytest.mark.parametrize("method", ["apply_chat_template", "_encode_plus"])
+@pytest.mark.parametrize("name", ["sp-bpe", "sentencepiece"])
+def test_a_tokenizer_with_a_step_of_its_own_is_left_to_the_plain_call(
+    name: str, method: str
+) -> None:
+    chat = of_a_class_of_its_own(name, method)
+    data = [conversation("a", "b", "c")]
+    assert plain_counts(chat, data) != plain_counts(bundled_chat(name), data)
+    for strategy in ("batched", "spliced", "rust"):
+        assert strategies.get(strategy).availability(chat) is not None
+    assert picked(chat, data).startswith("picked sequential: ")
+    if method != "apply_chat_template":
+        # A prompt has its special tokens, if any, from the template.
+        prompts = [prompt or "" for _, prompt in chat.prompts(data[0])]
+        assert chat.lengths(prompts) == plain_counts(chat, data)[0]
+
+
+@pytest.mark.parametrize("strategy", ["sequential", "thread-pool", "batched", "spliced"])
+def test_an_interruption_is_no_turn_that_fails(
+    strategy: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    chat = bundled_chat("unigram")
+    monkeypatch.setattr(ChatTokenizer, "apply_chat_template", interrupted)
+    monkeypatch.setattr(ChatTokenizer, "lengths", interrupted)
+    with (
+        strategies.get(strategy).open(chat, workers=1) as counter,
+        pytest.raises(KeyboardInterrupt),
+    ):
+        counter.count([conversation("a")], on_error="skip")
+
+
 def test_verify_finds_nothing(strategy_name: str, sample: list[Conversation]) -> None:
     assert strategies.verify(strategy_name, sample[:8], bundled_chat("sp-bpe"), workers=2) == []
 
@@ -313,9 +461,125 @@ def test_verify_reports_each_wrong_turn_of_the_control(sample: list[Conversation
     wrong = strategies.verify("spliced-alone", sample, chat)
     assert wrong
     truth = sample_counts("sp-bpe", sample)
+    got = strategies.count(sample, chat, "spliced-alone")
+    assert len(wrong) == sum(
+        one != other
+        for true, counted in zip(truth, got, strict=True)
+        for one, other in zip(true, counted, strict=True)
+    )
     for mismatch in wrong:
         assert sample[mismatch.index].id == mismatch.conversation
         assert truth[mismatch.index][mismatch.turn - 1] == mismatch.expected != mismatch.got
+
+
+def test_a_turn_that_one_side_alone_skips_is_a_mismatch() -> None:
+    data = [conversation("a", "b", "c", "d", "e"), conversation("f", name="last")]
+    found = mismatches(data, [[1, None, 3], [None]], [[1, 2, None], [None]])
+    assert found == [Mismatch("c", 0, 2, None, 2), Mismatch("c", 0, 3, 3, None)]
+    assert str(found[1]) == "conversation 'c', turn 3: expected 3, got None"
+
+
+@pytest.mark.parametrize("got", [[], [[1, 2, 3]], [[1, 2], [4]], [[1, 2, 3, 4], [4]]])
+def test_a_turn_without_a_count_is_not_taken_for_right(got: list[list[int | None]]) -> None:
+    data = [conversation("a", "b", "c", "d", "e"), conversation("f", name="last")]
+    with pytest.raises(ValueError, match="zip"):
+        mismatches(data, [[1, 2, 3], [4]], got)
+
+
+def test_verify_takes_turns_that_raise_on_both_sides_for_right() -> None:
+    chat = bundled_chat("bpe-chatml", RAISES_FROM_THE_FIFTH_MESSAGE)
+    data = [conversation(*"abcdefg", name="broken")]
+    assert strategies.verify("spliced", data, chat) == []
+    expected = plain_counts(chat, data)
+    assert expected[0][0] is not None
+    expected[0][0] += 1
+    (wrong,) = strategies.verify("spliced", data, chat, expected=expected)
+    assert (wrong.turn, wrong.expected) == (1, expected[0][0])
+
+
+def test_every_thread_has_a_tokenizer_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    # transformers sets up truncation and padding on it at every call.
+    used: dict[int, set[int]] = {}
+    plain_call = ChatTokenizer.apply_chat_template
+
+    def noted(chat: ChatTokenizer, given: Conversation, index: int) -> list[int]:
+        used.setdefault(id(chat.tokenizer), set()).add(threading.get_ident())
+        together.wait()
+        return plain_call(chat, given, index)
+
+    monkeypatch.setattr(ChatTokenizer, "apply_chat_template", noted)
+    # None goes on before three are there: each thread has one turn.
+    together = threading.Barrier(3, timeout=60)
+    with strategies.get("thread-pool").open(bundled_chat("unigram"), workers=3) as counter:
+        counter.count([conversation("a"), conversation("b"), conversation("c")])
+    assert sorted(map(len, used.values())) == [1, 1, 1]
+
+
+def test_amplification_is_what_is_rendered_over_what_is_distinct() -> None:
+    chat = bundled_chat(
+        "bpe-chatml", "{% for m in messages %}<|im_start|>{{ m.content }}{% endfor %}"
+    )
+    data = [conversation("abc", "dé", "f"), conversation("abc")]
+    got = strategies.amplification(data, chat)
+    # Turns after one and three messages, and once more after one.
+    marker = len("<|im_start|>")
+    assert got.rendered_characters == (3 + marker) + (6 + 3 * marker) + (3 + marker)
+    assert got.rendered_bytes == got.rendered_characters + 1
+    assert got.distinct_characters == len("abcdéf")
+    assert got.factor == got.rendered_characters / 6
+    empty = strategies.amplification([Conversation("none", (), None, ())], chat)
+    assert (empty.rendered_characters, empty.factor) == (0, 1.0)
+
+
+def test_amplification_leaves_out_turns_that_raise_and_tells_of_all() -> None:
+    chat = bundled_chat("bpe-chatml", RAISES_FROM_THE_FIFTH_MESSAGE)
+    data = [conversation(*"abcdefg")]
+    steps: list[int] = []
+    got = strategies.amplification(data, chat, progress=steps.append)
+    assert sum(steps) == strategies.count_turns(data)
+    fine = [Conversation("c", data[0].messages, None, (1, 3))]
+    assert got == strategies.amplification(fine, chat)
+
+
+@dataclass
+class Foreign:
+    """A counter of another package: it knows nothing of skipping."""
+
+    chat: ChatTokenizer
+    lost: int = 0
+
+    def count(
+        self, conversations: Sequence[Conversation], *, progress: Progress | None = None
+    ) -> Counts:
+        counts = strategies.reference_counts(conversations, self.chat, progress=progress)
+        return [turns[self.lost :] for turns in counts]
+
+
+class Options(Foreign):
+    """A counter that takes whatever it is given."""
+
+    def count(self, conversations: Sequence[Conversation], **options: Any) -> Counts:
+        assert options["on_error"] == "skip"
+        return strategies.reference_counts(conversations, self.chat, **options)
+
+
+def test_a_counter_that_cannot_skip_is_asked_for_the_turns_that_can_be_rendered() -> None:
+    chat = bundled_chat("bpe-chatml", RAISES_FROM_THE_FIFTH_MESSAGE)
+    data = [conversation(*"abcdefg"), conversation("a")]
+    expected = plain_counts(chat, data)
+    foreign, takes_all, loses = (
+        cast("Counter", counter)
+        for counter in (Foreign(chat), Options(chat), Foreign(chat, lost=1))
+    )
+    for counter in (foreign, takes_all):
+        steps: list[int] = []
+        got = strategies.count_with(counter, chat, data, progress=steps.append, on_error="skip")
+        assert got == expected
+        assert sum(steps) >= 3
+    with pytest.raises(ValueError, match="1 counts for 2 turns"):
+        strategies.count_with(loses, chat, data, on_error="skip")
+    with pytest.raises(TurnError):
+        strategies.count_with(foreign, chat, data)
 
 
 def picked(chat: ChatTokenizer, data: list[Conversation], workers: int = 1) -> str:
@@ -382,6 +646,20 @@ def test_auto_counts_plainly_where_nothing_repeats(workers: int, plain: str) -> 
     template = "{% for m in messages %}{{ m.content }}{% endfor %}"
     said = picked(bundled_chat("sentencepiece", template), single, workers)
     assert said.startswith(f"picked {plain}: amplification 1.0 ")
+
+
+def test_auto_encodes_in_batches_where_nothing_repeats(tmp_path: Path) -> None:
+    # With special tokens split the core does not know what is special, and nothing is cut.
+    folder = changed_folder(tmp_path / "t", "unigram", split_special_tokens=True)
+    single = [conversation(f"question {i}", name=str(i)) for i in range(5)]
+    assert picked(load_chat(folder), single).startswith("picked batched: amplification 1.")
+
+
+def test_auto_tells_what_the_strategy_that_it_picked_tells(sample: list[Conversation]) -> None:
+    with strategies.get("auto").open(bundled_chat("bpe-chatml"), workers=1) as counter:
+        for _ in range(2):
+            counter.count(sample[:5])
+        assert set(getattr(counter, "parts", {})) == {"convert", "render", "cut", "encode"}
 
 
 def test_splicing_says_where_nothing_can_be_cut(sample: list[Conversation]) -> None:
