@@ -7,18 +7,31 @@ import hashlib
 import json
 import os
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pyarrow.parquet as pq
 import pytest
 
-from bench import cli
+from bench import cli, compare
 from bench.bundled import tokenizer_path
+from bench.compare import Plan
 from bench.isl_table import distribution
-from strategies import load_chat, read_conversations
+from strategies import (
+    ChatTokenizer,
+    Conversation,
+    Counter,
+    InputError,
+    available_cores,
+    chat_spec,
+    get,
+    load_chat,
+    read_conversations,
+    registry,
+)
 from strategies.clock import frozen_clock
 from tests.conftest import BENCH, Bench, Result, plain_counts
 
@@ -83,6 +96,80 @@ def test_options_reach_the_counts(
     assert counted == expected(**options)
     # It would be seen if it did not.
     assert (counted == expected()) == (not options)
+
+
+def test_options_of_a_comparison_reach_its_plan(
+    bench: Bench, dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[Plan, Sequence[Conversation]]] = []
+
+    def stop(plan: Plan, conversations: Sequence[Conversation], _console: object) -> None:
+        asked.append((plan, conversations))
+        raise InputError("seen enough")
+
+    monkeypatch.setattr(compare, "compare", stop)
+    template = tmp_path / "t.jinja"
+    template.write_text(TEMPLATE)
+    common: list[object] = ["--tokenizer", "some/name", "--revision", "r", "--trust-remote-code"]
+    common += ["--template", template, "--template-kwargs", '{"a": 1}', "--clock", "1999-12-31"]
+    common += ["--tool-arguments", "as-given", "--on-error", "skip", "--cores", "1"]
+    common += ["--workers", "2,3", "--seed", "7", "--strategies", "spliced,rust"]
+    for arguments in (
+        [dataset, "--rounds", "4"],
+        ["--quick"],
+        ["--sample", "small", "--budget", "9"],
+    ):
+        assert bench("compare", *arguments, *common).error == "bench: seen enough\n"
+    spec = chat_spec(
+        "some/name",
+        template=template,
+        template_kwargs={"a": 1},
+        revision="r",
+        trust_remote_code=True,
+        clock=datetime(1999, 12, 31),  # noqa: DTZ001  # local, as templates write it
+    )
+    plans = [plan for plan, _ in asked]
+    assert {plan.chats[0] for plan in plans} == {spec}
+    assert [(plan.rounds, plan.budget_seconds) for plan in plans] == [
+        (4, 40),
+        (None, 12),
+        (None, 9),
+    ]
+    for plan in plans:
+        assert (plan.strategies, plan.settings) == (["spliced", "rust"], [(1, 2), (1, 3)])
+        assert (plan.seed, plan.on_error) == (7, "skip")
+    for _, conversations in asked:
+        messages = [message for c in conversations for message in c.messages]
+        calls = [call for message in messages for call in message.get("tool_calls") or ()]
+        assert calls
+        assert all(isinstance(call["function"]["arguments"], str) for call in calls)
+
+
+class Noted:
+    """A strategy that keeps what it was opened with."""
+
+    name = "noted"
+    summary = "the plain call"
+    workers: ClassVar[list[int]] = []
+
+    def availability(self, _chat: ChatTokenizer) -> str | None:
+        return None
+
+    @contextmanager
+    def open(self, chat: ChatTokenizer, *, workers: int) -> Iterator[Counter]:
+        self.workers.append(workers)
+        with get("sequential").open(chat, workers=workers) as counter:
+            yield counter
+
+
+def test_a_strategy_has_as_many_workers_as_asked_for_or_as_there_are_cores(
+    bench: Bench, dataset: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(registry.BUILTIN, "noted", f"{__name__}:{Noted.__name__}")
+    command = ("count", dataset, "--tokenizer", TOKENIZER, "--strategy", "noted")
+    assert bench(*command, "--workers", "9").code == 0
+    assert bench(*command).code == 0
+    assert Noted.workers == [9, available_cores()]
 
 
 def test_what_is_printed_is_the_distribution_and_where_counts_come_from(

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import gc
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
-from typing import TYPE_CHECKING, Any, cast
+from itertools import count, pairwise
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import pytest
 from rich.console import Console
 
-from bench import compare
+from bench import compare, jobs
 from bench.compare import Entry, Plan, unique_names
 from bench.fresh import Outcome
 from bench.jobs import (
@@ -29,14 +31,17 @@ from bench.subset import conversations_within
 from strategies import (
     Amplification,
     ChatSpec,
+    ChatTokenizer,
     Conversation,
     Counts,
     InputError,
     available_cores,
     chat_spec,
     count_turns,
+    reference_counts,
+    registry,
 )
-from tests.conftest import bundled_chat
+from tests.conftest import bundled_chat, plain_counts
 
 if TYPE_CHECKING:
     from bench.fresh import FreshProcesses
@@ -130,6 +135,57 @@ def test_a_budget_ends_the_rounds_but_not_before_there_are_enough_for_an_interva
 ) -> None:
     assert len(timed(monkeypatch, 30, budget=0.0)) == FEWEST_ROUNDS
     assert len(timed(monkeypatch, 2, budget=0.0)) == 2
+
+
+class Noted:
+    """A strategy that keeps what it was asked to count."""
+
+    name = "noted"
+    summary = "the plain call"
+    asked: ClassVar[list[list[Conversation]]] = []
+
+    def __init__(self) -> None:
+        self.asked.clear()
+
+    def availability(self, _chat: ChatTokenizer) -> str | None:
+        return None
+
+    @contextmanager
+    def open(self, chat: ChatTokenizer, **_: Any) -> Iterator[Noted]:
+        self.chat = chat
+        yield self
+
+    def count(self, conversations: Sequence[Conversation], **_: Any) -> Counts:
+        self.asked.append(list(conversations))
+        return reference_counts(conversations, self.chat)
+
+
+@pytest.fixture
+def noted(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The name of a strategy that keeps what it was asked to count."""
+    monkeypatch.setitem(registry.BUILTIN, "noted", f"{__name__}:{Noted.__name__}")
+    monkeypatch.setenv("RAYON_NUM_THREADS", "1")
+    registry.get.cache_clear()
+    yield "noted"
+    registry.get.cache_clear()
+
+
+def test_every_round_counts_all_that_is_timed_after_a_warm_up_on_some_of_it(noted: str) -> None:
+    data = [conversation(str(i), (1,), messages=1) for i in range(20)]
+    spec = bundled_chat("unigram").spec
+    run_rounds(lambda _: None, spec, [BASELINE, noted], data, 1, "raise", 2, 0.0, 3)
+    warm_up, *rounds = Noted.asked
+    assert 0 < len(warm_up) < len(data)
+    assert rounds == [data, data]
+
+
+def test_opening_is_timed_apart_from_counting(noted: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    # A clock that goes on by one whenever it is read.
+    monkeypatch.setattr(jobs, "perf_counter", count(10).__next__)
+    data = [conversation("c", (1, 3))]
+    check = run_check(lambda _: None, bundled_chat("unigram").spec, noted, data, 1, "raise")
+    assert (check.open_seconds, check.count_seconds) == (1, 1)
+    assert check.counts == plain_counts(bundled_chat("unigram"), data)
 
 
 # What becomes of the seconds.
