@@ -11,16 +11,18 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import pyarrow.parquet as pq
 import pytest
 
 from bench import cli, compare
 from bench.bundled import tokenizer_path
-from bench.compare import Plan
+from bench.compare import Entry, Plan
 from bench.isl_table import distribution
+from bench.jobs import Reference
 from strategies import (
+    Amplification,
     ChatTokenizer,
     Conversation,
     Counter,
@@ -33,7 +35,7 @@ from strategies import (
     registry,
 )
 from strategies.clock import frozen_clock
-from tests.conftest import BENCH, Bench, Result, plain_counts
+from tests.conftest import BENCH, Bench, Result, plain_counts, real_path
 
 TOKENIZER = tokenizer_path("unigram")
 CALL = {"id": "c1", "type": "function", "function": {"name": "f", "arguments": '{"a": 1}'}}
@@ -170,6 +172,52 @@ def test_a_strategy_has_as_many_workers_as_asked_for_or_as_there_are_cores(
     assert bench(*command, "--workers", "9").code == 0
     assert bench(*command).code == 0
     assert Noted.workers == [9, available_cores()]
+
+
+@pytest.mark.parametrize(
+    ("status", "control", "code"),
+    [
+        ("ok", False, 0),
+        ("unavailable", False, 0),
+        ("wrong", False, 1),
+        ("failed", False, 1),
+        ("wrong", True, 0),
+    ],
+)
+def test_the_exit_code_says_whether_a_strategy_is_wrong_or_failed(
+    bench: Bench,
+    dataset: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    status: Literal["ok", "wrong", "unavailable", "failed"],
+    control: bool,
+    code: int,
+) -> None:
+    group = compare.Group(
+        tokenizer="name",
+        reference=Reference([[1]], Amplification(1, 1, 1), {}, ()),
+        cores=1,
+        workers=1,
+        checked_turns=1,
+        rounds=0,
+        conversations=1,
+        turns=1,
+        tokens=1,
+        subset=False,
+        noise_floor=None,
+        entries=(Entry("sequential", False, "ok", None), Entry("other", control, status, None)),
+        recommended=(),
+    )
+    monkeypatch.setattr(compare, "compare", lambda *_: [group])
+    assert bench("compare", dataset, "--quiet") == Result(code, "", "")
+
+
+def test_what_transformers_warned_about_is_said_unless_it_is_to_be_quiet(
+    bench: Bench, dataset: Path
+) -> None:
+    tokenizer = real_path("tokenizers", "mistral-nemo-tekken")
+    command = ("count", dataset, "--tokenizer", tokenizer, "--on-error", "skip")
+    assert "warning: mistral-nemo-tekken: " in bench(*command).error
+    assert bench(*command, "--quiet").error == ""
 
 
 def test_what_is_printed_is_the_distribution_and_where_counts_come_from(
