@@ -180,13 +180,14 @@ def test_messages_are_prepared_as_transformers_prepares_them(message: dict[str, 
     assert template(text).render([message], None) == expected
 
 
-def test_prompts_rendered_elsewhere() -> None:
-    native = counter()
-    prompts = [["a<|im_end|>b", "a<|im_end|>b<|im_end|>"], [], [""]]
-    expected = [
-        [len(tokenizers()["byte-level nfc"].encode(text)) for text in turns] for turns in prompts
-    ]
-    assert native.count_prompts(prompts)[0] == expected
+@pytest.mark.parametrize("workers", [1, 2])
+def test_prompts_rendered_elsewhere(workers: int) -> None:
+    # Only one worker goes on from one turn to the next. Two begin with the same byte.
+    prompts = [["a<|im_end|>b", "a<|im_end|>b<|im_end|>"], [], [""], ["日本", "旤本", "日"]]
+    tokenizer = tokenizers()["byte-level nfc"]
+    expected = [[len(tokenizer.encode(text)) for text in turns] for turns in prompts]
+    assert expected[-1][0] != expected[-1][1]
+    assert counter(workers).count_prompts(prompts)[0] == expected
 
 
 def test_failures_name_conversation_turn_and_reason() -> None:

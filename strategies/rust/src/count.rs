@@ -734,6 +734,34 @@ mod tests {
     }
 
     #[test]
+    fn a_turn_without_a_prompt_leaves_the_turns_after_it_alone() {
+        let counter = Counter::of(tokenizer(&["<a>", "<b>"])).unwrap();
+        let texts = [
+            Some("x<a>y<b>z"),
+            None,
+            Some("x<a>y<b>zz"),
+            None,
+            Some("x<a>"),
+        ];
+        let source = Given(vec![
+            texts.iter().map(|text| text.map(str::to_owned)).collect(),
+        ]);
+        for workers in [1, 3] {
+            let mut options = Options {
+                workers,
+                watch: &mut |_| true,
+            };
+            let result = counter.count(&source, &mut options).unwrap();
+            for (text, count) in texts.iter().zip(&result.turns[0]) {
+                let expected = text.map(|text| counter.encode(text).unwrap());
+                assert_eq!(count.map(|count| count as usize), expected);
+            }
+            let failed: Vec<usize> = result.failures.iter().map(|each| each.turn.turn).collect();
+            assert_eq!(failed, [1, 3]);
+        }
+    }
+
+    #[test]
     fn many_chunks_of_one_conversation() {
         let counter = Counter::of(tokenizer(&["<a>", "<b>"])).unwrap();
         let mut turns = Vec::new();
