@@ -6,6 +6,7 @@ import gc
 import json
 import pickle
 import shutil
+import sys
 from datetime import datetime
 from pathlib import Path
 
@@ -54,8 +55,9 @@ def test_pickling_carries_the_specification_alone(bundled_name: str) -> None:
     assert again.fingerprint == chat.fingerprint
 
 
-def test_a_tokenizer_that_was_changed_does_not_travel_as_another() -> None:
-    chat = load_chat(tokenizer_path("unigram"))
+@pytest.mark.parametrize("name", ["unigram", "sentencepiece"])
+def test_a_tokenizer_that_was_changed_does_not_travel_as_another(name: str) -> None:
+    chat = load_chat(tokenizer_path(name))
     chat.tokenizer.add_tokens(["a new token"])
     with pytest.raises(InputError, match="loads otherwise than before"):
         pickle.loads(pickle.dumps(chat))  # noqa: S301  # made here
@@ -174,6 +176,34 @@ def test_broken_real_tokenizers_end_in_one_line(
     assert line.startswith(f"{path}: ")
     assert reason in line
     assert "\n" not in line
+
+
+def test_code_that_a_tokenizer_brings_runs_only_where_that_is_allowed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "brings-code"
+    shutil.copytree(tokenizer_path("unigram"), folder)
+    (folder / "brought.py").write_text(
+        "from transformers import PreTrainedTokenizerFast\n"
+        "class Brought(PreTrainedTokenizerFast):\n"
+        "    pass\n"
+    )
+    path = folder / "tokenizer_config.json"
+    config = json.loads(path.read_text(encoding="utf-8"))
+    config |= {
+        "tokenizer_class": "Brought",
+        "auto_map": {"AutoTokenizer": [None, "brought.Brought"]},
+    }
+    path.write_text(json.dumps(config), encoding="utf-8")
+    monkeypatch.setattr("builtins.input", lambda *_: pytest.fail("asked a question"))
+    # It is copied there and imported from there.
+    monkeypatch.setattr("transformers.dynamic_module_utils.HF_MODULES_CACHE", str(tmp_path / "m"))
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    with pytest.raises(InputError, match="say --trust-remote-code"):
+        load_chat(folder)
+    chat = load_chat(folder, trust_remote_code=True)
+    assert type(chat.tokenizer).__name__ == "Brought"
+    assert chat.load_again().fingerprint == chat.fingerprint
 
 
 def broken_folder(tmp_path: Path, **files: str | None) -> Path:
