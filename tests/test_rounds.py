@@ -26,8 +26,10 @@ from bench.jobs import (
     run_rounds,
 )
 from bench.machine import first_cores
+from bench.report import Dataset, build_report
 from bench.statistics import Estimate
 from bench.subset import conversations_within
+from bench.tables import notes
 from strategies import (
     Amplification,
     ChatSpec,
@@ -355,10 +357,30 @@ def test_a_group_is_checked_on_everything_and_timed_on_what_the_budget_allows() 
     )
 
 
+def test_a_report_tells_what_was_checked_from_what_was_timed() -> None:
+    checks: dict[str, Check | InputError] = {name: checked(name) for name in SECONDS}
+    rounds = rounds_of(batched=(0.5, 0.0), spliced=(0.1, 0.0))
+    group = grouped(Told({**checks, "rust": Check("no")}, rounds))
+    report = build_report([group], Dataset("path", "0" * 64, DATA), ["bench"], 5)
+    (setting,) = report["groups"]
+    assert (setting["subset"], setting["rounds"]) == (True, len(NOISE))
+    assert setting["timed_turns"] == group.turns < count_turns(DATA)
+    assert setting["timed_conversations"] == group.conversations
+    (fast,) = [result for result in report["results"] if result["strategy"] == "spliced"]
+    assert fast["turns"] == count_turns(DATA)
+    # Of these rounds the median is two seconds for the baseline, and a tenth of it here.
+    assert fast["turns_per_second"] == pytest.approx(group.turns / 0.2)
+    assert fast["tokens_per_second"] == pytest.approx(group.tokens / 0.2)
+    assert report["tokenizers"][0]["tokens"] == REFERENCE.tokens
+    said = list(notes(group))
+    assert said[0].startswith(f"{len(NOISE)} rounds of {group.turns:,} turns in ")
+    assert f" {group.conversations} whole conversations; noise floor 0.91 to 1.11; " in said[0]
+    assert "rust: no" in said
+    assert said[-1] == "use spliced"
+
+
 def test_full_rounds_are_over_everything_and_without_a_baseline_nothing_is_timed() -> None:
-    checks: dict[str, Check | InputError] = {
-        name: checked(name) for name in (BASELINE, "batched", "spliced")
-    }
+    checks: dict[str, Check | InputError] = {name: checked(name) for name in SECONDS}
     told = Told({**checks, "rust": InputError("broke")}, rounds_of(batched=(2, 0), spliced=(1, 0)))
     group = grouped(told, replace(PLAN, rounds=7))
     assert (group.subset, group.turns) == (False, count_turns(DATA))
