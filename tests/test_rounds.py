@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import count, pairwise
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import pytest
@@ -29,7 +30,7 @@ from bench.machine import first_cores
 from bench.report import Dataset, build_report
 from bench.statistics import Estimate
 from bench.subset import conversations_within
-from bench.tables import notes
+from bench.tables import notes, write_markdown
 from strategies import (
     Amplification,
     ChatSpec,
@@ -296,7 +297,7 @@ def checked(name: str, counts: Counts = COUNTS) -> Check:
     return Check(None, counts, 0.25, SECONDS[name], f"{name} says")
 
 
-REFERENCE = Reference(COUNTS, Amplification(1, 1, 1), {}, ())
+REFERENCE = Reference(COUNTS, Amplification(1, 1, 1), {"family": "a kind"}, ("careful",))
 
 
 def grouped(told: Told, plan: Plan = PLAN) -> compare.Group:
@@ -357,11 +358,12 @@ def test_a_group_is_checked_on_everything_and_timed_on_what_the_budget_allows() 
     )
 
 
-def test_a_report_tells_what_was_checked_from_what_was_timed() -> None:
+def test_a_report_tells_what_was_checked_from_what_was_timed(tmp_path: Path) -> None:
     checks: dict[str, Check | InputError] = {name: checked(name) for name in SECONDS}
     rounds = rounds_of(batched=(0.5, 0.0), spliced=(0.1, 0.0))
     group = grouped(Told({**checks, "rust": Check("no")}, rounds))
-    report = build_report([group], Dataset("path", "0" * 64, DATA), ["bench"], 5)
+    dataset = Dataset("path", "0" * 64, DATA)
+    report = build_report([group], dataset, ["bench"], 5)
     (setting,) = report["groups"]
     assert (setting["subset"], setting["rounds"]) == (True, len(NOISE))
     assert setting["timed_turns"] == group.turns < count_turns(DATA)
@@ -372,11 +374,20 @@ def test_a_report_tells_what_was_checked_from_what_was_timed() -> None:
     assert fast["turns_per_second"] == pytest.approx(group.turns / 0.2)
     assert fast["tokens_per_second"] == pytest.approx(group.tokens / 0.2)
     assert report["tokenizers"][0]["tokens"] == REFERENCE.tokens
+    assert report["tokenizers"][0]["warnings"] == ["careful"]
     said = list(notes(group))
     assert said[0].startswith(f"{len(NOISE)} rounds of {group.turns:,} turns in ")
     assert f" {group.conversations} whole conversations; noise floor 0.91 to 1.11; " in said[0]
     assert "rust: no" in said
     assert said[-1] == "use spliced"
+    broken = replace(group.entries[-1], strategy="a|b", status="failed")
+    skipping = replace(REFERENCE, counts=[[None, 1], [None]])
+    other = replace(group, entries=(*group.entries, broken), reference=skipping)
+    assert f"2 of {count_turns(DATA)} turns have no ISL and are skipped by all" in notes(other)
+    write_markdown(tmp_path / "report.md", [other], dataset, report)
+    rows = (tmp_path / "report.md").read_text(encoding="utf-8").splitlines()
+    assert any(row.startswith("| rust | n/a |") for row in rows)
+    assert any(row.startswith("| a\\|b | failed |") for row in rows)
 
 
 def test_full_rounds_are_over_everything_and_without_a_baseline_nothing_is_timed() -> None:
