@@ -148,6 +148,8 @@ mod tests {
         assert_eq!(cutter.markers(), 1);
         // The search finds the longer token and passes over it, and over what it contains.
         assert_eq!(found(&cutter, "<a>x<n><a>"), ["7:<a>"]);
+        let cutter = Cutter::new(&tokenizer(&["word:x<a>", "<a>"])).unwrap();
+        assert_eq!(found(&cutter, "x<a><a>"), ["4:<a>"]);
     }
 
     #[test]
