@@ -5,10 +5,12 @@ Minutes of plain calls, so not part of `make test`: `make test-matrix` runs it.
 
 from __future__ import annotations
 
+from functools import cache
+
 import pytest
 
 import strategies
-from strategies import reference_counts
+from strategies import Counts, reference_counts
 from strategies.reference import mismatches
 from tests.conftest import REAL, real_chat, real_conversations
 
@@ -26,3 +28,14 @@ def test_every_turn_is_exact_or_fails_alike(tokenizer: str, dataset: str) -> Non
     for name in ("rust", "spliced", "batched"):
         got = strategies.count(conversations, chat, name, workers=2, on_error="skip")
         assert mismatches(conversations, expected, got) == [], name
+
+
+def test_every_strategy_is_exact_in_every_turn_of_the_agentic_set(strategy_name: str) -> None:
+    chat, conversations = real_chat("qwen3"), real_conversations("agentic_coding_2.5h")
+    got = strategies.count(conversations, chat, strategy_name, workers=2)
+    assert mismatches(conversations, agentic_reference(), got) == []
+
+
+@cache
+def agentic_reference() -> Counts:
+    return reference_counts(real_conversations("agentic_coding_2.5h"), real_chat("qwen3"))

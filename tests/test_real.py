@@ -39,9 +39,17 @@ def check(strategy: str, tokenizer: str, dataset: str, step: int = 1) -> list[st
     return mismatches(conversations, expected, got)
 
 
-def test_qwen3_on_the_agentic_set_is_exact_in_every_turn(strategy_name: str) -> None:
-    assert strategies.count_turns(real_conversations("agentic_coding_2.5h")) == 1007
-    assert check(strategy_name, "qwen3", "agentic_coding_2.5h") == []
+def test_qwen3_on_the_agentic_set_is_exact(strategy_name: str) -> None:
+    data = real_conversations("agentic_coding_2.5h")
+    assert strategies.count_turns(data) == 1007
+    # These three encode every prompt whole, which takes half a minute each for all turns:
+    # tests/test_matrix.py does that.
+    if strategy_name in {"thread-pool", "process-pool", "batched"}:
+        some, chat = data[::4], real_chat("qwen3")
+        got = strategies.count(some, chat, strategy_name, workers=2)
+        assert mismatches(some, reference("qwen3", "agentic_coding_2.5h")[::4], got) == []
+    else:
+        assert check(strategy_name, "qwen3", "agentic_coding_2.5h") == []
     counts = reference("qwen3", "agentic_coding_2.5h")
     # The figures of the set itself, so that the reference is the one that was published.
     assert sum(isl or 0 for turns in counts for isl in turns) == 12_758_209
