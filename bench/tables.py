@@ -17,6 +17,7 @@ from bench.jobs import AGAIN
 from bench.output import write_whole
 from bench.report import Dataset, ranking
 from bench.statistics import Estimate
+from strategies import count_turns
 
 COLUMNS = ("strategy", "exact", "seconds", "speedup [95 %]", "turns/s", "cold s", "MB")
 
@@ -67,8 +68,8 @@ def notes(group: Group) -> Iterator[str]:
     if group.noise_floor:
         floor = group.noise_floor
         yield (
-            f"{group.rounds} rounds of {group.turns:,} turns"
-            + (f" in {group.conversations} whole conversations" if group.subset else "")
+            f"{_many(group.rounds, 'round')} of {_many(group.turns, 'turn')}"
+            + (f" in {_many(group.conversations, 'whole conversation')}" if group.subset else "")
             + f"; noise floor {floor.low:.2f} to {floor.high:.2f}; every turn checked"
         )
     skipped = group.reference.skipped_turns
@@ -85,15 +86,20 @@ def notes(group: Group) -> Iterator[str]:
 
 
 def _title(group: Group) -> str:
-    cores = f"{group.cores} core{'s' if group.cores > 1 else ''}"
-    workers = f"{group.workers} worker{'s' if group.workers > 1 else ''}"
+    cores, workers = _many(group.cores, "core"), _many(group.workers, "worker")
     family = group.reference.fingerprint["family"]
     return f"{group.tokenizer} ({family}), {cores}, {workers}"
 
 
+def _many(number: int, what: str) -> str:
+    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
+
+
 def _dataset_line(dataset: Dataset) -> str:
-    turns = sum(len(conversation.turns) for conversation in dataset.conversations)
-    return f"{len(dataset.conversations):,} conversations, {turns:,} turns"
+    conversations = dataset.conversations
+    return (
+        f"{_many(len(conversations), 'conversation')}, {_many(count_turns(conversations), 'turn')}"
+    )
 
 
 def _rows(group: Group) -> Iterator[tuple[tuple[str, ...], str]]:
