@@ -291,7 +291,14 @@ def _read(dataset: Path, tool_arguments: ToolArguments, console: Console) -> Seq
     from bench.progress import working
 
     with working(console, f"reading {dataset.name}"):
-        return read_conversations(dataset, tool_arguments=tool_arguments)
+        conversations = read_conversations(dataset, tool_arguments=tool_arguments)
+    messages = (message for conversation in conversations for message in conversation.messages)
+    parts = sum(isinstance(message.get("content"), list) for message in messages)
+    if parts:
+        # The reference hands them over as they are; a server may join their texts first.
+        what = f"{parts:,} messages have content in parts, which many templates leave out"
+        _warn(console, dataset.name, [f"{what} or write as a list"])
+    return conversations
 
 
 def _load(spec: ChatSpec, console: Console) -> ChatTokenizer:

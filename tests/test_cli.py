@@ -278,3 +278,23 @@ def test_an_output_that_nobody_takes_ends_without_a_traceback(
     finally:
         os.close(writing)
     assert (done.returncode, done.stderr) == (code, error)
+
+
+def test_content_in_parts_is_counted_as_the_template_has_it_and_warned_of(
+    bench: Bench, tmp_path: Path
+) -> None:
+    path = tmp_path / "parts.jsonl"
+    content = [{"type": "text", "text": "some words"}, {"type": "text", "text": "and more"}]
+    path.write_text(json.dumps({"messages": [{"role": "user", "content": content}]}))
+    template = tmp_path / "t.jinja"
+    template.write_text("{{ messages[0].content if messages[0].content is string }}.")
+    done = bench("count", str(path), "--tokenizer", str(TOKENIZER), "--template", str(template))
+    assert "warning: parts.jsonl: 1 messages have content in parts" in done.error
+    quiet = bench(
+        *("count", str(path), "--tokenizer", str(TOKENIZER), "--template", str(template)),
+        *("--quiet", "--json"),
+    )
+    assert quiet.error == ""
+    chat = load_chat(TOKENIZER, template=template)
+    (expected,) = plain_counts(chat, read_conversations(path))
+    assert [json.loads(quiet.out)["max"]] == expected

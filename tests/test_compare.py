@@ -109,6 +109,14 @@ class _Unsure(_Changed):
         raise RuntimeError("cannot say")
 
 
+class _Late(_Changed):
+    @contextmanager
+    def open(self, chat, *, workers):
+        raise strategies.UnavailableError("seen only now")
+        yield
+
+
+late = _Late("late-plugin", None)
 placed = _Placed("placed-plugin", None)
 unsure = _Unsure("unsure-plugin", None)
 plain = _Plain("plain-plugin", None)
@@ -119,6 +127,7 @@ dies = _Changed("dying-plugin", _dies)
 raises = _Changed("raising-plugin", _raises)
 """
 ENTRY_POINTS = """[isl_bench.strategies]
+late-plugin = isl_bench_test_plugin:late
 placed-plugin = isl_bench_test_plugin:placed
 made-plugin = isl_bench_test_plugin:Made
 unsure-plugin = isl_bench_test_plugin:unsure
@@ -382,7 +391,10 @@ def test_a_plugin_is_listed_like_ours(with_plugin: dict[str, str]) -> None:
 def test_strategies_that_are_wrong_or_fail_are_shown_and_fail_the_command(
     with_plugin: dict[str, str], dataset: Path
 ) -> None:
-    plugins = ("exact", "plain", "made", "placed", "unsure", "wrong", "short", "dying", "raising")
+    plugins = [
+        *("exact", "plain", "made", "placed", "unsure", "late"),
+        *("wrong", "short", "dying", "raising"),
+    ]
     # All of them are run by default, too: one that does not even load is in nobody's way.
     done = run(
         *("compare", str(dataset), "--tokenizer", str(tokenizer_path("unigram"))),
@@ -400,6 +412,7 @@ def test_strategies_that_are_wrong_or_fail_are_shown_and_fail_the_command(
         "made": "ok",
         "placed": "ok",
         "unsure": "unavailable",
+        "late": "unavailable",
         "wrong": "wrong",
         "short": "failed",
         "dying": "failed",
@@ -412,6 +425,7 @@ def test_strategies_that_are_wrong_or_fail_are_shown_and_fail_the_command(
     assert "RuntimeError: it broke in two lines" in results["raising-plugin"]["reason"]
     assert results["broken-plugin"]["status"] == "unavailable"
     assert "its availability raises RuntimeError: cannot say" in results["unsure-plugin"]["reason"]
+    assert results["late-plugin"]["reason"] == "seen only now"
     # Both where it was checked and where it was timed.
     assert results["placed-plugin"]["reason"] == "1 cores, 1 workers, 1"
     assert results["placed-plugin"]["parts"] == {"cores": 1}
