@@ -33,20 +33,20 @@ def tree() -> Iterator[psutil.Process]:
         assert process.stdout is not None
         assert process.stdout.readline() == b"ready\n"
         yield psutil.Process(process.pid)
-        kill_tree(process.pid)
+        # Its children read to the end of what it has stopped holding open, and end.
+        process.kill()
 
 
 def alive(processes: list[psutil.Process]) -> bool:
     return any(p.is_running() and p.status() != psutil.STATUS_ZOMBIE for p in processes)
 
 
-def test_the_memory_of_children_and_their_children_counts(tree: psutil.Process) -> None:
+def test_the_memory_of_children_and_their_children_counts_and_its_peak_stays(
+    tree: psutil.Process,
+) -> None:
     assert len(tree.children(recursive=True)) == 2
     assert HOLDS < tree.memory_info().rss < 2 * HOLDS
     assert tree_rss(tree.pid) > 3 * HOLDS
-
-
-def test_a_peak_stays_when_the_memory_is_gone(tree: psutil.Process) -> None:
     with PeakMemory(tree.pid) as memory:
         assert eventually(lambda: memory.bytes > 3 * HOLDS)
         tree.children()[0].kill()
@@ -56,11 +56,14 @@ def test_a_peak_stays_when_the_memory_is_gone(tree: psutil.Process) -> None:
     assert memory.bytes > 3 * HOLDS
 
 
-def test_a_tree_is_killed_whole(tree: psutil.Process) -> None:
+def test_a_tree_is_killed_whole_and_then_there_is_nothing(tree: psutil.Process) -> None:
     members = [tree, *tree.children(recursive=True)]
     assert alive(members)
     kill_tree(tree.pid)
     assert not alive(members)
+    assert tree_rss(tree.pid) == 0
+    end_children(tree.pid)
+    kill_tree(tree.pid)
 
 
 def test_children_are_asked_to_end(tree: psutil.Process) -> None:
@@ -72,11 +75,3 @@ def test_children_are_asked_to_end(tree: psutil.Process) -> None:
     assert eventually(lambda: not alive(children))
     # Nobody holds the other end of its input any more.
     assert eventually(lambda: not alive(grandchildren))
-
-
-def test_of_a_process_that_is_gone_there_is_nothing(tree: psutil.Process) -> None:
-    kill_tree(tree.pid)
-    tree.wait()
-    assert tree_rss(tree.pid) == 0
-    end_children(tree.pid)
-    kill_tree(tree.pid)
