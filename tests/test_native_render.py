@@ -294,4 +294,5 @@ def test_published_templates_render_alike(path: Path, monkeypatch: pytest.Monkey
                 continue
             assert got == wanted, (name, variant)
             rendered += wanted is not None
+    assert rendered, "a template that renders nothing is not tested"
     assert left <= LEFT_TO_JINJA * (rendered + left)
