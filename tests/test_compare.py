@@ -109,6 +109,11 @@ class _Unsure(_Changed):
         raise RuntimeError("cannot say")
 
 
+class Lacking:
+    # No summary, and nothing to open.
+    name = "lacking-plugin"
+
+
 class _Late(_Changed):
     @contextmanager
     def open(self, chat, *, workers):
@@ -131,7 +136,7 @@ late-plugin = isl_bench_test_plugin:late
 placed-plugin = isl_bench_test_plugin:placed
 made-plugin = isl_bench_test_plugin:Made
 unsure-plugin = isl_bench_test_plugin:unsure
-lacking-plugin = isl_bench_test_plugin:os
+lacking-plugin = isl_bench_test_plugin:Lacking
 spliced = isl_bench_test_plugin:wrong
 plain-plugin = isl_bench_test_plugin:plain
 exact-plugin = isl_bench_test_plugin:exact
@@ -380,7 +385,7 @@ def test_a_plugin_is_listed_like_ours(with_plugin: dict[str, str]) -> None:
     assert not rows["broken-plugin"]["available"]
     assert "isl_bench_test_plugin cannot be loaded" in rows["broken-plugin"]["reason"]
     assert rows["made-plugin"]["available"]
-    assert "cannot be loaded" in rows["lacking-plugin"]["reason"]
+    assert "lacks name, summary, availability or open" in rows["lacking-plugin"]["reason"]
     # A name of ours stays ours.
     assert [row["name"] for row in listed].count("spliced") == 1
     assert rows["spliced"]["summary"] == get("spliced").summary

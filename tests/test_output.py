@@ -149,6 +149,11 @@ def test_the_distribution_counts_what_is_known() -> None:
     }
 
 
+def test_a_prompt_without_a_token_is_a_turn_like_any_other() -> None:
+    got = distribution([[0, 4], [None]])
+    assert (got["turns"], got["skipped"], got["min"], got["mean"]) == (2, 1, 0, 2.0)
+
+
 @pytest.mark.parametrize(("counts", "skipped"), [([], 0), ([[None], [None]], 2)])
 def test_without_counts_there_is_no_distribution(counts: Counts, skipped: int) -> None:
     got = distribution(counts)

@@ -377,7 +377,8 @@ def test_a_report_tells_what_was_checked_from_what_was_timed(tmp_path: Path) -> 
     assert report["tokenizers"][0]["warnings"] == ["careful"]
     said = list(notes(group))
     assert said[0].startswith(f"{len(NOISE)} rounds of {group.turns:,} turns in ")
-    assert f" {group.conversations} whole conversations; noise floor 0.91 to 1.11; " in said[0]
+    assert group.conversations == 1
+    assert " 1 whole conversation; noise floor 0.91 to 1.11; " in said[0]
     assert "rust: no" in said
     assert said[-1] == "use spliced"
     broken = replace(group.entries[-1], strategy="a|b", status="failed")
