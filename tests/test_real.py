@@ -15,6 +15,9 @@ from strategies import Conversation, Counts, reference_counts
 from strategies.reference import mismatches
 from tests.conftest import BENCH, Bench, real_chat, real_conversations, real_path
 
+# One count of all turns by plain calls takes half a minute, and far more on a busy machine.
+pytestmark = pytest.mark.timeout(1200)
+
 SENTENCEPIECE = ("phi-3-mini", "mistral-v3", "mistral-v3-spm")
 
 
