@@ -58,27 +58,28 @@ def markers_of(chat: ChatTokenizer) -> Markers | str:
     if not chat.renders_plainly:
         return "its apply_chat_template is its own, so rendering cannot be done apart"
     if chat.backend is not None:
-        if _repeats_text(chat.backend):
-            return "its post-processor repeats the text"
+        if not _keeps_text_once(chat.backend):
+            return "its post-processor repeats the text or leaves it out"
         return backend_markers(chat.backend)
     return _sentencepiece_markers(chat.tokenizer)
 
 
-def _repeats_text(backend: Tokenizer) -> bool:
-    """Whether the post-processor puts the tokens of a text more than once into the result.
+def _keeps_text_once(backend: Tokenizer) -> bool:
+    """Whether the post-processor puts the tokens of a text into the result exactly once.
 
-    It does so without special tokens, too, and the tokens of the markers with them.
+    What it does with them it does without special tokens, too, and with those of the markers.
     """
     if backend.post_processor is None:
-        return False
+        return True
     steps = [json.loads(backend.post_processor.__getstate__())]
     while steps:
         step = steps.pop()
         steps += step.get("processors", ())
-        pieces = step.get("single", ()) if step["type"] == "TemplateProcessing" else ()
-        if sum("Sequence" in piece for piece in pieces) > 1:
-            return True
-    return False
+        if step["type"] != "TemplateProcessing":
+            continue
+        if sum("Sequence" in piece for piece in step["single"]) != 1:
+            return False
+    return True
 
 
 def backend_markers(backend: Tokenizer) -> Markers:

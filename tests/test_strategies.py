@@ -618,19 +618,26 @@ def test_auto_counts_otherwise_where_the_core_reads_another_vocabulary(tmp_path:
             assert getattr(counter, "note", "").startswith("picked batched: the native core knows")
 
 
-def test_a_text_that_the_post_processor_repeats_is_not_spliced(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("single", "expected"),
+    [("$A $A", [[4, 12], [4, 12]]), ("<|", [[0, 0], [0, 0]])],
+    ids=["repeats", "leaves out"],
+)
+def test_a_text_that_the_post_processor_repeats_or_leaves_out_is_not_spliced(
+    single: str, expected: list[list[int]], tmp_path: Path
+) -> None:
     tokenizer = Tokenizer(models.WordLevel({"[UNK]": 0, "user": 1}, unk_token="[UNK]"))  # noqa: S106  # a token of text
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
     tokenizer.add_special_tokens(["<|"])
-    twice = processors.TemplateProcessing(single="$A $A", special_tokens=[])
-    tokenizer.post_processor = processors.Sequence([twice])
+    template = processors.TemplateProcessing(single=single, special_tokens=[("<|", 2)])
+    tokenizer.post_processor = processors.Sequence([template])
     chat = saved_chat(tmp_path, tokenizer, "{% for m in messages %}<|{{ m.content }}{% endfor %}")
     data = [conversation("a", "b", "c"), conversation("a", "b", "c")]
-    assert plain_counts(chat, data) == [[4, 12], [4, 12]]
+    assert plain_counts(chat, data) == expected
     with pytest.raises(UnavailableError, match="its post-processor repeats the text"):
         strategies.count(data, chat, "spliced")
     with strategies.get("auto").open(chat, workers=1) as counter:
-        assert counter.count(data) == [[4, 12], [4, 12]]
+        assert counter.count(data) == expected
 
 
 def test_auto_splices_where_the_core_cannot_and_prompts_repeat(sample: list[Conversation]) -> None:
