@@ -15,7 +15,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Never, TypeVar
+from typing import TYPE_CHECKING, Any, Never, TextIO, TypeVar
 
 import click
 from rich import box
@@ -63,7 +63,7 @@ def main() -> Never:
     signal.signal(signal.SIGTERM, _terminated)
     sys.unraisablehook = _not_raised
     _escape_output()
-    errors = Console(stderr=True, soft_wrap=True, highlight=False)
+    errors = _Messages(stderr=True, soft_wrap=True, highlight=False)
     try:
         # Not by calling it: click's own way out of Ctrl-C prints a line of its own.
         with commands.make_context("bench", sys.argv[1:]) as context:
@@ -95,14 +95,14 @@ def main() -> Never:
         sys.exit(EXIT_INTERRUPTED)
     except BrokenPipeError:
         # The reader of our output has seen enough.
-        _drop_output()
+        _drop(sys.stdout)
         sys.exit(0)
     except OSError as error:
         place = error.filename
         if place is None:
             # What has no name is what is written to.
             place = "standard output cannot be written"
-            _drop_output()
+            _drop(sys.stdout)
         _complain(errors, f"{one_line(place)}: {error.strerror or error}")
         sys.exit(EXIT_BAD_INPUT)
     except Exception:
@@ -117,10 +117,10 @@ def _escape_output() -> None:
         sys.stdout.reconfigure(errors="backslashreplace")
 
 
-def _drop_output() -> None:
+def _drop(stream: TextIO | None) -> None:
     """Leave nothing in the buffer that would be complained about at exit."""
-    if sys.stdout is not None:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if stream is not None:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _terminated(_signal: int, _frame: object) -> Never:
@@ -141,6 +141,15 @@ class _Console(Console):
     def on_broken_pipe(self) -> None:
         """Leave it to `main`; Rich ends with 1, which is for wrong counts."""
         raise BrokenPipeError
+
+
+class _Messages(_Console):
+    def print(self, *objects: Any, **options: Any) -> None:
+        """Go on where nobody takes the messages: the work and the exit code are the same."""
+        try:
+            super().print(*objects, **options)
+        except OSError:
+            _drop(sys.stderr)
 
 
 def _stdout() -> Console:
@@ -284,7 +293,7 @@ def _number(value: int | float | None) -> str:  # noqa: PYI041  # counts and mea
 
 
 def _stderr(quiet: bool) -> Console:
-    return _Console(stderr=True, quiet=quiet, highlight=False)
+    return _Messages(stderr=True, quiet=quiet, highlight=False)
 
 
 def _read(dataset: Path, tool_arguments: ToolArguments, console: Console) -> Sequence[Conversation]:

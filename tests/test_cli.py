@@ -280,6 +280,32 @@ def test_an_output_that_nobody_takes_ends_without_a_traceback(
     assert (done.returncode, done.stderr) == (code, error)
 
 
+@pytest.mark.parametrize("stderr", ["a reader that has gone", "a full device"])
+def test_messages_that_nobody_takes_change_neither_the_work_nor_its_code(
+    stderr: str, tmp_path: Path
+) -> None:
+    # The content in parts is warned of before anything is counted.
+    content = [{"type": "text", "text": "some words"}]
+    path, template = tmp_path / "parts.jsonl", tmp_path / "t.jinja"
+    path.write_text(json.dumps({"messages": [{"role": "user", "content": content}]}))
+    template.write_text("{{ messages[0].content[0].text }}")
+    out = tmp_path / "isl.csv"
+    command = [*BENCH, "count", str(path), "--tokenizer", str(TOKENIZER)]
+    command += ["--template", str(template), "--out", str(out)]
+    if stderr == "a full device":
+        writing = os.open("/dev/full", os.O_WRONLY)
+    else:
+        reading, writing = os.pipe()
+        os.close(reading)
+    try:
+        done = subprocess.run(command, stderr=writing, check=False)
+        assert (done.returncode, out.exists()) == (0, True)
+        done = subprocess.run([*BENCH, "count"], stderr=writing, check=False)
+        assert done.returncode == 3
+    finally:
+        os.close(writing)
+
+
 def test_content_in_parts_is_counted_as_the_template_has_it_and_warned_of(
     bench: Bench, tmp_path: Path
 ) -> None:
