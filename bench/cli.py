@@ -130,9 +130,10 @@ def _terminated(_signal: int, _frame: object) -> Never:
 
 def _not_raised(ignored: sys.UnraisableHookArgs) -> None:
     # In a destructor, and importing transformers runs thousands of them, an interruption is
-    # dropped: it comes again when that is over.
+    # dropped: it comes again when that is over. As SIGTERM, because what a script starts in
+    # the background ignores SIGINT.
     if ignored.exc_type is KeyboardInterrupt:
-        threading.Timer(0.01, os.kill, (os.getpid(), signal.SIGINT)).start()
+        threading.Timer(0.01, os.kill, (os.getpid(), signal.SIGTERM)).start()
     else:
         sys.__unraisablehook__(ignored)
 

@@ -231,6 +231,10 @@ class Interrupted:
 cli.commands.make_context = lambda *_: Interrupted() and None or time.sleep(10)
 cli.main()
 """
+TERMINATED_IN_THE_BACKGROUND_OF_A_SCRIPT = f"""
+import signal
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+{INTERRUPTED_IN_A_DESTRUCTOR}"""
 INTERRUPTED_WHILE_IT_IMPORTS = """
 import sys
 class Interrupt:
@@ -244,7 +248,13 @@ main()
 
 
 @pytest.mark.parametrize(
-    "code", [INTERRUPTED_TWICE, INTERRUPTED_IN_A_DESTRUCTOR, INTERRUPTED_WHILE_IT_IMPORTS]
+    "code",
+    [
+        INTERRUPTED_TWICE,
+        INTERRUPTED_IN_A_DESTRUCTOR,
+        TERMINATED_IN_THE_BACKGROUND_OF_A_SCRIPT,
+        INTERRUPTED_WHILE_IT_IMPORTS,
+    ],
 )
 def test_an_interruption_is_one_line_whenever_it_comes(code: str) -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
