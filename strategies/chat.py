@@ -560,11 +560,17 @@ def _random_part(template: Template, text: str) -> str | None:
         # Hardly any template has them, and parsing it again takes time.
         return None
     for node in template.environment.parse(text).find_all((nodes.Filter, nodes.Name)):
-        if isinstance(node, nodes.Filter) and node.name == "random":
+        if isinstance(node, nodes.Filter) and "random" in (node.name, _mapped(node)):
             return "the filter random"
         if isinstance(node, nodes.Name) and node.name == "lipsum":
             return "the function lipsum"
     return None
+
+
+def _mapped(node: nodes.Filter) -> object:
+    """Return the name of the filter that `map` applies to each item, if it is one."""
+    name = node.args[0] if node.name == "map" and node.args else None
+    return name.value if isinstance(name, nodes.Const) else None
 
 
 def _check_deterministic(chat: ChatTokenizer) -> None:

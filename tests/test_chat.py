@@ -294,6 +294,7 @@ def test_an_argument_is_no_template_variable(name: str) -> None:
     ("template", "part"),
     [
         ("{{ messages | random }}", "the filter random"),
+        ("{{ messages | map('random') | join }}", "the filter random"),
         ("{% if tools %}{{ lipsum() }}{% endif %}", "the function lipsum"),
     ],
 )
