@@ -402,6 +402,8 @@ def _sharegpt_message(item: Any, field: str, mode: ToolArguments) -> Message:
     check_plain(besides, field)
     if role != "function_call":
         return _message({"role": role, "content": value, **besides}, field, mode)
+    if besides.get("tool_calls"):
+        raise InputError("the value is calls too", field=f"{field}.tool_calls")
     try:
         calls = parse_json(value)
     except ValueError as error:

@@ -412,6 +412,11 @@ BAD_SHAREGPT = [
                 said("function_call", '{"name": "f", "arguments": {"a": "\\ud800"}}'),
                 ".value.arguments.a: lone surrogate",
             ),
+            (
+                "calls beside a call",
+                {**said("function_call", '{"name": "f"}'), "tool_calls": [call()]},
+                ".tool_calls: the value is calls too",
+            ),
             ("call no name", said("function_call", "{}"), ".tool_calls[0].function.name: is miss"),
             (
                 "call parameters",
