@@ -486,7 +486,10 @@ def _hub_answers() -> bool:
     from huggingface_hub import constants, get_session
 
     try:
-        get_session().head(constants.ENDPOINT, timeout=constants.HF_HUB_ETAG_TIMEOUT)
+        # A mirror may redirect to where people sign in, which need not be reachable from here.
+        get_session().head(
+            constants.ENDPOINT, timeout=constants.HF_HUB_ETAG_TIMEOUT, follow_redirects=False
+        )
     except Exception:
         # Refused, unknown, too slow, or switched off: whatever the client in use calls it.
         return False

@@ -6,14 +6,18 @@ import gc
 import json
 import pickle
 import shutil
+import socket
 import sys
+import threading
 from datetime import datetime
 from pathlib import Path
 
 import pytest
+from huggingface_hub import constants
 
 from bench.bundled import TOKENIZERS, tokenizer_path
 from strategies import ChatTokenizer, Conversation, InputError, client_turns, get, load_chat
+from strategies.chat import _hub_answers
 from strategies.collection import collection_paused
 from tests.conftest import bundled_chat, real_chat, real_path
 
@@ -258,6 +262,33 @@ def test_a_tokenizer_that_the_library_panics_on_ends_in_one_line(tmp_path: Path)
     state["added_tokens"][0]["normalized"] = True
     with pytest.raises(InputError, match="its files may be damaged: PanicException: "):
         load_chat(broken_folder(tmp_path, tokenizer__json=json.dumps(state)))
+
+
+@pytest.mark.enable_socket
+def test_a_hub_that_redirects_elsewhere_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as hub,
+        # Bound and not listened on: nobody can be reached there.
+        socket.socket() as nobody,
+    ):
+        nobody.bind(("127.0.0.1", 0))
+        elsewhere = f"http://127.0.0.1:{nobody.getsockname()[1]}/"
+        answer = f"HTTP/1.1 302 Found\r\nLocation: {elsewhere}\r\nContent-Length: 0\r\n\r\n"
+
+        def redirect() -> None:
+            connection, _ = hub.accept()
+            with connection:
+                connection.recv(10000)
+                connection.sendall(answer.encode())
+
+        monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+        monkeypatch.setattr(constants, "ENDPOINT", f"http://127.0.0.1:{hub.getsockname()[1]}")
+        thread = threading.Thread(target=redirect, daemon=True)
+        thread.start()
+        assert _hub_answers()
+        thread.join()
+        monkeypatch.setattr(constants, "ENDPOINT", elsewhere)
+        assert not _hub_answers()
 
 
 @pytest.mark.parametrize(
