@@ -306,8 +306,8 @@ def _read(dataset: Path, tool_arguments: ToolArguments, console: Console) -> Seq
     parts = sum(isinstance(message.get("content"), list) for message in messages)
     if parts:
         # The reference hands them over as they are; a server may join their texts first.
-        what = f"{parts:,} messages have content in parts, which many templates leave out"
-        _warn(console, dataset.name, [f"{what} or write as a list"])
+        told = "many templates leave it out or write it as a list"
+        _warn(console, dataset.name, [f"messages with content in parts: {parts:,}; {told}"])
     return conversations
 
 

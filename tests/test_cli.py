@@ -315,7 +315,7 @@ def test_content_in_parts_is_counted_as_the_template_has_it_and_warned_of(
     template = tmp_path / "t.jinja"
     template.write_text("{{ messages[0].content if messages[0].content is string }}.")
     done = bench("count", str(path), "--tokenizer", str(TOKENIZER), "--template", str(template))
-    assert "warning: parts.jsonl: 1 messages have content in parts" in done.error
+    assert "warning: parts.jsonl: messages with content in parts: 1;" in done.error
     quiet = bench(
         *("count", str(path), "--tokenizer", str(TOKENIZER), "--template", str(template)),
         *("--quiet", "--json"),
