@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, replace
+from math import ceil
 from typing import Any, Literal, TypeAlias
 
 from rich.console import Console
@@ -317,11 +318,14 @@ class _Session:
             )
             subset = conversations_within(self.conversations, share, plan.seed)
         rounds: list[Round] = []
-        with self._bar("side by side", most, "rounds") as advance:
+        # Within a budget nobody knows how many rounds there will be, but how long they take.
+        by_budget = plan.rounds is None
+        total, unit = (ceil(budget), "seconds") if by_budget else (most, "rounds")
+        with self._bar("side by side", total, unit) as advance:
 
             def keep(result: Round) -> None:
                 rounds.append(result)
-                advance(1)
+                advance(sum(result.seconds.values()) if by_budget else 1)
 
             arguments = (
                 *(self.spec, names, subset, workers, plan.on_error),
@@ -348,7 +352,7 @@ class _Session:
 
     def _bar(
         self, what: str, total: int, unit: str
-    ) -> AbstractContextManager[Callable[[int], None]]:
+    ) -> AbstractContextManager[Callable[[float], None]]:
         return progress_bar(self.console, f"{self.name}: {what}", total, unit)
 
 

@@ -17,8 +17,8 @@ SHOWN_AFTER_SECONDS = 1.0
 @contextmanager
 def progress_bar(
     console: Console, what: str, total: int, unit: str = "turns"
-) -> Iterator[Callable[[int], None]]:
-    """Yield a function to call with the number of things that have been done.
+) -> Iterator[Callable[[float], None]]:
+    """Yield a function to call with the number of things, or of seconds, that have been done.
 
     The bar appears after a second, whether or not anything has been done by then. Nothing is
     shown where the console is no terminal or is quiet, and nothing is left behind.
