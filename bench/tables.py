@@ -28,7 +28,8 @@ MARKDOWN_ONLY = "turns/s"
 def print_groups(console: Console, groups: Sequence[Group], dataset: Dataset) -> None:
     """Print a table for each group, with its notes and its advice under it."""
     # As `Text`, for names may hold what Rich takes for markup.
-    console.print(Text.assemble((dataset.path, "bold"), f": {_dataset_line(dataset)}"))
+    line = Text.assemble((dataset.path, "bold"), f": {_dataset_line(dataset)}")
+    console.print(line, soft_wrap=True)
     for group in groups:
         table = Table(
             title=Text(_title(group), style="bold"),
