@@ -214,7 +214,7 @@ class _Session:
     console: Console
 
     def reference(self) -> Reference:
-        """Return the truth, using all cores: it is not timed."""
+        """Return the truth, counted on one core, whichever it is: it is not timed."""
         outcome = self._run(
             "reference", run_reference, self.spec, self.conversations, self.plan.on_error
         )
