@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 
@@ -71,6 +73,15 @@ class InputError(IslError):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _input_error, (self.reason, self.file, self.line, self.field)
+
+
+@contextmanager
+def placed(*, file: object = None, line: int | None = None) -> Iterator[None]:
+    """Fill in the place of an `InputError` raised inside, where it was unknown."""
+    try:
+        yield
+    except InputError as error:
+        raise error.at(file=file, line=line) from None
 
 
 def _input_error(reason: str, file: str | None, line: int | None, field: str | None) -> InputError:

@@ -21,7 +21,7 @@ from strategies.conversation import (
     client_turns,
     shown,
 )
-from strategies.errors import InputError, one_line
+from strategies.errors import InputError, one_line, placed
 from strategies.reading import Record, json_type, parse_json, read_records
 
 ToolArguments: TypeAlias = Literal["objects", "as-given"]
@@ -102,14 +102,10 @@ def read_conversations(
     first = next(records, None)
     if first is None:
         raise InputError("holds no conversations: the file is empty", file=file)
-    try:
+    with placed(file=file, line=first[0]):
         form = detect(first[1])
-    except InputError as error:
-        raise error.at(file=file, line=first[0]) from None
-    try:
+    with placed(file=file):
         conversations = list(form.read(chain([first], records), tool_arguments))
-    except InputError as error:
-        raise error.at(file=file) from None
     if not conversations:
         raise InputError("holds no conversations", file=file)
     return conversations
@@ -150,10 +146,8 @@ def _read_endpoints(records: Iterable[Record], mode: ToolArguments) -> Iterator[
                 line=line,
                 field="conversation_id",
             )
-        try:
+        with placed(line=line):
             check_plain(name, "conversation_id")
-        except InputError as error:
-            raise error.at(line=line) from None
         if rows and name != current:
             yield _endpoints_conversation(current, rows, mode)
             finished.add(current)
@@ -192,11 +186,9 @@ def _endpoints_conversation(name: str, rows: list[Record], mode: ToolArguments) 
                 line=line,
                 field="turn",
             )
-        try:
+        with placed(line=line):
             added = _endpoints_messages(row, mode)
             _check_sequence(before, added[-1])
-        except InputError as error:
-            raise error.at(line=line) from None
         messages.extend(added)
         before = added[-1]
         if row["role"] != "assistant":
@@ -213,10 +205,8 @@ def _endpoints_system(rows: list[Record], name: str) -> str | None:
             continue
         if not isinstance(value, str):
             raise InputError("must be a string", line=line, field="system")
-        try:
+        with placed(line=line):
             check_plain(value, "system")
-        except InputError as error:
-            raise error.at(line=line) from None
         if found is not None and found[1] != value:
             raise InputError(
                 f"differs from line {found[0]}; conversation {name!r} can have one only",
@@ -330,10 +320,8 @@ def _read_openai(records: Iterable[Record], mode: ToolArguments) -> Iterator[Con
         if not isinstance(raw, list) or not raw:
             reason = "is missing" if raw is None else "must be a non-empty array"
             raise InputError(reason, line=line, field="messages")
-        try:
+        with placed(line=line):
             messages = [_message(m, f"messages[{i}]", mode) for i, m in enumerate(raw)]
-        except InputError as error:
-            raise error.at(line=line) from None
         tools = _tools(record.get("tools"), line)
         yield _conversation(
             _name(record, number, line), messages, tools, client_turns(messages), line
@@ -349,19 +337,14 @@ def _read_sharegpt(records: Iterable[Record], mode: ToolArguments) -> Iterator[C
         if not isinstance(raw, list) or not raw:
             reason = "is missing" if raw is None else "must be a non-empty array"
             raise InputError(reason, line=line, field="conversations")
-        try:
+        system = record.get("system")
+        with placed(line=line):
             messages = [
                 _sharegpt_message(item, f"conversations[{i}]", mode) for i, item in enumerate(raw)
             ]
-        except InputError as error:
-            raise error.at(line=line) from None
-        system = record.get("system")
-        if system is not None and not isinstance(system, str):
-            raise InputError("must be a string", line=line, field="system")
-        try:
+            if system is not None and not isinstance(system, str):
+                raise InputError("must be a string", field="system")
             check_plain(system, "system")
-        except InputError as error:
-            raise error.at(line=line) from None
         if system and messages[0]["role"] == "system":
             # Some readers take the one, some the other.
             raise InputError("conversations[0] is a system prompt too", line=line, field="system")
@@ -457,10 +440,8 @@ def _conversation(
         raise InputError(
             f"conversation {name!r} has no client turn: nothing in it asks the server", line=line
         )
-    try:
+    with placed(line=line):
         return Conversation(name, tuple(messages), tools, turns)
-    except InputError as error:
-        raise error.at(line=line) from None
 
 
 def _name(record: dict[str, Any], number: int, line: int) -> str:

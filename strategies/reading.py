@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import IO, Any, TypeAlias, cast
 
 from strategies.conversation import shown
-from strategies.errors import InputError, one_line
+from strategies.errors import InputError, one_line, placed
 
 Record: TypeAlias = tuple[int, dict[str, Any]]
 """A record and where it is: the line it starts on, or its row in a Parquet file, from 1."""
@@ -129,7 +129,7 @@ def _read_lines(stream: IO[bytes], path: Path) -> Iterator[Record]:
                 file=path,
                 line=number,
             )
-        if _values(line, MAX_RECORD_BYTES) * BYTES_PER_VALUE > MAX_RECORD_BYTES:
+        if _holds_too_many(line, MAX_RECORD_BYTES):
             raise InputError("too many values: no conversation", file=path, line=number)
         text = _decode(line, path, number)
         if text.strip(" \t\r\n"):
@@ -143,7 +143,7 @@ def _read_document(stream: IO[bytes], path: Path) -> Iterator[Record]:
             f"larger than {MAX_DOCUMENT_BYTES >> 30} GiB as one JSON document; use JSONL",
             file=path,
         )
-    if _values(data, MAX_DOCUMENT_BYTES) * BYTES_PER_VALUE > MAX_DOCUMENT_BYTES:
+    if _holds_too_many(data, MAX_DOCUMENT_BYTES):
         raise InputError("too many values for one JSON document; use JSONL", file=path)
     text = _decode(data, path, None)
     start = _skip_space(text, 0)
@@ -190,14 +190,14 @@ def _read_document(stream: IO[bytes], path: Path) -> Iterator[Record]:
         raise InputError("not JSON: text after the closing ']'", file=path, line=line)
 
 
-def _values(data: bytes, limit: int) -> int:
-    """Return how many values a JSON text may hold; 0 where that is far below the limit.
+def _holds_too_many(data: bytes, limit: int) -> bool:
+    """Whether a JSON text may hold more values than a limit in bytes has room for.
 
     Commas and brackets are counted in strings too, where they are few against the letters.
     """
-    if len(data) * BYTES_PER_VALUE <= limit:
-        return 0
-    return sum(map(data.count, (b",", b"[", b"{")))
+    most = limit // BYTES_PER_VALUE
+    # Hardly any text is so long that it has to be looked at.
+    return len(data) > most and sum(map(data.count, (b",", b"[", b"{"))) > most
 
 
 def _skip_space(text: str, position: int) -> int:
@@ -227,10 +227,9 @@ def _read_parquet(path: Path) -> Iterator[Record]:
                     )
                 for row in _parquet_rows(batch, number, path):
                     number += 1
-                    try:
-                        yield number, {k: _without_union_nulls(v, k, k) for k, v in row.items()}
-                    except InputError as error:
-                        raise error.at(file=path, line=number) from None
+                    with placed(file=path, line=number):
+                        record = {k: _without_union_nulls(v, k, k) for k, v in row.items()}
+                    yield number, record
     except (pa.ArrowException, MemoryError, *_NO_PYTHON_VALUE) as error:
         # Names of columns are text of the file too.
         raise InputError(f"cannot be read as Parquet: {error}", file=path) from None
