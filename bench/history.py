@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import ast
 import itertools
-import json
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
+from bench.json_file import read_json
 from strategies import InputError
 
 Status = Literal["ok", "n/a", "failed"]
@@ -146,13 +146,8 @@ def _machine_name(machine: Path) -> str:
 
 
 def _read(path: Path, version: int) -> dict[str, Any]:
-    """Return the object in a JSON file of asv, which may hold Infinity and NaN."""
-    try:
-        data = json.loads(path.read_bytes())
-    except OSError as error:
-        raise InputError(f"cannot be read: {error.strerror}", file=path) from None
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"not JSON: {error}", file=path) from None
+    """Return the object in a JSON file of asv."""
+    data = read_json(path)
     if not isinstance(data, dict):
         raise InputError("is no JSON object, so no file of asv", file=path)
     found = data.get("version")

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.compare import Entry, Group, Timing
+from bench.json_file import read_json
 from bench.machine import describe_machine, describe_versions
 from bench.output import write_whole
 from strategies import Conversation, InputError, count_turns
@@ -151,12 +152,7 @@ def read_report(path: str | PathLike[str]) -> dict[str, Any]:
         If it cannot be read, or is no report of this version.
     """
     file = Path(path)
-    try:
-        report: Any = json.loads(file.read_bytes())
-    except OSError as error:
-        raise InputError(f"cannot be read: {error.strerror}", file=file) from None
-    except ValueError as error:
-        raise InputError(f"not JSON: {error}", file=file) from None
+    report = read_json(file)
     if not isinstance(report, dict) or report.get("schema_version") != SCHEMA_VERSION:
         raise InputError(
             f"must be {SCHEMA_VERSION}, as `bench compare` writes it; run that again",
