@@ -10,6 +10,7 @@ from typing import IO, TYPE_CHECKING, Any
 from bench.growth import Point
 from bench.jobs import BASELINE
 from bench.output import write_whole
+from bench.tables import many
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -162,6 +163,5 @@ def _draw(
 
 
 def _label(group: dict[str, Any]) -> str:
-    cores = f"{group['cores']} core{'s' if group['cores'] > 1 else ''}"
-    workers = group["workers"]
-    return cores if workers == group["cores"] else f"{cores}, {workers} workers"
+    cores, workers = many(group["cores"], "core"), many(group["workers"], "worker")
+    return cores if group["workers"] == group["cores"] else f"{cores}, {workers}"

@@ -69,8 +69,8 @@ def notes(group: Group) -> Iterator[str]:
     if group.noise_floor:
         floor = group.noise_floor
         yield (
-            f"{_many(group.rounds, 'round')} of {_many(group.turns, 'turn')}"
-            + (f" in {_many(group.conversations, 'whole conversation')}" if group.subset else "")
+            f"{many(group.rounds, 'round')} of {many(group.turns, 'turn')}"
+            + (f" in {many(group.conversations, 'whole conversation')}" if group.subset else "")
             + f"; noise floor {floor.low:.2f} to {floor.high:.2f}; every turn checked"
         )
     skipped = group.reference.skipped_turns
@@ -87,20 +87,19 @@ def notes(group: Group) -> Iterator[str]:
 
 
 def _title(group: Group) -> str:
-    cores, workers = _many(group.cores, "core"), _many(group.workers, "worker")
+    cores, workers = many(group.cores, "core"), many(group.workers, "worker")
     family = group.reference.fingerprint["family"]
     return f"{group.tokenizer} ({family}), {cores}, {workers}"
 
 
-def _many(number: int, what: str) -> str:
+def many(number: int, what: str) -> str:
+    """Return a number of things in words."""
     return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
 
 
 def _dataset_line(dataset: Dataset) -> str:
     conversations = dataset.conversations
-    return (
-        f"{_many(len(conversations), 'conversation')}, {_many(count_turns(conversations), 'turn')}"
-    )
+    return f"{many(len(conversations), 'conversation')}, {many(count_turns(conversations), 'turn')}"
 
 
 def _rows(group: Group) -> Iterator[tuple[tuple[str, ...], str]]:

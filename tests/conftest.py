@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+import psutil
 import pytest
 from hypothesis import settings
 
@@ -109,6 +110,13 @@ def eventually(condition: Callable[[], bool], seconds: float = 20) -> bool:
             return True
         time.sleep(0.02)
     return condition()
+
+
+def is_alive(process: psutil.Process) -> bool:
+    try:
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
 
 
 def plain_counts(chat: ChatTokenizer, conversations: list[Conversation]) -> list[list[int | None]]:

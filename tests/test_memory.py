@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from bench.memory import PeakMemory, end_children, kill_tree, tree_rss
-from tests.conftest import eventually
+from tests.conftest import eventually, is_alive
 
 HOLDS = 40 << 20
 
@@ -38,7 +38,7 @@ def tree() -> Iterator[psutil.Process]:
 
 
 def alive(processes: list[psutil.Process]) -> bool:
-    return any(p.is_running() and p.status() != psutil.STATUS_ZOMBIE for p in processes)
+    return any(map(is_alive, processes))
 
 
 def test_the_memory_of_children_and_their_children_counts_and_its_peak_stays(

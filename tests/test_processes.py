@@ -18,7 +18,7 @@ from bench.bundled import tokenizer_path
 from bench.samples import sample_bytes
 from strategies import Conversation, InputError, WorkerError, count, get, read_conversations
 from strategies.process_pool import START_METHOD_VARIABLE, ProcessPool
-from tests.conftest import BENCH, bundled_chat, eventually
+from tests.conftest import BENCH, bundled_chat, eventually, is_alive
 
 
 @pytest.fixture(scope="module")
@@ -260,10 +260,3 @@ def test_an_interruption_is_one_line_whenever_it_comes(code: str) -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (130, "")
     assert done.stderr == "bench: interrupted; nothing was written\n"
-
-
-def is_alive(process: psutil.Process) -> bool:
-    try:
-        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
-    except psutil.NoSuchProcess:
-        return False
