@@ -97,6 +97,7 @@ def test_a_comparison_without_a_ranked_strategy_is_drawn() -> None:
     ("text", "reason"),
     [
         ("{", "not JSON: "),
+        pytest.param("[" * 100_000, "not JSON: ", id="nested too deeply"),
         ("[]", "schema_version: must be 1"),
         ('{"schema_version": 2}', "schema_version: must be 1"),
     ],
