@@ -14,7 +14,7 @@ from statistics import median
 from time import perf_counter
 from typing import Any
 
-from bench.sample_text import Dice, prose
+from bench.samples.text import Dice, prose
 from strategies import (
     ChatTokenizer,
     Conversation,

@@ -17,12 +17,11 @@ from typing import Any
 
 import pytest
 
-from bench import sample_agentic
 from bench.bundled import TOKENIZERS, tokenizer_names, tokenizer_path
 from bench.data import make_tokenizers
-from bench.sample_adversarial import EDGES, MARKERS
-from bench.sample_text import dialogues
-from bench.samples import SHAPES, SIZES, records, sample_bytes
+from bench.samples import SHAPES, SIZES, agentic, records, sample_bytes
+from bench.samples.adversarial import EDGES, MARKERS
+from bench.samples.text import dialogues
 from tests.conftest import real_path
 
 DIGESTS = {
@@ -200,18 +199,18 @@ def figures(conversations: list[list[Record]]) -> dict[str, float]:
 
 #: Figure, and how far off it may be, as a ratio. The published set must meet them closely.
 EXPECTED = {
-    "user mean": (sample_agentic.MEAN_LENGTH["user"], 1.15),
-    "reasoning mean": (sample_agentic.MEAN_LENGTH["reasoning"], 1.15),
+    "user mean": (agentic.MEAN_LENGTH["user"], 1.15),
+    "reasoning mean": (agentic.MEAN_LENGTH["reasoning"], 1.15),
     "reasoning median": (107, 1.25),
-    "arguments mean": (sample_agentic.MEAN_LENGTH["arguments"], 1.15),
+    "arguments mean": (agentic.MEAN_LENGTH["arguments"], 1.15),
     "arguments median": (74, 1.25),
-    "result mean": (sample_agentic.MEAN_LENGTH["result"], 1.15),
+    "result mean": (agentic.MEAN_LENGTH["result"], 1.15),
     "result median": (417, 1.15),
     "turns": (50.4, 1.1),
     "turns least": (27, 1.4),
     "turns most": (61, 1.1),
-    "repeated": (sample_agentic.REPEATED_LINES, 1.15),
-    "amplification": (sample_agentic.AMPLIFICATION, 1.1),
+    "repeated": (agentic.REPEATED_LINES, 1.15),
+    "amplification": (agentic.AMPLIFICATION, 1.1),
     "characters": (80_200, 1.15),
 }
 

@@ -33,9 +33,9 @@ from tokenizers import (
     trainers,
 )
 
-from bench.sample_agentic import agentic
-from bench.sample_chat import multilingual, short_chat
-from bench.sample_text import Dice, camel, dialogues, plural, snake, third, words
+from bench.samples.agentic import agentic
+from bench.samples.chat import multilingual, short_chat
+from bench.samples.text import Dice, camel, dialogues, plural, snake, third, words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from bench.sample_text import SENTENCES, Dice, camel, fill, prose, snake, words
+from bench.samples.text import SENTENCES, Dice, camel, fill, prose, snake, words
 
 STATEMENTS = (
     "if ~a is None:\n    return ~b",

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from bench.sample_text import prose
+from bench.samples.text import prose
 
 if TYPE_CHECKING:
-    from bench.sample_text import Dice
+    from bench.samples.text import Dice
 
 #: Every marker of the bundled tokenizers, and some of other tokenizers.
 MARKERS = (

@@ -3,7 +3,7 @@
 A sample has five shapes: short chats, agentic tool loops, one long chat, many languages, and
 adversarial content. Its size says how many conversations of each shape there are and how long the
 loops run; the agentic loops of the regular and the large size have the lengths and turns of a
-published set (see `bench.sample_agentic`).
+published set (see `bench.samples.agentic`).
 """
 
 from __future__ import annotations
@@ -11,10 +11,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from bench.sample_adversarial import adversarial, handwritten
-from bench.sample_agentic import agentic
-from bench.sample_chat import long_chat, multilingual, short_chat
-from bench.sample_text import Dice, dialogues
+from bench.samples import adversarial, agentic, chat
+from bench.samples.text import Dice, dialogues
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -35,7 +33,7 @@ class _Plan(NamedTuple):
     adversarial: int
 
 
-_DIALOGUES, _CASES = len(dialogues()), len(handwritten())
+_DIALOGUES, _CASES = len(dialogues()), len(adversarial.handwritten())
 _PLANS = {
     "small": _Plan(8, 1, 16, 0.5, 20, _DIALOGUES, _CASES),
     "regular": _Plan(40, 2, None, 1.0, 80, 2 * _DIALOGUES, _CASES + 20),
@@ -86,15 +84,15 @@ def _records(plan: _Plan, wanted: Collection[str], seed: int) -> Iterator[dict[s
             yield number, Dice(seed, name), name
 
     for _, dice, name in each("short-chat", plan.short_chat):
-        yield short_chat(dice, name)
+        yield chat.short_chat(dice, name)
     for _, dice, name in each("agentic", plan.agentic):
-        yield agentic(dice, name, turns=plan.agentic_turns, scale=plan.agentic_scale)
+        yield agentic.agentic(dice, name, turns=plan.agentic_turns, scale=plan.agentic_scale)
     for _, dice, name in each("long", 1):
-        yield long_chat(dice, name, turns=plan.long_turns)
+        yield chat.long_chat(dice, name, turns=plan.long_turns)
     for number, dice, name in each("multilingual", plan.multilingual):
-        yield multilingual(dice, name, number)
+        yield chat.multilingual(dice, name, number)
     for number, dice, name in each("adversarial", plan.adversarial):
-        yield adversarial(dice, name, number)
+        yield adversarial.adversarial(dice, name, number)
 
 
 def sample_bytes(size: str, *, shapes: Collection[str] | None = None, seed: int = 0) -> bytes:

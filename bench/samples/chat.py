@@ -6,7 +6,7 @@ import json
 import unicodedata
 from typing import Any
 
-from bench.sample_text import SENTENCES, Dice, camel, dialogues, fill, plural, prose, snake, words
+from bench.samples.text import SENTENCES, Dice, camel, dialogues, fill, plural, prose, snake, words
 
 #: Tools of the conversations that are not tool loops.
 TOOLS: list[dict[str, Any]] = [

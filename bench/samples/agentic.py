@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from bench.sample_repository import (
+from bench.samples.repository import (
     Repository,
     Step,
     diff,
@@ -25,7 +25,7 @@ from bench.sample_repository import (
     traceback,
     values,
 )
-from bench.sample_text import (
+from bench.samples.text import (
     SENTENCES,
     Dice,
     camel,
