@@ -86,7 +86,7 @@ asv-libraries: $(READY) $(HOME)/.asv-machine.json
 	$(ASV) run --record-samples --bench "correctness|warm.*, 1, 'agentic'" "$$COMMITS"
 
 asv-demo: $(READY) $(HOME)/.asv-machine.json
-	$(BIN)/python -m bench.asv_demo
+	$(BIN)/python -m bench.recorded.demo
 
 dashboard: $(READY)
 	$(BIN)/bench dashboard

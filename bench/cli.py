@@ -45,7 +45,7 @@ from strategies.errors import one_line
 from strategies.formats import ToolArguments
 
 if TYPE_CHECKING:
-    from bench.report import Dataset
+    from bench.reporting.report import Dataset
 
 EXIT_WRONG = 1
 EXIT_BAD_INPUT = 3
@@ -276,7 +276,7 @@ QUICK_BUDGET_SECONDS = 12.0
 
 
 def _bundled(size: str, tool_arguments: ToolArguments) -> Dataset:
-    from bench.report import Dataset
+    from bench.reporting.report import Dataset
     from bench.samples import sample_bytes
 
     data = sample_bytes(size)
@@ -402,10 +402,10 @@ def count_command(
     **options: Any,
 ) -> None:
     """Count the ISL of every turn of DATASET and print its distribution."""
-    from bench.isl_table import check_ending, distribution, write_table
-    from bench.output import check_file
     from bench.progress import progress_bar, working
-    from bench.report import file_sha256
+    from bench.reporting.isl_table import check_ending, distribution, write_table
+    from bench.reporting.output import check_file
+    from bench.reporting.report import file_sha256
 
     if out is not None:
         check_ending(out)
@@ -511,11 +511,11 @@ def compare_command(
     Without DATASET the bundled sample is used, without --tokenizer the bundled tokenizers.
     """
     from bench.bundled import tokenizer_names, tokenizer_path
-    from bench.compare import Plan, compare
-    from bench.output import make_folder
-    from bench.plots import write_speedup_plot
-    from bench.report import Dataset, build_report, file_sha256, write_json
-    from bench.tables import print_groups, write_markdown
+    from bench.measuring.compare import Plan, compare
+    from bench.reporting.output import make_folder
+    from bench.reporting.plots import write_speedup_plot
+    from bench.reporting.report import Dataset, build_report, file_sha256, write_json
+    from bench.reporting.tables import print_groups, write_markdown
 
     if dataset is not None and sample is not None:
         raise click.UsageError("--sample is for the bundled data; leave it out or DATASET")
@@ -579,11 +579,11 @@ def growth_command(
 ) -> None:
     """Time per turn as conversations grow, at constant new text per turn."""
     from bench.bundled import tokenizer_path
-    from bench.growth import LENGTHS, measure_growth
-    from bench.output import make_folder
-    from bench.plots import write_growth_plot
+    from bench.measuring.growth import LENGTHS, measure_growth
     from bench.progress import progress_bar
-    from bench.report import write_json
+    from bench.reporting.output import make_folder
+    from bench.reporting.plots import write_growth_plot
+    from bench.reporting.report import write_json
 
     (spec,) = _specs([tokenizer or str(tokenizer_path("bpe-chatml"))], options)
     if out is not None:
@@ -639,8 +639,8 @@ def history_command(
     FOLDER is bench/history if it is left out. The exit code is 1 if a strategy counted wrong
     or was never checked, or if a benchmark failed.
     """
-    from bench.history import read_history
-    from bench.recorded import print_recorded, recorded
+    from bench.recorded.judge import print_recorded, recorded
+    from bench.recorded.results import read_history
 
     last = recorded(read_history(folder), machine, newest=newest)
     if as_json:
@@ -679,7 +679,7 @@ def history_command(
 @click.option("--no-serve", is_flag=True, help="Write the pages and end.")
 def dashboard_command(config: Path, html: Path, port: int, no_serve: bool) -> None:
     """Publish what asv recorded as pages that need no network, and serve them."""
-    from bench.dashboard import publish, serve
+    from bench.recorded.dashboard import publish, serve
 
     console = _stderr(quiet=False)
     for line in publish(config, html):

@@ -7,8 +7,8 @@
 # name another report to draw that.
 
 # %%
-from bench.plots import speedup_figure
-from bench.report import read_report
+from bench.reporting.plots import speedup_figure
+from bench.reporting.report import read_report
 
 report = read_report("results/bundled/report.json")
 

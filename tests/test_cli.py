@@ -16,11 +16,12 @@ from typing import Any, ClassVar, Literal
 import pyarrow.parquet as pq
 import pytest
 
-from bench import cli, compare
+from bench import cli
 from bench.bundled import tokenizer_path
-from bench.compare import Entry, Plan
-from bench.isl_table import distribution
-from bench.jobs import Reference
+from bench.measuring import compare
+from bench.measuring.compare import Entry, Plan
+from bench.measuring.jobs import Reference
+from bench.reporting.isl_table import distribution
 from strategies import (
     Amplification,
     ChatTokenizer,

@@ -15,9 +15,9 @@ import jsonschema
 import pytest
 
 from bench.bundled import tokenizer_path
-from bench.report import SCHEMA_PATH
+from bench.measuring.subset import conversations_within
+from bench.reporting.report import SCHEMA_PATH
 from bench.samples import sample_bytes
-from bench.subset import conversations_within
 from strategies import Conversation, count_turns, get, load_chat, read_conversations
 from tests.conftest import BENCH, bundled_chat, plain_counts
 

@@ -22,8 +22,8 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import WebDriverWait
 
-from bench import dashboard
-from bench.history import read_history
+from bench.recorded import dashboard
+from bench.recorded.results import read_history
 from strategies import InputError
 from tests.conftest import BENCH, Bench
 

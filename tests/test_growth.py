@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from bench.growth import LENGTHS, conversations_of
+from bench.measuring.growth import LENGTHS, conversations_of
 from strategies import count_turns
 from tests.conftest import Bench
 

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench.history import Row, latest, read_history
+from bench.recorded.results import Row, latest, read_history
 from strategies import InputError
 
 RECORDED = Path(__file__).parent / "data" / "asv"
@@ -296,7 +296,9 @@ def test_a_folder_without_results_is_said(folder: Path) -> None:
 
 
 def test_asv_is_not_imported() -> None:
-    program = "import sys, bench.history; sys.exit(any(m.startswith('asv') for m in sys.modules))"
+    program = (
+        "import sys, bench.recorded.results;sys.exit(any(m.startswith('asv') for m in sys.modules))"
+    )
     subprocess.run([sys.executable, "-c", program], check=True)
 
 

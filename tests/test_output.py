@@ -17,8 +17,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bench.isl_table import COLUMNS, WRITERS, check_ending, distribution, rows, write_table
-from bench.output import check_file, make_folder, write_whole
+from bench.reporting.isl_table import (
+    COLUMNS,
+    WRITERS,
+    check_ending,
+    distribution,
+    rows,
+    write_table,
+)
+from bench.reporting.output import check_file, make_folder, write_whole
 from strategies import Conversation, Counts, InputError
 
 ENDINGS = sorted(WRITERS)
@@ -268,7 +275,7 @@ def test_a_folder_for_output_is_made_with_its_parents(tmp_path: Path) -> None:
 UNDER_A_LIMIT = """
 import resource, sys
 from pathlib import Path
-from bench.isl_table import write_table
+from bench.reporting.isl_table import write_table
 from strategies import Conversation, InputError
 parts = ({"role": "user", "content": "x"},), None, (1,)
 resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))

@@ -13,9 +13,9 @@ import pytest
 from matplotlib.collections import LineCollection
 from matplotlib.patches import Rectangle
 
-from bench.growth import Point
-from bench.plots import speedup_figure, write_growth_plot, write_speedup_plot
-from bench.report import read_report
+from bench.measuring.growth import Point
+from bench.reporting.plots import speedup_figure, write_growth_plot, write_speedup_plot
+from bench.reporting.report import read_report
 from strategies import InputError
 
 ROOT = Path(__file__).parent.parent

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import strategies
-from bench.memory import PeakMemory
+from bench.measuring.memory import PeakMemory
 from strategies import Conversation, Counts, reference_counts
 from strategies.reference import mismatches
 from tests.conftest import BENCH, Bench, real_chat, real_conversations, real_path

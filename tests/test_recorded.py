@@ -11,7 +11,7 @@ import pytest
 from bench.benchmarks import workloads
 from bench.benchmarks.correctness import Control, Exact
 from bench.benchmarks.warm import Warm
-from bench.recorded import CONTROL, EXACT, WARM
+from bench.recorded.judge import CONTROL, EXACT, WARM
 from tests.conftest import Bench
 from tests.test_history import FIRST, RECORDED, SECOND
 

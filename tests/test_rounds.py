@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 import pytest
 from rich.console import Console
 
-from bench import compare, jobs
-from bench.compare import Entry, Plan, unique_names
-from bench.fresh import Outcome
-from bench.jobs import (
+from bench.measuring import compare, jobs
+from bench.measuring.compare import Entry, Plan, unique_names
+from bench.measuring.estimates import Estimate
+from bench.measuring.fresh import Outcome
+from bench.measuring.jobs import (
     AGAIN,
     BASELINE,
     FEWEST_ROUNDS,
@@ -26,11 +27,10 @@ from bench.jobs import (
     run_check,
     run_rounds,
 )
-from bench.machine import first_cores
-from bench.report import Dataset, build_report
-from bench.statistics import Estimate
-from bench.subset import conversations_within
-from bench.tables import notes, write_markdown
+from bench.measuring.machine import first_cores
+from bench.measuring.subset import conversations_within
+from bench.reporting.report import Dataset, build_report
+from bench.reporting.tables import notes, write_markdown
 from strategies import (
     Amplification,
     ChatSpec,
@@ -47,7 +47,7 @@ from strategies import (
 from tests.conftest import bundled_chat, plain_counts
 
 if TYPE_CHECKING:
-    from bench.fresh import FreshProcesses
+    from bench.measuring.fresh import FreshProcesses
 
 MESSAGES = ({"role": "user", "content": "x" * 50}, {"role": "assistant", "content": "y" * 50}) * 20
 

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from bench.cli import _escape_output, _stdout
-from bench.compare import Entry, Group, Timing
-from bench.jobs import Reference
-from bench.report import Dataset, write_json
-from bench.statistics import Estimate
-from bench.tables import COLUMNS, MARKDOWN_ONLY, print_groups, write_markdown
+from bench.measuring.compare import Entry, Group, Timing
+from bench.measuring.estimates import Estimate
+from bench.measuring.jobs import Reference
+from bench.reporting.report import Dataset, write_json
+from bench.reporting.tables import COLUMNS, MARKDOWN_ONLY, print_groups, write_markdown
 from strategies import Amplification, Conversation
 
 DATA = (Conversation("c", ({"role": "user", "content": "hi"},), None, (1,)),)

@@ -18,7 +18,8 @@ class Memory:
         """Make sure that the strategy can run, and that there is what runs it."""
         workloads.require(strategy, family)
         self.conversations = workloads.conversations("agentic")
-        self.jobs, self.fresh = map(workloads.project, ("bench.jobs", "bench.fresh"))
+        self.jobs = workloads.project("bench.measuring.jobs", "bench.jobs")
+        self.fresh = workloads.project("bench.measuring.fresh", "bench.fresh")
 
     def track_peak_rss(self, strategy: str, family: str) -> int:
         """Return the largest resident memory of the process tree; shared pages count for each."""

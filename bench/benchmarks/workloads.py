@@ -97,20 +97,27 @@ def digest(name: str) -> str:
     return hashlib.sha256(content).hexdigest()[:16]
 
 
-def project(module: str) -> Any:
-    """Import a module of the project, which an old commit may not have.
+def project(*names: str) -> Any:
+    """Import a module of the project by the first of its names that this commit has.
+
+    Parameters
+    ----------
+    names
+        Dotted names of one module: today's first, then those that it had before.
 
     Raises
     ------
     NotImplementedError
-        If this commit has none, which asv shows as n/a.
+        If this commit has none of them, which asv shows as n/a.
     """
-    try:
-        return importlib.import_module(module)
-    except ModuleNotFoundError as error:
-        if error.name is None or not module.startswith(error.name):
-            raise
-        raise NotImplementedError(f"this commit has no {module}") from error
+    for name in names:
+        try:
+            return importlib.import_module(name)
+        except ModuleNotFoundError as error:
+            # A library that the module itself needs is no sign of an old commit.
+            if error.name is None or not f"{name}.".startswith(f"{error.name}."):
+                raise
+    raise NotImplementedError(f"this commit has no {' or '.join(names)}")
 
 
 @cache

@@ -12,11 +12,11 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from bench.compare import Entry, Group, Timing
-from bench.jobs import AGAIN
-from bench.output import write_whole
-from bench.report import Dataset, ranking
-from bench.statistics import Estimate
+from bench.measuring.compare import Entry, Group, Timing
+from bench.measuring.estimates import Estimate
+from bench.measuring.jobs import AGAIN
+from bench.reporting.output import write_whole
+from bench.reporting.report import Dataset, ranking
 from strategies import count_turns
 
 COLUMNS = ("strategy", "exact", "seconds", "speedup [95 %]", "turns/s", "cold s", "MB")

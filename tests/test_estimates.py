@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bench.statistics import Estimate, median_estimate, speedup_estimate, verdict
+from bench.measuring.estimates import Estimate, median_estimate, speedup_estimate, verdict
 
 
 def test_a_slow_round_slows_both_and_does_not_count() -> None:

@@ -10,14 +10,14 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from bench.compare import Entry, Group, Timing
-from bench.json_file import read_json
-from bench.machine import describe_machine, describe_versions
-from bench.output import write_whole
+from bench.measuring.compare import Entry, Group, Timing
+from bench.measuring.machine import describe_machine, describe_versions
+from bench.reporting.json_file import read_json
+from bench.reporting.output import write_whole
 from strategies import Conversation, InputError, count_turns
 
 SCHEMA_VERSION = 1
-SCHEMA_PATH = Path(__file__).parent / "data" / "report.schema.json"
+SCHEMA_PATH = Path(__file__).parents[1] / "data" / "report.schema.json"
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from bench.json_file import read_json
+from bench.reporting.json_file import read_json
 from strategies import InputError
 
 Status = Literal["ok", "n/a", "failed"]

@@ -14,7 +14,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from bench.history import Row, latest
+from bench.recorded.results import Row, latest
 from strategies import InputError
 from strategies.errors import one_line
 

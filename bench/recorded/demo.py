@@ -21,7 +21,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 WATCHED = ("sequential", "spliced", "rust")
 SLOWED = "spliced"
 BENCHMARK = rf"warm.Warm.time_count\('({'|'.join(WATCHED)})', 'byte-level BPE', 1, 'agentic'\)"

@@ -10,8 +10,9 @@ from typing import Any, Literal, TypeAlias
 
 from rich.console import Console
 
-from bench.fresh import FreshProcesses, Job, Outcome, fresh_processes
-from bench.jobs import (
+from bench.measuring.estimates import Estimate, Verdict, median_estimate, speedup_estimate, verdict
+from bench.measuring.fresh import FreshProcesses, Job, Outcome, fresh_processes
+from bench.measuring.jobs import (
     AGAIN,
     BASELINE,
     Check,
@@ -21,10 +22,9 @@ from bench.jobs import (
     run_reference,
     run_rounds,
 )
-from bench.machine import available, first_cores
+from bench.measuring.machine import available, first_cores
+from bench.measuring.subset import conversations_within
 from bench.progress import progress_bar, working
-from bench.statistics import Estimate, Verdict, median_estimate, speedup_estimate, verdict
-from bench.subset import conversations_within
 from strategies import ChatSpec, Conversation, InputError, OnError, count_turns, get, is_control
 from strategies.reference import mismatches
 

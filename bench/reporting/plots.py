@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from bench.growth import Point
-from bench.jobs import BASELINE
-from bench.output import write_whole
-from bench.tables import many
+from bench.measuring.growth import Point
+from bench.measuring.jobs import BASELINE
+from bench.reporting.output import write_whole
+from bench.reporting.tables import many
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

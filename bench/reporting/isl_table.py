@@ -11,7 +11,7 @@ from typing import IO, Any, TypeAlias
 
 import numpy as np
 
-from bench.output import write_whole
+from bench.reporting.output import write_whole
 from strategies import Conversation, Counts, InputError
 
 Row: TypeAlias = tuple[str, int, int, int | None]

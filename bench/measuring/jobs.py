@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any
 
-from bench.fresh import Send
-from bench.subset import conversations_within
+from bench.measuring.fresh import Send
+from bench.measuring.subset import conversations_within
 from strategies import (
     Amplification,
     ChatSpec,

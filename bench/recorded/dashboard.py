@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from strategies import InputError
 
-BUNDLED = Path(__file__).parent / "data" / "dashboard"
+BUNDLED = Path(__file__).parents[1] / "data" / "dashboard"
 
 LOCAL = {
     "jquery-3.3.1.min.js": "jquery.min.js",

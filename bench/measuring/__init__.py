@@ -1,0 +1,1 @@
+"""What the strategies cost: fresh processes, side by side rounds, memory, and the machine."""

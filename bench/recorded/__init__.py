@@ -1,0 +1,1 @@
+"""What asv recorded: read, judged, published as pages."""
