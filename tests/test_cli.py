@@ -16,8 +16,8 @@ from typing import Any, ClassVar, Literal
 import pyarrow.parquet as pq
 import pytest
 
-from bench import cli
 from bench.bundled import tokenizer_path
+from bench.cli import process as cli
 from bench.measuring import compare
 from bench.measuring.compare import Entry, Plan
 from bench.measuring.jobs import Reference

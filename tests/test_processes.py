@@ -215,7 +215,7 @@ def test_an_interrupted_comparison_leaves_nothing(tmp_path: Path) -> None:
 
 INTERRUPTED_TWICE = """
 import atexit, os, signal
-from bench import cli
+from bench.cli import process as cli
 def interrupt(*_):
     raise KeyboardInterrupt
 cli.commands.make_context = interrupt
@@ -224,7 +224,7 @@ cli.main()
 """
 INTERRUPTED_IN_A_DESTRUCTOR = """
 import time
-from bench import cli
+from bench.cli import process as cli
 class Interrupted:
     def __del__(self):
         raise KeyboardInterrupt

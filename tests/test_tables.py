@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.cli import _escape_output, _stdout
+from bench.cli.process import _escape_output, _stdout
 from bench.measuring.compare import Entry, Group, Timing
 from bench.measuring.estimates import Estimate
 from bench.measuring.jobs import Reference

@@ -1,0 +1,7 @@
+"""The command line; `bench.cli.main` runs it."""
+
+from __future__ import annotations
+
+from bench.cli.process import main
+
+__all__ = ["main"]
