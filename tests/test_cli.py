@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from bench.bundled import tokenizer_path
-from bench.cli import process as cli
+from bench.cli import inputs
 from bench.measuring import compare
 from bench.measuring.compare import Entry, Plan
 from bench.measuring.jobs import Reference
@@ -249,7 +249,7 @@ def test_a_mistake_of_ours_has_a_code_and_a_traceback_of_its_own(
     def mistaken(*_: Any, **__: Any) -> None:
         raise ZeroDivisionError("ours")
 
-    monkeypatch.setattr(cli, "read_conversations", mistaken)
+    monkeypatch.setattr(inputs, "read_conversations", mistaken)
     result = bench("count", dataset, "--tokenizer", TOKENIZER)
     assert result.code == 70
     assert result.error.endswith("ZeroDivisionError: ours\n")

@@ -215,20 +215,22 @@ def test_an_interrupted_comparison_leaves_nothing(tmp_path: Path) -> None:
 
 INTERRUPTED_TWICE = """
 import atexit, os, signal
-from bench.cli import process as cli
+from bench import cli
+from bench.cli.commands import commands
 def interrupt(*_):
     raise KeyboardInterrupt
-cli.commands.make_context = interrupt
+commands.make_context = interrupt
 atexit.register(os.kill, os.getpid(), signal.SIGINT)
 cli.main()
 """
 INTERRUPTED_IN_A_DESTRUCTOR = """
 import time
-from bench.cli import process as cli
+from bench import cli
+from bench.cli.commands import commands
 class Interrupted:
     def __del__(self):
         raise KeyboardInterrupt
-cli.commands.make_context = lambda *_: Interrupted() and None or time.sleep(10)
+commands.make_context = lambda *_: Interrupted() and None or time.sleep(10)
 cli.main()
 """
 TERMINATED_IN_THE_BACKGROUND_OF_A_SCRIPT = f"""

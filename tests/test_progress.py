@@ -8,7 +8,7 @@ import time
 import pytest
 from rich.console import Console
 
-from bench import progress
+from bench.cli import progress
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 import pytest
 from rich.console import Console
 
+from bench.cli.progress import ConsoleWatcher
 from bench.measuring import compare, jobs
 from bench.measuring.compare import Entry, Plan, unique_names
 from bench.measuring.estimates import Estimate
@@ -302,8 +303,8 @@ REFERENCE = Reference(COUNTS, Amplification(1, 1, 1), {"family": "a kind"}, ("ca
 
 def grouped(told: Told, plan: Plan = PLAN) -> compare.Group:
     processes = cast("FreshProcesses", told)
-    console = Console(quiet=True)
-    session = compare._Session(plan, "name", plan.chats[0], DATA, processes, console)
+    watcher = ConsoleWatcher(Console(quiet=True))
+    session = compare._Session(plan, "name", plan.chats[0], DATA, processes, watcher)
     return session.group(REFERENCE, 1, 2)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.cli.process import _escape_output, _stdout
+from bench.cli.console import escape_output, stdout
 from bench.measuring.compare import Entry, Group, Timing
 from bench.measuring.estimates import Estimate
 from bench.measuring.jobs import Reference
@@ -31,7 +31,7 @@ def group(tokenizer: str) -> Group:
 
 @pytest.mark.parametrize("name", ["[red]", "[x/red]", "[/]", "a[b]c"])
 def test_a_name_in_brackets_is_no_markup(capsys: pytest.CaptureFixture[str], name: str) -> None:
-    print_groups(_stdout(), [group(name)], Dataset(f"{name}.jsonl", "0" * 64, DATA))
+    print_groups(stdout(), [group(name)], Dataset(f"{name}.jsonl", "0" * 64, DATA))
     out = capsys.readouterr().out
     assert f"{name}.jsonl: 1 conversation, 1 turn" in out
     assert f"{name} (BPE), 1 core" in out
@@ -42,7 +42,7 @@ def test_a_narrow_terminal_loses_no_column(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "40")
-    print_groups(_stdout(), [group("t")], Dataset("data", "0" * 64, DATA))
+    print_groups(stdout(), [group("t")], Dataset("data", "0" * 64, DATA))
     out = capsys.readouterr().out
     assert all(column in out for column in COLUMNS if column != MARKDOWN_ONLY)
     assert "2.00 [1.00, 4.00]" in out
@@ -62,6 +62,6 @@ def test_a_file_name_that_is_no_text_can_be_reported(tmp_path: Path) -> None:
 
 
 def test_a_file_name_that_is_no_text_can_be_printed(capsys: pytest.CaptureFixture[str]) -> None:
-    _escape_output()
-    print_groups(_stdout(), [group("t")], Dataset(UNDECODABLE, "0" * 64, DATA))
+    escape_output()
+    print_groups(stdout(), [group("t")], Dataset(UNDECODABLE, "0" * 64, DATA))
     assert r"\udcff.jsonl: 1 conversation, 1 turn" in capsys.readouterr().out

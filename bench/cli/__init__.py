@@ -1,4 +1,4 @@
-"""The command line; `bench.cli.main` runs it."""
+"""The command line: `bench.cli.main` runs it; a command is a file."""
 
 from __future__ import annotations
 

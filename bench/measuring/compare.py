@@ -6,9 +6,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, replace
 from math import ceil
-from typing import Any, Literal, TypeAlias
-
-from rich.console import Console
+from typing import Any, Literal, Protocol, TypeAlias
 
 from bench.measuring.estimates import Estimate, Verdict, median_estimate, speedup_estimate, verdict
 from bench.measuring.fresh import FreshProcesses, Job, Outcome, fresh_processes
@@ -24,7 +22,6 @@ from bench.measuring.jobs import (
 )
 from bench.measuring.machine import available, first_cores
 from bench.measuring.subset import conversations_within
-from bench.progress import progress_bar, working
 from strategies import ChatSpec, Conversation, InputError, OnError, count_turns, get, is_control
 from strategies.reference import mismatches
 
@@ -35,6 +32,30 @@ SHORTEST_BASELINE_SECONDS = 0.2
 """What is timed is not cut down to less than this: short runs measure the scheduler."""
 WANTED_ROUNDS = 15
 """Where a budget is short, conversations are left out until so many rounds fit."""
+
+
+class Watcher(Protocol):
+    """Shows a person how far a comparison has come; what it shows changes no result."""
+
+    def working(self, what: str) -> AbstractContextManager[None]:
+        """Show that something goes on of which nobody knows how much is done."""
+        ...
+
+    def counting(
+        self, what: str, total: int, unit: str
+    ) -> AbstractContextManager[Callable[[float], None]]:
+        """Show how much is done; yields a function to call with what was done since.
+
+        Parameters
+        ----------
+        what
+            What is counted.
+        total
+            How much there is to do, in units.
+        unit
+            Name of the unit, such as ``"turns"``.
+        """
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +187,7 @@ class Group:
     recommended: tuple[str, ...]
 
 
-def compare(plan: Plan, conversations: Sequence[Conversation], console: Console) -> list[Group]:
+def compare(plan: Plan, conversations: Sequence[Conversation], watcher: Watcher) -> list[Group]:
     """Carry out a plan.
 
     Raises
@@ -179,10 +200,10 @@ def compare(plan: Plan, conversations: Sequence[Conversation], console: Console)
     names = unique_names(plan.chats)
     groups = []
     with ExitStack() as stack:
-        with working(console, "importing the libraries"):
+        with watcher.working("importing the libraries"):
             processes = stack.enter_context(fresh_processes())
         for name, spec in zip(names, plan.chats, strict=True):
-            session = _Session(plan, name, spec, conversations, processes, console)
+            session = _Session(plan, name, spec, conversations, processes, watcher)
             reference = session.reference()
             groups += [session.group(reference, *setting) for setting in plan.settings]
     return groups
@@ -211,7 +232,7 @@ class _Session:
     spec: ChatSpec
     conversations: Sequence[Conversation]
     processes: FreshProcesses
-    console: Console
+    watcher: Watcher
 
     def reference(self) -> Reference:
         """Return the truth, counted on one core, whichever it is: it is not timed."""
@@ -353,7 +374,7 @@ class _Session:
     def _bar(
         self, what: str, total: int, unit: str
     ) -> AbstractContextManager[Callable[[float], None]]:
-        return progress_bar(self.console, f"{self.name}: {what}", total, unit)
+        return self.watcher.counting(f"{self.name}: {what}", total, unit)
 
 
 def _timings(rounds: Sequence[Round], seed: int) -> dict[str, Timing]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from threading import Timer
 
 from rich.console import Console
@@ -66,3 +67,20 @@ def working(console: Console, what: str) -> Iterator[None]:
         redirect_stderr=False,
     ):
         yield
+
+
+@dataclass(frozen=True, slots=True)
+class ConsoleWatcher:
+    """Shows on a console how far a comparison has come (`bench.measuring.compare.Watcher`)."""
+
+    console: Console
+
+    def working(self, what: str) -> AbstractContextManager[None]:
+        """Show a line until the block ends."""
+        return working(self.console, what)
+
+    def counting(
+        self, what: str, total: int, unit: str
+    ) -> AbstractContextManager[Callable[[float], None]]:
+        """Show a bar until the block ends."""
+        return progress_bar(self.console, what, total, unit)

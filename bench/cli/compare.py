@@ -1,0 +1,123 @@
+"""`bench compare`: strategies side by side."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from bench.cli.console import stderr, stdout, warn
+from bench.cli.inputs import bundled_sample, read_dataset
+from bench.cli.options import Names, Numbers, chat_specs, shared_options
+from bench.cli.progress import ConsoleWatcher
+from strategies import OnError, available_cores, names
+from strategies.formats import ToolArguments
+
+EXIT_WRONG = 1
+QUICK_BUDGET_SECONDS = 12.0
+
+
+@click.command("compare")
+@click.argument("dataset", type=click.Path(path_type=Path), required=False)
+@click.option("--tokenizer", "tokenizers", metavar="T", multiple=True, help="May be repeated.")
+@click.option("--strategies", "chosen", type=Names(), help="Names.  [default: all]")
+@click.option("--cores", type=Numbers(), help="Core counts to pin to.  [default: all cores]")
+@click.option("--workers", type=Numbers(), help="Worker counts.  [default: as many as cores]")
+@click.option(
+    "--rounds",
+    type=click.IntRange(min=1),
+    help="Full rounds over all conversations, however long they take.",
+)
+@click.option(
+    "--budget",
+    type=click.IntRange(min=1),
+    default=40,
+    show_default=True,
+    help="Seconds for all timed rounds together; conversations are left out to keep to it.",
+)
+@click.option(
+    "--sample",
+    type=click.Choice(["small", "regular", "large"]),
+    help="Size of the bundled sample.  [default: small]",
+)
+@click.option("--quick", is_flag=True, help="Few rounds.")
+@click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="Of everything shuffled.",
+)
+@click.option("--out", type=click.Path(path_type=Path), help="Folder for reports and plot.")
+@shared_options
+def compare_command(
+    dataset: Path | None,
+    tokenizers: Sequence[str],
+    chosen: Sequence[str] | None,
+    cores: Sequence[int] | None,
+    workers: Sequence[int] | None,
+    rounds: int | None,
+    budget: float,
+    sample: str | None,
+    quick: bool,
+    seed: int,
+    out: Path | None,
+    on_error: OnError,
+    tool_arguments: ToolArguments,
+    quiet: bool,
+    as_json: bool,
+    **options: Any,
+) -> int:
+    """Run strategies side by side on DATASET, check every count, print what each costs.
+
+    Without DATASET the bundled sample is used, without --tokenizer the bundled tokenizers.
+    """
+    from bench.bundled import tokenizer_names, tokenizer_path
+    from bench.measuring.compare import Plan, compare
+    from bench.reporting.output import make_folder
+    from bench.reporting.plots import write_speedup_plot
+    from bench.reporting.report import Dataset, build_report, file_sha256, write_json
+    from bench.reporting.tables import print_groups, write_markdown
+
+    if dataset is not None and sample is not None:
+        raise click.UsageError("--sample is for the bundled data; leave it out or DATASET")
+    paths = list(tokenizers) or [str(tokenizer_path(name)) for name in tokenizer_names()]
+    plan = Plan(
+        chats=chat_specs(paths, options),
+        strategies=chosen or names(),
+        cores=cores or (available_cores(),),
+        workers=workers,
+        rounds=rounds,
+        budget_seconds=QUICK_BUDGET_SECONDS if quick else budget,
+        seed=seed,
+        on_error=on_error,
+    )
+    console = stderr(quiet)
+    if dataset is None:
+        data = bundled_sample(sample or "small", tool_arguments)
+    else:
+        conversations = read_dataset(dataset, tool_arguments, console)
+        data = Dataset(str(dataset), file_sha256(dataset), conversations)
+    if out is not None:
+        make_folder(out)
+    groups = compare(plan, data.conversations, ConsoleWatcher(console))
+    for name, reference in {group.tokenizer: group.reference for group in groups}.items():
+        warn(console, name, reference.warnings)
+    report = build_report(groups, data, ["bench", *sys.argv[1:]], seed)
+    if out is not None:
+        # It takes a second or more: first, so that an interruption finds nothing written.
+        write_speedup_plot(out / "speedup.png", report)
+        write_json(out / "report.json", report)
+        write_markdown(out / "report.md", groups, data, report)
+    if as_json:
+        click.echo(json.dumps(report, ensure_ascii=False, allow_nan=False))
+    elif not quiet:
+        print_groups(stdout(), groups, data)
+        if out is not None:
+            click.echo(f"wrote report.json, report.md and speedup.png to {out}")
+    entries = [entry for group in groups for entry in group.entries if not entry.control]
+    return EXIT_WRONG if any(entry.status in {"wrong", "failed"} for entry in entries) else 0

@@ -1,0 +1,107 @@
+"""`bench count`: the ISL of every turn of a dataset."""
+
+from __future__ import annotations
+
+import json
+import os
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import click
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+from bench.cli.console import stderr, stdout
+from bench.cli.inputs import load_tokenizer, read_dataset
+from bench.cli.options import chat_specs, shared_options
+from bench.cli.progress import progress_bar, working
+from strategies import (
+    InputError,
+    OnError,
+    available_cores,
+    count_turns,
+    count_with,
+    get,
+    is_control,
+    open_available,
+)
+from strategies.formats import ToolArguments
+
+
+def _number(value: int | float | None) -> str:  # noqa: PYI041  # counts and means print differently
+    if value is None:
+        return "-"
+    return f"{value:,.1f}" if isinstance(value, float) else f"{value:,}"
+
+
+@click.command("count")
+@click.argument("dataset", type=click.Path(path_type=Path))
+@click.option("--tokenizer", metavar="T", required=True, help="Hub name or folder.")
+@click.option("--strategy", default="auto", show_default=True, help="How to count.")
+@click.option("--workers", type=click.IntRange(min=1), help="Threads or processes.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="File for the ISLs: .parquet, .jsonl or .csv."
+)
+@shared_options
+def count_command(
+    dataset: Path,
+    tokenizer: str,
+    strategy: str,
+    workers: int | None,
+    out: Path | None,
+    on_error: OnError,
+    tool_arguments: ToolArguments,
+    quiet: bool,
+    as_json: bool,
+    **options: Any,
+) -> None:
+    """Count the ISL of every turn of DATASET and print its distribution."""
+    from bench.reporting.isl_table import check_ending, distribution, write_table
+    from bench.reporting.output import check_file
+    from bench.reporting.report import file_sha256
+
+    if out is not None:
+        check_ending(out)
+        check_file(out)
+        if out.exists() and dataset.exists() and out.samefile(dataset):
+            raise InputError("is the dataset itself; name another file for the ISLs", file=out)
+    chosen = get(strategy)
+    if is_control(chosen):
+        raise InputError("is wrong on purpose, for comparisons only", field=strategy)
+    console = stderr(quiet)
+    conversations = read_dataset(dataset, tool_arguments, console)
+    (spec,) = chat_specs([tokenizer], options)
+    workers = workers or available_cores()
+    # Read when the library's pool starts, which is at its first use.
+    os.environ.setdefault("RAYON_NUM_THREADS", str(workers))
+    chat = load_tokenizer(spec, console)
+    with ExitStack() as opened:
+        with working(console, f"opening {strategy}"):
+            counter = opened.enter_context(open_available(chosen, chat, workers))
+        title = f"{chat.name}: {strategy}"
+        with progress_bar(console, title, count_turns(conversations)) as advance:
+            counts = count_with(counter, chat, conversations, progress=advance, on_error=on_error)
+        note = getattr(counter, "note", None)
+    summary = distribution(counts)
+    if out is not None:
+
+        def about() -> dict[str, Any]:
+            return {"tokenizer": chat.fingerprint, "dataset_sha256": file_sha256(dataset)}
+
+        write_table(out, conversations, counts, about)
+    if note:
+        console.print(Text(f"{strategy}: {note}"))
+    if summary["skipped"]:
+        console.print(
+            Text(f"warning: {summary['skipped']:,} turns have no ISL: the template refuses them")
+        )
+    if as_json:
+        click.echo(json.dumps(summary))
+    elif not quiet:
+        table = Table(box=box.SIMPLE_HEAD)
+        for column in summary:
+            table.add_column(column, justify="right")
+        table.add_row(*map(_number, summary.values()))
+        stdout().print(table)

@@ -1,0 +1,46 @@
+"""`bench dashboard`: what asv recorded as pages."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+from rich.text import Text
+
+from bench.cli.console import stderr
+
+
+@click.command("dashboard")
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    default="asv.conf.json",
+    show_default=True,
+    help="Configuration of asv.",
+)
+@click.option(
+    "--html",
+    type=click.Path(path_type=Path),
+    default=".asv/html",
+    show_default=True,
+    help="Folder for the pages, which are replaced.",
+)
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8080,
+    show_default=True,
+    help="On the loopback interface; 0 for any that is free.",
+)
+@click.option("--no-serve", is_flag=True, help="Write the pages and end.")
+def dashboard_command(config: Path, html: Path, port: int, no_serve: bool) -> None:
+    """Publish what asv recorded as pages that need no network, and serve them."""
+    from bench.recorded.dashboard import publish, serve
+
+    console = stderr(quiet=False)
+    for line in publish(config, html):
+        console.print(Text(f"asv: {line}"), soft_wrap=True)
+    if no_serve:
+        click.echo(f"wrote {html / 'index.html'}; pages load their data from a web server")
+        return
+    serve(html, port, lambda address: click.echo(f"{address}  (Ctrl-C ends it)"))

@@ -1,0 +1,58 @@
+"""`bench strategies`: the registry as a table."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+from bench.cli.console import stderr, stdout
+from bench.cli.inputs import load_tokenizer
+from bench.cli.options import chat_specs, shared_options
+from strategies import InputError, availability, get, is_control, names
+
+
+@click.command("strategies")
+@click.option("--tokenizer", metavar="T", help="Say what can run with this tokenizer.")
+@shared_options
+def strategies_command(tokenizer: str | None, as_json: bool, **options: Any) -> None:
+    """List the strategies: name, summary, available or why not."""
+    chat = None
+    if tokenizer is not None:
+        (spec,) = chat_specs([tokenizer], options)
+        chat = load_tokenizer(spec, stderr(bool(options["quiet"])))
+    listed = []
+    for name in names():
+        try:
+            strategy = get(name)
+        except InputError as error:
+            row = {"name": name, "summary": "", "control": False, "available": False}
+            listed.append({**row, "reason": str(error)})
+            continue
+        reason = None if chat is None else availability(strategy, chat)
+        listed.append(
+            {
+                "name": name,
+                "summary": strategy.summary,
+                "control": is_control(strategy),
+                "available": reason is None,
+                "reason": reason,
+            }
+        )
+    if as_json:
+        click.echo(json.dumps(listed, indent=2, ensure_ascii=False))
+        return
+    table = Table(box=box.SIMPLE_HEAD)
+    table.add_column("name", no_wrap=True)
+    table.add_column("summary")
+    table.add_column("available" if chat is None else Text(f"with {chat.name}"))
+    for row in listed:
+        name = f"{row['name']} *" if row["control"] else str(row["name"])
+        available = "yes" if row["available"] else str(row["reason"])
+        table.add_row(*map(Text, (name, str(row["summary"]), available)))
+    stdout().print(table)
+    click.echo("* control: wrong on purpose, so that checks can be seen to fail; never ranked")
