@@ -66,7 +66,7 @@ test-matrix: $(READY)
 
 bench: $(READY)
 	@mkdir -p results
-	$(BIN)/python -m pytest tests/test_speed.py --benchmark-enable --benchmark-autosave \
+	$(BIN)/python -m pytest tests/test_speed.py -m "" --benchmark-enable --benchmark-autosave \
 		--benchmark-compare --benchmark-columns=median,iqr,rounds --benchmark-sort=name \
 		--benchmark-json=results/speed.json $(if $(filter .,$(BENCH)),,-k "$$BENCH")
 

@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -119,7 +119,9 @@ def is_alive(process: psutil.Process) -> bool:
         return False
 
 
-def plain_counts(chat: ChatTokenizer, conversations: list[Conversation]) -> list[list[int | None]]:
+def plain_counts(
+    chat: ChatTokenizer, conversations: Sequence[Conversation]
+) -> list[list[int | None]]:
     """Count by transformers alone: the oracle, which shares no code with the strategies.
 
     Only the frozen clock is ours, and templates that read it are tested apart.

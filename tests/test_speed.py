@@ -1,4 +1,6 @@
-"""The workloads of the asv suite for the local loop: `make bench`; once each otherwise.
+"""The workloads of the asv suite for the local loop: `make bench`.
+
+`make test` runs one of them once for each strategy, so that the file stays true.
 
 Every count that is timed is checked, so that nothing fast and wrong is ever compared.
 """
@@ -8,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
+from typing import Any
 
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
@@ -27,7 +30,13 @@ def expected(family: str, shape: str, step: int) -> Counts:
     return reference_counts(workload(shape, step), workloads.chat(family))
 
 
-@pytest.fixture(scope="module", params=workloads.FAMILIES)
+def timed_alone(values: list[str]) -> list[Any]:
+    """Return all values; `make test` takes only the first, for the others repeat its tests."""
+    first, *others = values
+    return [first, *(pytest.param(value, marks=pytest.mark.speed) for value in others)]
+
+
+@pytest.fixture(scope="module", params=timed_alone(workloads.FAMILIES))
 def family(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
@@ -43,7 +52,7 @@ def counter(strategy_name: str, family: str) -> Iterator[Counter]:
         yield opened
 
 
-@pytest.mark.parametrize("shape", workloads.SHAPES)
+@pytest.mark.parametrize("shape", timed_alone(workloads.SHAPES))
 def test_warm_count(
     counter: Counter, strategy_name: str, family: str, shape: str, benchmark: BenchmarkFixture
 ) -> None:
