@@ -26,7 +26,7 @@ from bench.progress import progress_bar, working
 from bench.statistics import Estimate, Verdict, median_estimate, speedup_estimate, verdict
 from bench.subset import conversations_within
 from strategies import ChatSpec, Conversation, InputError, OnError, count_turns, get, is_control
-from strategies.reference import mismatches
+from strategies.verification import mismatches
 
 Status: TypeAlias = Literal["ok", "wrong", "unavailable", "failed"]
 

@@ -11,8 +11,9 @@ from strategies.conversation import Conversation, Message, Tool, client_turns, c
 from strategies.counting import count_with
 from strategies.errors import InputError, IslError, TurnError, UnavailableError, WorkerError
 from strategies.formats import read_conversations
-from strategies.reference import Mismatch, reference_counts, verify
+from strategies.plain import reference_counts
 from strategies.registry import availability, get, is_control, names, open_available
+from strategies.verification import Mismatch, verify
 
 __all__ = [
     "Amplification",

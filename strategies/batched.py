@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from strategies.contract import Counts, OnError, Progress
 from strategies.parallelism import library_threads
-from strategies.reference import reference_turn
+from strategies.plain import reference_turn
 from strategies.rendering import is_failure
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from strategies.chat import ChatTokenizer
 from strategies.contract import Counts, OnError, Progress
 from strategies.conversation import Conversation
 from strategies.errors import InputError, TurnError, WorkerError
-from strategies.reference import first_failure, reference_counts
+from strategies.plain import first_failure, reference_counts
 from strategies.signals import leave_interrupts_to_parent, starting_processes
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from strategies import _native
 from strategies.conversation import Conversation
 from strategies.errors import TurnError, UnavailableError, one_line
-from strategies.reference import first_failure, reference_turn
+from strategies.plain import first_failure, reference_turn
 from strategies.rendering import is_failure
 from strategies.syntax import template_tree
 

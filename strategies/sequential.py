@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from strategies.contract import Counts, OnError, Progress
-from strategies.reference import reference_counts
+from strategies.plain import reference_counts
 
 if TYPE_CHECKING:
     from strategies.chat import ChatTokenizer

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 from strategies.contract import Counts, OnError, Progress
 from strategies.errors import TurnError, UnavailableError
 from strategies.parallelism import library_threads
-from strategies.reference import reference_turn
+from strategies.plain import reference_turn
 from strategies.rendering import is_failure
 from strategies.splicing import Cutter, Span, SpanPath, between_markers, markers_of
 

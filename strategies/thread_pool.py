@@ -14,7 +14,7 @@ from strategies.chat import ChatTokenizer
 from strategies.contract import Counts, OnError, Progress
 from strategies.errors import TurnError, WorkerError
 from strategies.parallelism import library_threads
-from strategies.reference import first_failure, reference_turn
+from strategies.plain import first_failure, reference_turn
 
 if TYPE_CHECKING:
     from strategies.conversation import Conversation

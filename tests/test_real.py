@@ -12,7 +12,7 @@ import pytest
 import strategies
 from bench.memory import PeakMemory
 from strategies import Conversation, Counts, reference_counts
-from strategies.reference import mismatches
+from strategies.verification import mismatches
 from tests.conftest import BENCH, Bench, real_chat, real_conversations, real_path
 
 # One count of all turns by plain calls takes half a minute, and far more on a busy machine.

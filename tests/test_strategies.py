@@ -35,7 +35,7 @@ from strategies import (
     load_chat,
 )
 from strategies.clock import frozen_clock
-from strategies.reference import mismatches
+from strategies.verification import mismatches
 from tests.conftest import bundled_chat, plain_counts
 
 RAISES_FROM_THE_FIFTH_MESSAGE = """

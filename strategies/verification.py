@@ -1,4 +1,4 @@
-"""The reference: full-template counts, and the check of every strategy against them."""
+"""The check of a strategy: its counts against those of the plain call, turn by turn."""
 
 from __future__ import annotations
 
@@ -6,12 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from strategies.contract import Counts, OnError, Progress, available_cores
+from strategies.contract import Counts, available_cores
 from strategies.counting import count_with
-from strategies.errors import TurnError
-from strategies.parallelism import library_threads
+from strategies.plain import reference_counts
 from strategies.registry import get, open_available
-from strategies.rendering import is_failure, turn_error
 
 if TYPE_CHECKING:
     from strategies.chat import ChatTokenizer
@@ -46,62 +44,6 @@ class Mismatch:
             f"conversation {self.conversation!r}, turn {self.turn}: "
             f"expected {self.expected}, got {self.got}"
         )
-
-
-def reference_turn(
-    chat: ChatTokenizer, conversation: Conversation, index: int, on_error: OnError = "raise"
-) -> int | None:
-    """Return the ISL of the turn at `index` (from 0) by the plain full-template call.
-
-    Raises
-    ------
-    TurnError
-        Where the call raises, unless `on_error` is ``"skip"``: then None is returned.
-    """
-    try:
-        return len(chat.apply_chat_template(conversation, index))
-    except BaseException as error:
-        if not is_failure(error):
-            raise
-        if on_error == "skip":
-            return None
-        raise turn_error(conversation, index, error) from error
-
-
-def reference_counts(
-    conversations: Sequence[Conversation],
-    chat: ChatTokenizer,
-    *,
-    progress: Progress | None = None,
-    on_error: OnError = "raise",
-) -> Counts:
-    """Return the ISL of every turn, one plain full-template call after the other.
-
-    Single-threaded: the library's own thread pool is off while this runs.
-    """
-    counts: Counts = []
-    with library_threads(1):
-        for conversation in conversations:
-            counts.append([])
-            for index in range(len(conversation.turns)):
-                counts[-1].append(reference_turn(chat, conversation, index, on_error))
-                if progress:
-                    progress(1)
-    return counts
-
-
-def first_failure(
-    conversations: Sequence[Conversation], chat: ChatTokenizer, found: TurnError
-) -> TurnError:
-    """Return the error of the first turn, in the order of the data, that fails.
-
-    Workers meet failing turns in any order; all strategies are to name the same one.
-    """
-    try:
-        reference_counts(conversations, chat)
-    except TurnError as error:
-        return error
-    return found
 
 
 def verify(
