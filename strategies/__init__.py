@@ -6,9 +6,11 @@ from collections.abc import Sequence
 
 from strategies.amplification import Amplification, amplification
 from strategies.chat import ChatSpec, ChatTokenizer, chat_spec, load_chat
-from strategies.contract import Counter, Counts, OnError, Progress, Strategy, available_cores
+from strategies.contract import Counter, Strategy
 from strategies.conversation import Conversation, Message, Tool, client_turns, count_turns
+from strategies.cores import available_cores
 from strategies.counting import count_with
+from strategies.counts import Counts, OnError, Progress
 from strategies.errors import InputError, IslError, TurnError, UnavailableError, WorkerError
 from strategies.formats import read_conversations
 from strategies.plain import reference_counts

@@ -10,8 +10,8 @@ from strategies.splicing import Cutter, SpanPath, markers_of
 
 if TYPE_CHECKING:
     from strategies.chat import ChatTokenizer
-    from strategies.contract import Progress
     from strategies.conversation import Conversation
+    from strategies.counts import Progress
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from strategies.amplification import amplification
-from strategies.contract import Counter, Counts, OnError, Progress
+from strategies.contract import Counter
+from strategies.counts import Counts, OnError, Progress
 from strategies.errors import UnavailableError
 from strategies.registry import get
 

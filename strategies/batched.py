@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-from strategies.contract import Counts, OnError, Progress
+from strategies.counts import Counts, OnError, Progress
 from strategies.parallelism import library_threads
 from strategies.plain import reference_turn
 from strategies.rendering import is_failure

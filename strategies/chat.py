@@ -22,7 +22,7 @@ from jinja2 import nodes
 
 from strategies.clock import frozen_clock
 from strategies.collection import collection_paused
-from strategies.contract import OnError
+from strategies.counts import OnError
 from strategies.errors import InputError, TurnError, one_line
 from strategies.rendering import (
     CAPTURE_NAME,

@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias, runtime_checkable
+from typing import Protocol, runtime_checkable
 
-if TYPE_CHECKING:
-    from strategies.chat import ChatTokenizer
-    from strategies.conversation import Conversation
-
-Progress: TypeAlias = Callable[[int], None]
-"""Called with the number of turns that are done since the last call."""
-
-OnError: TypeAlias = Literal["raise", "skip"]
-
-Counts: TypeAlias = list[list[int | None]]
-"""For each conversation the ISL of each turn; None for a turn that was skipped."""
+from strategies.chat import ChatTokenizer
+from strategies.conversation import Conversation
+from strategies.counts import Counts, OnError, Progress
 
 
 class Counter(Protocol):
@@ -81,8 +72,3 @@ class Strategy(Protocol):
     def open(self, chat: ChatTokenizer, *, workers: int) -> AbstractContextManager[Counter]:
         """Do the cold part, load and start workers; they are gone when the context ends."""
         ...
-
-
-def available_cores() -> int:
-    """Return how many processors this process may run on."""
-    return len(os.sched_getaffinity(0))

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from strategies.contract import Counter, Counts, OnError, Progress
+from strategies.contract import Counter
+from strategies.counts import Counts, OnError, Progress
 
 if TYPE_CHECKING:
     from strategies.chat import ChatTokenizer

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from strategies.contract import Counts, OnError, Progress
+from strategies.counts import Counts, OnError, Progress
 from strategies.errors import TurnError
 from strategies.parallelism import library_threads
 from strategies.rendering import is_failure, turn_error

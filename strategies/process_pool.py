@@ -14,8 +14,8 @@ from threading import Thread
 from typing import TYPE_CHECKING
 
 from strategies.chat import ChatTokenizer
-from strategies.contract import Counts, OnError, Progress
 from strategies.conversation import Conversation
+from strategies.counts import Counts, OnError, Progress
 from strategies.errors import InputError, TurnError, WorkerError
 from strategies.plain import first_failure, reference_counts
 from strategies.signals import leave_interrupts_to_parent, starting_processes

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
     from strategies.chat import ChatTokenizer
-    from strategies.contract import Counts, OnError, Progress
+    from strategies.counts import Counts, OnError, Progress
 
 BATCH_CHARACTERS = 16_000_000
 """Prompts that Jinja2 renders go to the core when they hold this many characters together."""

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from strategies.contract import Counts, OnError, Progress
+from strategies.counts import Counts, OnError, Progress
 from strategies.plain import reference_counts
 
 if TYPE_CHECKING:

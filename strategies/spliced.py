@@ -9,7 +9,7 @@ from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING, TypeVar
 
-from strategies.contract import Counts, OnError, Progress
+from strategies.counts import Counts, OnError, Progress
 from strategies.errors import TurnError, UnavailableError
 from strategies.parallelism import library_threads
 from strategies.plain import reference_turn

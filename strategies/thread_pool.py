@@ -11,7 +11,7 @@ from threading import Barrier, local
 from typing import TYPE_CHECKING
 
 from strategies.chat import ChatTokenizer
-from strategies.contract import Counts, OnError, Progress
+from strategies.counts import Counts, OnError, Progress
 from strategies.errors import TurnError, WorkerError
 from strategies.parallelism import library_threads
 from strategies.plain import first_failure, reference_turn

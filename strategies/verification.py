@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from strategies.contract import Counts, available_cores
+from strategies.cores import available_cores
 from strategies.counting import count_with
+from strategies.counts import Counts
 from strategies.plain import reference_counts
 from strategies.registry import get, open_available
 
