@@ -41,8 +41,8 @@ from strategies import (
     open_available,
     read_conversations,
 )
+from strategies.conversations.messages import ToolArguments
 from strategies.errors import one_line
-from strategies.formats import ToolArguments
 
 if TYPE_CHECKING:
     from bench.report import Dataset

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from strategies.amplification import Amplification, amplification
-from strategies.chat import ChatSpec, ChatTokenizer, chat_spec, load_chat
+from strategies.chat.tokenizer import ChatSpec, ChatTokenizer, chat_spec, load_chat
 from strategies.contract import Counter, Strategy
-from strategies.conversation import Conversation, Message, Tool, client_turns, count_turns
-from strategies.cores import available_cores
+from strategies.conversations.conversation import (
+    Conversation,
+    Message,
+    Tool,
+    client_turns,
+    count_turns,
+)
+from strategies.conversations.counts import Counts, OnError, Progress
+from strategies.conversations.messages import read_conversations
 from strategies.counting import count_with
-from strategies.counts import Counts, OnError, Progress
 from strategies.errors import InputError, IslError, TurnError, UnavailableError, WorkerError
-from strategies.formats import read_conversations
 from strategies.plain import reference_counts
 from strategies.registry import availability, get, is_control, names, open_available
+from strategies.repetition import Amplification, amplification
+from strategies.runtime.cores import available_cores
 from strategies.verification import Mismatch, verify
 
 __all__ = [

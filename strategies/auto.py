@@ -8,15 +8,15 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from strategies.amplification import amplification
 from strategies.contract import Counter
-from strategies.counts import Counts, OnError, Progress
+from strategies.conversations.counts import Counts, OnError, Progress
 from strategies.errors import UnavailableError
 from strategies.registry import get
+from strategies.repetition import amplification
 
 if TYPE_CHECKING:
-    from strategies.chat import ChatTokenizer
-    from strategies.conversation import Conversation
+    from strategies.chat.tokenizer import ChatTokenizer
+    from strategies.conversations.conversation import Conversation
 
 SAMPLED_CONVERSATIONS = 3
 SAMPLED_TURNS = 8

@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-from strategies.counts import Counts, OnError, Progress
-from strategies.parallelism import library_threads
+from strategies.chat.rendering import is_failure
+from strategies.conversations.counts import Counts, OnError, Progress
 from strategies.plain import reference_turn
-from strategies.rendering import is_failure
+from strategies.runtime.parallelism import library_threads
 
 if TYPE_CHECKING:
-    from strategies.chat import ChatTokenizer
-    from strategies.conversation import Conversation
+    from strategies.chat.tokenizer import ChatTokenizer
+    from strategies.conversations.conversation import Conversation
 
 BATCH_CHARACTERS = 2_000_000
 """Prompts are encoded when they hold this many characters together: the library keeps some

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol, runtime_checkable
 
-from strategies.chat import ChatTokenizer
-from strategies.conversation import Conversation
-from strategies.counts import Counts, OnError, Progress
+from strategies.chat.tokenizer import ChatTokenizer
+from strategies.conversations.conversation import Conversation
+from strategies.conversations.counts import Counts, OnError, Progress
 
 
 class Counter(Protocol):

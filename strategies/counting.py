@@ -8,11 +8,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from strategies.contract import Counter
-from strategies.counts import Counts, OnError, Progress
+from strategies.conversations.counts import Counts, OnError, Progress
 
 if TYPE_CHECKING:
-    from strategies.chat import ChatTokenizer
-    from strategies.conversation import Conversation
+    from strategies.chat.tokenizer import ChatTokenizer
+    from strategies.conversations.conversation import Conversation
 
 
 def count_with(

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from strategies.counts import Counts, OnError, Progress
+from strategies.chat.rendering import is_failure, turn_error
+from strategies.conversations.counts import Counts, OnError, Progress
 from strategies.errors import TurnError
-from strategies.parallelism import library_threads
-from strategies.rendering import is_failure, turn_error
+from strategies.runtime.parallelism import library_threads
 
 if TYPE_CHECKING:
-    from strategies.chat import ChatTokenizer
-    from strategies.conversation import Conversation
+    from strategies.chat.tokenizer import ChatTokenizer
+    from strategies.conversations.conversation import Conversation
 
 
 def reference_turn(

@@ -13,12 +13,12 @@ from multiprocessing.connection import wait
 from threading import Thread
 from typing import TYPE_CHECKING
 
-from strategies.chat import ChatTokenizer
-from strategies.conversation import Conversation
-from strategies.counts import Counts, OnError, Progress
+from strategies.chat.tokenizer import ChatTokenizer
+from strategies.conversations.conversation import Conversation
+from strategies.conversations.counts import Counts, OnError, Progress
 from strategies.errors import InputError, TurnError, WorkerError
 from strategies.plain import first_failure, reference_counts
-from strategies.signals import leave_interrupts_to_parent, starting_processes
+from strategies.runtime.signals import leave_interrupts_to_parent, starting_processes
 
 if TYPE_CHECKING:
     from multiprocessing.context import BaseContext

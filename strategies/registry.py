@@ -20,7 +20,7 @@ from strategies.errors import InputError, UnavailableError, one_line
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
-    from strategies.chat import ChatTokenizer
+    from strategies.chat.tokenizer import ChatTokenizer
 
 GROUP = "isl_bench.strategies"
 
@@ -31,7 +31,7 @@ BUILTIN = {
     "process-pool": "strategies.process_pool:ProcessPool",
     "batched": "strategies.batched:Batched",
     "spliced": "strategies.spliced:Spliced",
-    "rust": "strategies.rust:Rust",
+    "rust": "strategies.native:Rust",
     "auto": "strategies.auto:Auto",
     "spliced-alone": "strategies.spliced:SplicedAlone",
 }

@@ -7,12 +7,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from strategies.counts import Counts, OnError, Progress
+from strategies.conversations.counts import Counts, OnError, Progress
 from strategies.plain import reference_counts
 
 if TYPE_CHECKING:
-    from strategies.chat import ChatTokenizer
-    from strategies.conversation import Conversation
+    from strategies.chat.tokenizer import ChatTokenizer
+    from strategies.conversations.conversation import Conversation
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,16 +9,16 @@ from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING, TypeVar
 
-from strategies.counts import Counts, OnError, Progress
+from strategies.chat.rendering import is_failure
+from strategies.conversations.counts import Counts, OnError, Progress
 from strategies.errors import TurnError, UnavailableError
-from strategies.parallelism import library_threads
 from strategies.plain import reference_turn
-from strategies.rendering import is_failure
+from strategies.runtime.parallelism import library_threads
 from strategies.splicing import Cutter, Span, SpanPath, between_markers, markers_of
 
 if TYPE_CHECKING:
-    from strategies.chat import ChatTokenizer
-    from strategies.conversation import Conversation
+    from strategies.chat.tokenizer import ChatTokenizer
+    from strategies.conversations.conversation import Conversation
 
 _Result = TypeVar("_Result")
 

@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
-    from strategies.chat import ChatTokenizer
+    from strategies.chat.tokenizer import ChatTokenizer
 
 Span: TypeAlias = tuple[str | None, str, str | None]
 """A text between two markers, and the markers; None is the start or the end of the prompt."""

@@ -10,14 +10,14 @@ from queue import SimpleQueue
 from threading import Barrier, local
 from typing import TYPE_CHECKING
 
-from strategies.chat import ChatTokenizer
-from strategies.counts import Counts, OnError, Progress
+from strategies.chat.tokenizer import ChatTokenizer
+from strategies.conversations.counts import Counts, OnError, Progress
 from strategies.errors import TurnError, WorkerError
-from strategies.parallelism import library_threads
 from strategies.plain import first_failure, reference_turn
+from strategies.runtime.parallelism import library_threads
 
 if TYPE_CHECKING:
-    from strategies.conversation import Conversation
+    from strategies.conversations.conversation import Conversation
 
 
 @dataclass(frozen=True, slots=True)

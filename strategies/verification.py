@@ -6,16 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from strategies.cores import available_cores
+from strategies.conversations.counts import Counts
 from strategies.counting import count_with
-from strategies.counts import Counts
 from strategies.plain import reference_counts
 from strategies.registry import get, open_available
+from strategies.runtime.cores import available_cores
 
 if TYPE_CHECKING:
-    from strategies.chat import ChatTokenizer
+    from strategies.chat.tokenizer import ChatTokenizer
     from strategies.contract import Strategy
-    from strategies.conversation import Conversation
+    from strategies.conversations.conversation import Conversation
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,8 +17,8 @@ from huggingface_hub import constants
 
 from bench.bundled import TOKENIZERS, tokenizer_path
 from strategies import ChatTokenizer, Conversation, InputError, client_turns, get, load_chat
-from strategies.chat import _hub_answers
-from strategies.collection import collection_paused
+from strategies.chat.tokenizer import _hub_answers
+from strategies.runtime.collection import collection_paused
 from tests.conftest import bundled_chat, real_chat, real_path
 
 MESSAGES = ({"role": "user", "content": "one two"}, {"role": "assistant", "content": "three"})

@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from strategies import Conversation, InputError, read_conversations
-from strategies.formats import ROLES, SHAREGPT_ROLES
+from strategies.conversations.messages import ROLES, SHAREGPT_ROLES
 
 AGENTIC = Path(__file__).parents[2] / "shared" / "real" / "datasets" / "agentic_coding_2.5h.jsonl"
 

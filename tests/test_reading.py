@@ -12,8 +12,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from strategies import InputError, reading
-from strategies.reading import parse_json, read_records
+from strategies import InputError
+from strategies.conversations import reading
+from strategies.conversations.reading import parse_json, read_records
 
 RECORDS = [{"n": 1, "text": "один"}, {"n": 2, "text": "line\nbreak"}, {"n": 3, "text": "🎈"}]
 LINES = "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in RECORDS)

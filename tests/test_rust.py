@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from strategies import Conversation, TurnError, UnavailableError
-from strategies.rust import Rust
+from strategies.native import Rust
 from tests.conftest import bundled_chat, plain_counts
 
 CHANGES = "the template uses a loop condition that its body changes"

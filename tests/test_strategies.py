@@ -34,7 +34,7 @@ from strategies import (
     client_turns,
     load_chat,
 )
-from strategies.clock import frozen_clock
+from strategies.chat.clock import frozen_clock
 from strategies.verification import mismatches
 from tests.conftest import bundled_chat, plain_counts
 
@@ -175,24 +175,24 @@ def test_progress_adds_up_where_turns_are_skipped(strategy_name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("module", "constant"),
+    ("strategy", "constant"),
     [
-        ("batched", "BATCH_CHARACTERS"),
-        ("spliced", "PENDING_CHARACTERS"),
-        ("rust", "BATCH_CHARACTERS"),
+        ("batched", "batched.BATCH_CHARACTERS"),
+        ("spliced", "spliced.PENDING_CHARACTERS"),
+        ("rust", "native.BATCH_CHARACTERS"),
     ],
 )
 def test_counts_do_not_depend_on_where_batches_end(
-    module: str, constant: str, sample: list[Conversation], monkeypatch: pytest.MonkeyPatch
+    strategy: str, constant: str, sample: list[Conversation], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # The sample is one batch otherwise; what Jinja2 renders goes to the core in batches.
     template = "{{ [] | batch(2) | list | length }}" + bundled_chat("sp-bpe").template_text(
         sample[0]
     )
     chat = bundled_chat("sp-bpe", template)
-    monkeypatch.setattr(f"strategies.{module}.{constant}", 1000)
+    monkeypatch.setattr(f"strategies.{constant}", 1000)
     steps: list[int] = []
-    with strategies.get(module).open(chat, workers=1) as counter:
+    with strategies.get(strategy).open(chat, workers=1) as counter:
         counts = counter.count(sample[:20], progress=steps.append)
     assert counts == plain_counts(chat, sample[:20])
     assert len(steps) > 5

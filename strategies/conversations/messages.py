@@ -13,7 +13,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, get_args
 
-from strategies.conversation import (
+from strategies.conversations.conversation import (
     Conversation,
     Message,
     Tool,
@@ -21,8 +21,8 @@ from strategies.conversation import (
     client_turns,
     shown,
 )
+from strategies.conversations.reading import Record, json_type, parse_json, read_records
 from strategies.errors import InputError, one_line, placed
-from strategies.reading import Record, json_type, parse_json, read_records
 
 ToolArguments: TypeAlias = Literal["objects", "as-given"]
 

@@ -20,23 +20,23 @@ from typing import TYPE_CHECKING, Any
 
 from jinja2 import nodes
 
-from strategies.clock import frozen_clock
-from strategies.collection import collection_paused
-from strategies.counts import OnError
-from strategies.errors import InputError, TurnError, one_line
-from strategies.rendering import (
+from strategies.chat.clock import frozen_clock
+from strategies.chat.rendering import (
     CAPTURE_NAME,
     PromptRenderer,
     compile_template,
     is_failure,
     turn_error,
 )
+from strategies.conversations.counts import OnError
+from strategies.errors import InputError, TurnError, one_line
+from strategies.runtime.collection import collection_paused
 
 if TYPE_CHECKING:
     from jinja2 import Template
     from tokenizers import Tokenizer
 
-    from strategies.conversation import Conversation
+    from strategies.conversations.conversation import Conversation
 
 FINGERPRINTED_LIBRARIES = ("transformers", "tokenizers", "sentencepiece", "jinja2")
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from strategies.splicing import Cutter, SpanPath, markers_of
 
 if TYPE_CHECKING:
-    from strategies.chat import ChatTokenizer
-    from strategies.conversation import Conversation
-    from strategies.counts import Progress
+    from strategies.chat.tokenizer import ChatTokenizer
+    from strategies.conversations.conversation import Conversation
+    from strategies.conversations.counts import Progress
 
 
 @dataclass(frozen=True, slots=True)

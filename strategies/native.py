@@ -9,19 +9,19 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from strategies import _native
-from strategies.conversation import Conversation
+from strategies.chat.rendering import is_failure
+from strategies.chat.syntax import template_tree
+from strategies.conversations.conversation import Conversation
 from strategies.errors import TurnError, UnavailableError, one_line
 from strategies.plain import first_failure, reference_turn
-from strategies.rendering import is_failure
-from strategies.syntax import template_tree
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from tokenizers import Tokenizer
 
-    from strategies.chat import ChatTokenizer
-    from strategies.counts import Counts, OnError, Progress
+    from strategies.chat.tokenizer import ChatTokenizer
+    from strategies.conversations.counts import Counts, OnError, Progress
 
 BATCH_CHARACTERS = 16_000_000
 """Prompts that Jinja2 renders go to the core when they hold this many characters together."""

@@ -11,7 +11,7 @@ from typing import Any
 
 from jinja2 import nodes
 
-from strategies.rendering import compile_template
+from strategies.chat.rendering import compile_template
 
 
 def template_tree(template: str) -> str:

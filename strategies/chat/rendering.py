@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import jinja2
 
-from strategies.clock import frozen_clock
+from strategies.chat.clock import frozen_clock
 from strategies.errors import TurnError, one_line
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from strategies.conversation import Conversation
+    from strategies.conversations.conversation import Conversation
 
 CAPTURE_NAME = "isl_bench_capture"
 """The function that the capturing template calls; no template variable may hide it."""

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any, TypeAlias, cast
 
-from strategies.conversation import shown
+from strategies.conversations.conversation import shown
 from strategies.errors import InputError, one_line, placed
 
 Record: TypeAlias = tuple[int, dict[str, Any]]

@@ -1,0 +1,1 @@
+"""What counting takes from the machine: cores, threads, processes, the garbage collector."""
