@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from strategies.chat.tokenizer import ChatSpec, ChatTokenizer, chat_spec, load_chat
+from strategies.chat.spec import ChatSpec, chat_spec
+from strategies.chat.tokenizer import ChatTokenizer, load_chat
 from strategies.contract import Counter, Strategy
 from strategies.conversations.conversation import (
     Conversation,

@@ -17,7 +17,7 @@ from huggingface_hub import constants
 
 from bench.bundled import TOKENIZERS, tokenizer_path
 from strategies import ChatTokenizer, Conversation, InputError, client_turns, get, load_chat
-from strategies.chat.tokenizer import _hub_answers
+from strategies.chat.loading import hub_answers
 from strategies.runtime.collection import collection_paused
 from tests.conftest import bundled_chat, real_chat, real_path
 
@@ -285,10 +285,10 @@ def test_a_hub_that_redirects_elsewhere_answers(monkeypatch: pytest.MonkeyPatch)
         monkeypatch.setattr(constants, "ENDPOINT", f"http://127.0.0.1:{hub.getsockname()[1]}")
         thread = threading.Thread(target=redirect, daemon=True)
         thread.start()
-        assert _hub_answers()
+        assert hub_answers()
         thread.join()
         monkeypatch.setattr(constants, "ENDPOINT", elsewhere)
-        assert not _hub_answers()
+        assert not hub_answers()
 
 
 @pytest.mark.parametrize(
