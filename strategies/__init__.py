@@ -15,7 +15,7 @@ from strategies.conversations.conversation import (
     count_turns,
 )
 from strategies.conversations.counts import Counts, OnError, Progress
-from strategies.conversations.messages import read_conversations
+from strategies.conversations.datasets import parse_conversations, read_conversations
 from strategies.counting import count_with
 from strategies.errors import InputError, IslError, TurnError, UnavailableError, WorkerError
 from strategies.plain import reference_counts
@@ -55,6 +55,7 @@ __all__ = [
     "load_chat",
     "names",
     "open_available",
+    "parse_conversations",
     "read_conversations",
     "reference_counts",
     "verify",

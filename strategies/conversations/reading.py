@@ -1,4 +1,4 @@
-"""Records and their line numbers out of JSONL, JSON, gzip and Parquet files.
+"""Records and their line numbers out of JSONL, JSON, gzip and Parquet.
 
 Datasets are untrusted: every read is bounded, so that a hostile file ends in an error and
 not in an exhausted machine.
@@ -13,7 +13,7 @@ import re
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import IO, Any, TypeAlias, cast
 
 from strategies.conversations.conversation import shown
@@ -50,24 +50,46 @@ def read_records(path: Path) -> Iterator[Record]:
         With file and line, for whatever cannot be read as a sequence of JSON objects.
     """
     try:
-        with path.open("rb") as raw:
-            magic = raw.read(4)
-            if magic == b"PAR1":
-                yield from _read_parquet(path)
-                return
-            raw.seek(0)
-            if magic[:2] == b"\x1f\x8b":
-                with gzip.GzipFile(fileobj=raw) as unpacked:
-                    yield from _read_json(cast("IO[bytes]", unpacked), path)
-            else:
-                yield from _read_json(raw, path)
+        with path.open("rb") as stream:
+            yield from records_of(stream, str(path))
     except IsADirectoryError:
         raise InputError("is a folder; name a dataset file in it", file=path) from None
     except FileNotFoundError:
         raise InputError("no such file", file=path) from None
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror or error}", file=path) from None
+
+
+def records_of(data: bytes | IO[bytes], name: str) -> Iterator[Record]:
+    """Yield the JSON objects of a dataset with their line numbers.
+
+    Parameters
+    ----------
+    data
+        What a dataset file holds, see `read_records`: its bytes, or a binary stream of them
+        that can seek and stands at its start.
+    name
+        What errors call it. An ending ``.jsonl`` says that one object is a line.
+
+    Raises
+    ------
+    InputError
+        With name and line, for whatever cannot be read as a sequence of JSON objects.
+    """
+    stream = io.BytesIO(data) if isinstance(data, bytes) else data
+    try:
+        magic = stream.read(4)
+        stream.seek(0)
+        if magic == b"PAR1":
+            yield from _read_parquet(stream, name)
+        elif magic[:2] == b"\x1f\x8b":
+            with gzip.GzipFile(fileobj=stream) as unpacked:
+                yield from _read_json(cast("IO[bytes]", unpacked), name)
+        else:
+            yield from _read_json(stream, name)
     except (OSError, EOFError, zlib.error) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise InputError(f"cannot be read: {reason}", file=path) from None
+        raise InputError(f"cannot be read: {reason}", file=name) from None
 
 
 def parse_json(text: str) -> Any:
@@ -104,48 +126,52 @@ _SPACES = re.compile(r"[ \t\r\n]*")
 _DECODER = json.JSONDecoder(parse_constant=_refuse_constant, object_pairs_hook=_unique_keys)
 
 
-def _read_json(stream: IO[bytes], path: Path) -> Iterator[Record]:
+def _read_json(stream: IO[bytes], name: str) -> Iterator[Record]:
     buffered = io.BufferedReader(cast("io.RawIOBase", stream), 1 << 20)
-    first = buffered.peek(1 << 20).removeprefix(b"\xef\xbb\xbf").lstrip(_SPACE)[:1]
-    names_lines = {".jsonl", ".ndjson"}.intersection(path.suffixes)
-    if first == b"[" or (first == b"{" and not names_lines):
-        yield from _read_document(buffered, path)
-    else:
-        yield from _read_lines(buffered, path)
+    try:
+        first = buffered.peek(1 << 20).removeprefix(b"\xef\xbb\xbf").lstrip(_SPACE)[:1]
+        names_lines = {".jsonl", ".ndjson"}.intersection(PurePath(name).suffixes)
+        if first == b"[" or (first == b"{" and not names_lines):
+            yield from _read_document(buffered, name)
+        else:
+            yield from _read_lines(buffered, name)
+    finally:
+        # Or the stream would be closed with it, and it may be somebody else's.
+        buffered.detach()
 
 
-def _read_lines(stream: IO[bytes], path: Path) -> Iterator[Record]:
+def _read_lines(stream: IO[bytes], name: str) -> Iterator[Record]:
     number = total = 0
     while line := stream.readline(MAX_RECORD_BYTES + 1):
         number += 1
         total += len(line)
         if len(line) > MAX_RECORD_BYTES:
             raise InputError(
-                f"longer than {MAX_RECORD_BYTES >> 20} MiB: no conversation", file=path, line=number
+                f"longer than {MAX_RECORD_BYTES >> 20} MiB: no conversation", file=name, line=number
             )
         if total > MAX_DOCUMENT_BYTES:
             raise InputError(
                 f"the file unpacks to more than {MAX_DOCUMENT_BYTES >> 30} GiB; split it",
-                file=path,
+                file=name,
                 line=number,
             )
         if _holds_too_many(line, MAX_RECORD_BYTES):
-            raise InputError("too many values: no conversation", file=path, line=number)
-        text = _decode(line, path, number)
+            raise InputError("too many values: no conversation", file=name, line=number)
+        text = _decode(line, name, number)
         if text.strip(" \t\r\n"):
-            yield number, _object(_parse(text, path, number), path, number)
+            yield number, _object(_parse(text, name, number), name, number)
 
 
-def _read_document(stream: IO[bytes], path: Path) -> Iterator[Record]:
+def _read_document(stream: IO[bytes], name: str) -> Iterator[Record]:
     data = stream.read(MAX_DOCUMENT_BYTES + 1)
     if len(data) > MAX_DOCUMENT_BYTES:
         raise InputError(
             f"larger than {MAX_DOCUMENT_BYTES >> 30} GiB as one JSON document; use JSONL",
-            file=path,
+            file=name,
         )
     if _holds_too_many(data, MAX_DOCUMENT_BYTES):
-        raise InputError("too many values for one JSON document; use JSONL", file=path)
-    text = _decode(data, path, None)
+        raise InputError("too many values for one JSON document; use JSONL", file=name)
+    text = _decode(data, name, None)
     start = _skip_space(text, 0)
     if text[start : start + 1] != "[":
         line = 1 + text.count("\n", 0, start)
@@ -154,11 +180,11 @@ def _read_document(stream: IO[bytes], path: Path) -> Iterator[Record]:
         except ValueError as error:
             if isinstance(error, json.JSONDecodeError) and error.msg == "Extra data":
                 # Several documents in one file: lines, whatever the ending says.
-                yield from _read_lines(io.BytesIO(data), path)
+                yield from _read_lines(io.BytesIO(data), name)
                 return
             at = 1 if isinstance(error, json.JSONDecodeError) else line
-            raise _not_json(error, path, at) from None
-        yield line, _object(value, path, line)
+            raise _not_json(error, name, at) from None
+        yield line, _object(value, name, line)
         return
     # Elements are parsed one by one, so that an error can name the line it is on.
     position, line, counted = start + 1, 1, 0
@@ -173,21 +199,21 @@ def _read_document(stream: IO[bytes], path: Path) -> Iterator[Record]:
             value, position = _DECODER.raw_decode(text, position)
         except json.JSONDecodeError as error:
             # Its line is counted from the start of the text.
-            raise _not_json(error, path, 1) from None
+            raise _not_json(error, name, 1) from None
         except (ValueError, RecursionError) as error:
-            raise _not_json(error, path, line) from None
-        yield line, _object(value, path, line)
+            raise _not_json(error, name, line) from None
+        yield line, _object(value, name, line)
         position = _skip_space(text, position)
         separator = text[position : position + 1]
         if separator not in {",", "]"}:
             line += text.count("\n", counted, position)
-            raise InputError("not JSON: expected ',' or ']' here", file=path, line=line)
+            raise InputError("not JSON: expected ',' or ']' here", file=name, line=line)
         if separator == ",":
             position += 1
     rest = _skip_space(text, position + 1)
     if rest < len(text):
         line += text.count("\n", counted, rest)
-        raise InputError("not JSON: text after the closing ']'", file=path, line=line)
+        raise InputError("not JSON: text after the closing ']'", file=name, line=line)
 
 
 def _holds_too_many(data: bytes, limit: int) -> bool:
@@ -205,16 +231,16 @@ def _skip_space(text: str, position: int) -> int:
     return cast("re.Match[str]", _SPACES.match(text, position)).end()
 
 
-def _read_parquet(path: Path) -> Iterator[Record]:
+def _read_parquet(stream: IO[bytes], name: str) -> Iterator[Record]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
-        with pq.ParquetFile(path) as file:
+        with pq.ParquetFile(stream) as file:
             columns = Counter(file.schema_arrow.names)
-            for name, count in columns.items():
+            for column, count in columns.items():
                 if count > 1:
-                    raise InputError("column appears twice", file=path, field=shown(name))
+                    raise InputError("column appears twice", file=name, field=shown(column))
             number = unpacked = 0
             for batch in file.iter_batches(batch_size=PARQUET_BATCH_ROWS):
                 # Nulls take no bytes: a few hundred may unpack to any number of them.
@@ -222,17 +248,17 @@ def _read_parquet(path: Path) -> Iterator[Record]:
                 if unpacked > MAX_DOCUMENT_BYTES:
                     raise InputError(
                         f"the file unpacks to more than {MAX_DOCUMENT_BYTES >> 30} GiB; split it",
-                        file=path,
+                        file=name,
                         line=number + 1,
                     )
-                for row in _parquet_rows(batch, number, path):
+                for row in _parquet_rows(batch, number, name):
                     number += 1
-                    with placed(file=path, line=number):
+                    with placed(file=name, line=number):
                         record = {k: _without_union_nulls(v, k, k) for k, v in row.items()}
                     yield number, record
     except (pa.ArrowException, MemoryError, *_NO_PYTHON_VALUE) as error:
         # Names of columns are text of the file too.
-        raise InputError(f"cannot be read as Parquet: {error}", file=path) from None
+        raise InputError(f"cannot be read as Parquet: {error}", file=name) from None
 
 
 def _arrow_values(columns: Iterable[Any]) -> int:
@@ -258,7 +284,7 @@ _NO_PYTHON_VALUE = (ValueError, KeyError, TypeError, OverflowError, RecursionErr
 """What pyarrow raises for a value that Python cannot hold, such as text that is not UTF-8."""
 
 
-def _parquet_rows(batch: Any, before: int, path: Path) -> list[dict[str, Any]]:
+def _parquet_rows(batch: Any, before: int, name: str) -> list[dict[str, Any]]:
     try:
         rows: list[dict[str, Any]] = batch.to_pylist(maps_as_pydicts="strict")
     except _NO_PYTHON_VALUE as error:
@@ -267,15 +293,15 @@ def _parquet_rows(batch: Any, before: int, path: Path) -> list[dict[str, Any]]:
         return rows
     # Once more, one by one, to name the place.
     for i in range(batch.num_rows):
-        for name, column in zip(batch.schema.names, batch.columns, strict=True):
+        for title, column in zip(batch.schema.names, batch.columns, strict=True):
             try:
                 column.slice(i, 1).to_pylist(maps_as_pydicts="strict")
             except _NO_PYTHON_VALUE as error:
                 reason = f"cannot be read: {one_line(error)}"
                 raise InputError(
-                    reason, file=path, line=before + i + 1, field=shown(name)
+                    reason, file=name, line=before + i + 1, field=shown(title)
                 ) from None
-    raise InputError(reason, file=path, line=before + 1)
+    raise InputError(reason, file=name, line=before + 1)
 
 
 def _without_union_nulls(value: Any, key: str, field: str, *, free_form: bool = False) -> Any:
@@ -306,34 +332,34 @@ def _without_union_nulls(value: Any, key: str, field: str, *, free_form: bool = 
     return value
 
 
-def _decode(data: bytes, path: Path, line: int | None) -> str:
+def _decode(data: bytes, name: str, line: int | None) -> str:
     try:
         return data.decode("utf-8-sig" if line in {None, 1} else "utf-8")
     except UnicodeDecodeError as error:
         at = line if line is not None else 1 + data.count(b"\n", 0, error.start)
-        raise InputError("not UTF-8 text", file=path, line=at) from None
+        raise InputError("not UTF-8 text", file=name, line=at) from None
 
 
-def _parse(text: str, path: Path, line: int) -> Any:
+def _parse(text: str, name: str, line: int) -> Any:
     try:
         return parse_json(text)
     except ValueError as error:
-        raise _not_json(error, path, line) from None
+        raise _not_json(error, name, line) from None
 
 
-def _not_json(error: Exception, path: Path, line: int) -> InputError:
+def _not_json(error: Exception, name: str, line: int) -> InputError:
     if isinstance(error, json.JSONDecodeError):
         line = line + error.lineno - 1
-        return InputError(f"not JSON: {error.msg} at column {error.colno}", file=path, line=line)
+        return InputError(f"not JSON: {error.msg} at column {error.colno}", file=name, line=line)
     reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)
-    return InputError(f"not JSON: {reason}", file=path, line=line)
+    return InputError(f"not JSON: {reason}", file=name, line=line)
 
 
-def _object(value: Any, path: Path, line: int) -> dict[str, Any]:
+def _object(value: Any, name: str, line: int) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise InputError(
             f"expected an object, one per conversation or message, got {json_type(value)}",
-            file=path,
+            file=name,
             line=line,
         )
     return value
