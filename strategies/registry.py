@@ -49,11 +49,11 @@ def get(name: str) -> Strategy:
     Raises
     ------
     InputError
-        If there is none, listing those that exist; or if the package that brings it fails.
+        If there is none, listing those that exist; or if its line in `BUILTIN` or the
+        package that brings it is wrong.
     """
     if name in BUILTIN:
-        module, _, attribute = BUILTIN[name].partition(":")
-        return cast("Strategy", getattr(import_module(module), attribute)())
+        return _load_builtin(name, BUILTIN[name])
     if name not in _plugins():
         raise InputError(f"unknown strategy {name!r}; there are {', '.join(names())}")
     return _load_plugin(_plugins()[name])
@@ -91,6 +91,29 @@ def open_available(strategy: Strategy, chat: ChatTokenizer, workers: int) -> Ite
 
 def _plugins() -> dict[str, EntryPoint]:
     return {point.name: point for point in entry_points(group=GROUP)}
+
+
+def _load_builtin(name: str, where: str) -> Strategy:
+    """Return the strategy of a line in `BUILTIN`, or say what is wrong with the line."""
+    module, _, attribute = where.partition(":")
+    wrong = f"strategy {name!r} is registered as {where!r}, but "
+    try:
+        made = getattr(import_module(module), attribute)()
+    except ModuleNotFoundError as error:
+        if error.name is None or not f"{module}.".startswith(f"{error.name}."):
+            # The module is there; something that it imports is not.
+            raise
+        raise InputError(f"{wrong}there is no module {module}") from error
+    except AttributeError as error:
+        if error.name != attribute:
+            raise
+        raise InputError(f"{wrong}{module} has no {attribute!r}") from error
+    if not _is_strategy(made):
+        raise InputError(f"{wrong}it lacks name, summary, availability or open")
+    strategy = cast("Strategy", made)
+    if strategy.name != name:
+        raise InputError(f"{wrong}it calls itself {strategy.name!r}")
+    return strategy
 
 
 def _load_plugin(point: EntryPoint) -> Strategy:
