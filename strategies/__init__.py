@@ -80,10 +80,10 @@ def count(
     chat
         From `load_chat`.
     strategy
-        A strategy or its name; every one gives the same counts, but for the controls
-        (`is_control`), which are wrong on purpose.
+        A strategy or its name. All give the same counts, except the controls (see
+        `is_control`), which are wrong on purpose.
     workers
-        Threads or processes; by default as many as this process may use cores.
+        Threads or processes; by default one for each core that this process may use.
     on_error
         ``"raise"`` fails at a turn that has no ISL, ``"skip"`` counts it as None.
     progress
@@ -92,7 +92,7 @@ def count(
     Returns
     -------
     list of list of int or None
-        For each conversation one count per turn.
+        For each conversation one count per turn, in tokens.
 
     Raises
     ------

@@ -18,12 +18,23 @@ if TYPE_CHECKING:
 def reference_turn(
     chat: ChatTokenizer, conversation: Conversation, index: int, on_error: OnError = "raise"
 ) -> int | None:
-    """Return the ISL of the turn at `index` (from 0) by the plain full-template call.
+    """Return the ISL of one turn, in tokens, by the plain full-template call.
+
+    Parameters
+    ----------
+    chat
+        The tokenizer to count with.
+    conversation
+        The conversation of the turn.
+    index
+        Place of the turn in the conversation, from 0.
+    on_error
+        ``"raise"``, or ``"skip"`` to return None if the call raises.
 
     Raises
     ------
     TurnError
-        Where the call raises, unless `on_error` is ``"skip"``: then None is returned.
+        If the call raises and `on_error` is ``"raise"``.
     """
     try:
         return len(chat.apply_chat_template(conversation, index))
@@ -42,9 +53,30 @@ def reference_counts(
     progress: Progress | None = None,
     on_error: OnError = "raise",
 ) -> Counts:
-    """Return the ISL of every turn, one plain full-template call after the other.
+    """Return the ISL of every turn, by one plain full-template call after the other.
 
-    Single-threaded: the library's own thread pool is off while this runs.
+    This runs in one thread; the library's own thread pool is off meanwhile.
+
+    Parameters
+    ----------
+    conversations
+        The conversations to count.
+    chat
+        The tokenizer to count with.
+    progress
+        Called with 1 after each turn.
+    on_error
+        ``"raise"`` fails at a turn that has no ISL; ``"skip"`` counts it as None.
+
+    Returns
+    -------
+    list of list of int or None
+        For each conversation one count per turn, in tokens.
+
+    Raises
+    ------
+    TurnError
+        For the first turn that fails, if `on_error` is ``"raise"``.
     """
     counts: Counts = []
     with library_threads(1):
@@ -60,9 +92,18 @@ def reference_counts(
 def first_failure(
     conversations: Sequence[Conversation], chat: ChatTokenizer, found: TurnError
 ) -> TurnError:
-    """Return the error of the first turn, in the order of the data, that fails.
+    """Return the error of the first turn that fails, in the order of the data.
 
-    Workers meet failing turns in any order; all strategies are to name the same one.
+    Workers meet failing turns in any order, but all strategies must name the same one.
+
+    Parameters
+    ----------
+    conversations
+        The conversations that were counted.
+    chat
+        The tokenizer that counted them.
+    found
+        The error that a worker met. It is returned if the plain call finds no other.
     """
     try:
         reference_counts(conversations, chat)

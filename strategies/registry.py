@@ -1,7 +1,7 @@
 """The strategies by name: ours, and those that other packages bring.
 
-A strategy of ours is one line in `BUILTIN`; a package registers its own under the entry
-point group `isl_bench.strategies`. What is registered is a strategy, or a callable without
+A strategy of ours is one line in `BUILTIN`. Another package registers its strategies under
+the entry point group `isl_bench.strategies`; each entry is a strategy, or a callable without
 arguments that makes one.
 """
 
@@ -49,8 +49,8 @@ def get(name: str) -> Strategy:
     Raises
     ------
     InputError
-        If there is none, listing those that exist; or if its line in `BUILTIN` or the
-        package that brings it is wrong.
+        If there is none, with a list of those that exist. Also if its line in `BUILTIN`
+        is wrong, or the package that brings it cannot be loaded.
     """
     if name in BUILTIN:
         return _load_builtin(name, BUILTIN[name])
@@ -65,7 +65,7 @@ def is_control(strategy: Strategy) -> bool:
 
 
 def availability(strategy: Strategy, chat: ChatTokenizer) -> str | None:
-    """Return the strategy's own answer; where it raises, that is the reason."""
+    """Return the strategy's own answer; if it raises, the exception is the reason."""
     try:
         return strategy.availability(chat)
     except Exception as error:
@@ -75,6 +75,15 @@ def availability(strategy: Strategy, chat: ChatTokenizer) -> str | None:
 @contextmanager
 def open_available(strategy: Strategy, chat: ChatTokenizer, workers: int) -> Iterator[Counter]:
     """Open a strategy after asking whether it can run.
+
+    Parameters
+    ----------
+    strategy
+        The strategy.
+    chat
+        The tokenizer to count with.
+    workers
+        Threads or processes.
 
     Raises
     ------

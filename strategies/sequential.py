@@ -1,4 +1,4 @@
-"""The plain call for one turn after the other: the baseline of every speedup."""
+"""One plain call per turn, one after the other: the baseline of every speedup."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ class Sequential:
     name: str = "sequential"
     summary: str = "one apply_chat_template per turn, one thread"
 
-    def availability(self, chat: ChatTokenizer) -> str | None:  # noqa: ARG002  # it is the reference: always
+    def availability(self, chat: ChatTokenizer) -> str | None:  # noqa: ARG002  # the reference always can
         """Return None."""
         return None
 
     @contextmanager
-    def open(self, chat: ChatTokenizer, *, workers: int) -> Iterator[_Counter]:  # noqa: ARG002  # one core whatever is offered
+    def open(self, chat: ChatTokenizer, *, workers: int) -> Iterator[_Counter]:  # noqa: ARG002  # it uses one core only
         """Yield the counter; there is nothing to start."""
         yield _Counter(chat)
 

@@ -1,4 +1,4 @@
-"""The check of a strategy: its counts against those of the plain call, turn by turn."""
+"""Check a strategy: compare its counts with those of the plain call, turn by turn."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Mismatch:
     turn
         Number of the client turn in it, from 1.
     expected, got
-        Token counts; None stands for a turn that has none because it raises.
+        Counts in tokens. None means that the turn raises and has no count.
     """
 
     conversation: str
@@ -55,25 +55,35 @@ def verify(
     workers: int | None = None,
     expected: Counts | None = None,
 ) -> list[Mismatch]:
-    """Return every turn that a strategy counts otherwise than the reference.
+    """Return every turn for which a strategy and the reference differ.
 
-    A turn that raises in the reference must raise in the strategy, and the other way round.
+    A turn that raises in the reference must raise in the strategy too, and vice versa.
 
     Parameters
     ----------
     strategy
         A strategy or its name.
-    conversations, chat
-        What to count, with which tokenizer.
+    conversations
+        The conversations to count.
+    chat
+        The tokenizer to count with.
     workers
-        Threads or processes; by default as many as cores.
+        Threads or processes; by default one per core.
     expected
-        Reference counts, where they are known already.
+        The reference counts, if they are known already: for each conversation one count
+        per turn, in tokens.
+
+    Returns
+    -------
+    list of Mismatch
+        In the order of the data; empty if the strategy is exact.
 
     Raises
     ------
     UnavailableError
         If the strategy cannot run with this tokenizer.
+    ValueError
+        If the strategy returns too few or too many counts.
     """
     if isinstance(strategy, str):
         strategy = get(strategy)
@@ -89,10 +99,17 @@ def mismatches(
 ) -> list[Mismatch]:
     """Return the turns in which two counts of the same conversations differ.
 
+    Parameters
+    ----------
+    conversations
+        The conversations that were counted.
+    expected, got
+        For each conversation one count per turn, in tokens; None for a turn that raises.
+
     Raises
     ------
     ValueError
-        If one of them lacks turns; a count that is not there was not checked.
+        If one of them lacks turns: a missing count cannot be checked.
     """
     found = []
     triples = zip(conversations, expected, got, strict=True)

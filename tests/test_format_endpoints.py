@@ -101,11 +101,16 @@ BAD_ROWS = [
         for bad in ("1", 1.0, True, None)
     ),
     pytest.param(
-        rows(USER, first=2), 1, "turn: turn 2 of conversation 'a' where 1 is", id="from 2"
+        rows(USER, first=2), 1, "turn: turn 2 of conversation 'a' should be turn 1", id="from 2"
     ),
-    pytest.param(rows(USER, first=0), 1, "turn: turn 0 of conversation 'a' where 1", id="from 0"),
     pytest.param(
-        rows(USER) + rows(ANSWER), 2, "turn: turn 1 of conversation 'a' where 2", id="turn twice"
+        rows(USER, first=0), 1, "turn: turn 0 of conversation 'a' should be turn 1", id="from 0"
+    ),
+    pytest.param(
+        rows(USER) + rows(ANSWER),
+        2,
+        "turn: turn 1 of conversation 'a' should be turn 2",
+        id="turn twice",
     ),
     pytest.param(
         rows(USER) + rows(USER, conversation="b") + rows(ANSWER, first=2),
@@ -126,7 +131,7 @@ BAD_ROWS = [
     pytest.param(
         rows({**USER, "system": "a"}, ANSWER, {**USER, "system": "b"}),
         3,
-        "system: differs from line 1; conversation 'a' can have one only",
+        "system: differs from line 1; conversation 'a' can have only one",
         id="two system prompts",
     ),
     pytest.param(rows({**USER, "tools": {}}), 1, "tools: must be an array", id="tools type"),
@@ -134,7 +139,7 @@ BAD_ROWS = [
         pytest.param(
             rows({**USER, "tools": first}, ANSWER, {**USER, "tools": later}),
             3,
-            "tools: differs from line 1; conversation 'a' can have the same tools",
+            "tools: differs from line 1; all turns of conversation 'a' must have the",
             id=f"tools {why}",
         )
         for why, first, later in [
@@ -145,12 +150,17 @@ BAD_ROWS = [
         ]
     ),
     pytest.param(rows(ANSWER), 1, "role: assistant row at the beginning", id="reply first"),
-    pytest.param(rows(USER, USER), 2, "role: user row after user, where assistant", id="user x2"),
+    pytest.param(
+        rows(USER, USER),
+        2,
+        "role: user row after user; the row here must be assistant",
+        id="user x2",
+    ),
     pytest.param(rows(USER, RESULTS), 2, "role: tool row after user", id="results uncalled"),
     pytest.param(
         rows(USER, ANSWER, RESULTS),
         3,
-        "role: tool row after assistant, where user",
+        "role: tool row after assistant; the row here must be user",
         id="no calls",
     ),
     pytest.param(
@@ -166,7 +176,7 @@ BAD_ROWS = [
         rows(USER, CALLS, {"role": "tool", "content": "x"}), 3, "content: a tool row", id="content"
     ),
     pytest.param(
-        rows(USER, CALLS, {**RESULTS, "content": "x"}), 3, "content: a tool row holds", id="both"
+        rows(USER, CALLS, {**RESULTS, "content": "x"}), 3, "content: a tool row can have", id="both"
     ),
     *(
         pytest.param(

@@ -144,7 +144,7 @@ BAD_MESSAGES = [
     pytest.param(changed(USER, content=["x"]), "messages[1].content[0]: must be an", id="part"),
     pytest.param(
         changed(USER, content=[{"type": "text", "text": "a"}, {"type": "image_url"}]),
-        "messages[1].content[1].type: a part of type 'image_url' has no countable prompt",
+        "messages[1].content[1].type: a part of type 'image_url' cannot be counted",
         id="image",
     ),
     pytest.param(
@@ -201,7 +201,7 @@ BAD_MESSAGES = [
     *(
         pytest.param(
             changed(ANSWER, tool_calls=[{"name": "f", key: {"a": 1}, **given}]),
-            f"messages[1].tool_calls[0].{key}: must be named arguments in a call",
+            f"messages[1].tool_calls[0].{key}: rename this field to 'arguments'",
             id=f"{key} {given}",
         )
         for key in ("parameters", "args", "input")

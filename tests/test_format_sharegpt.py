@@ -81,13 +81,13 @@ BAD_SHAREGPT = [
             (
                 "calls beside a call",
                 {**said("function_call", '{"name": "f"}'), "tool_calls": [call()]},
-                ".tool_calls: the value is calls too",
+                ".tool_calls: a function_call's value already is the calls",
             ),
             ("call no name", said("function_call", "{}"), ".tool_calls[0].function.name: is miss"),
             (
                 "call parameters",
                 said("function_call", '{"name": "f", "parameters": {"a": 1}}'),
-                ".tool_calls[0].function.parameters: must be named arguments in a call",
+                ".tool_calls[0].function.parameters: rename this field to 'arguments'",
             ),
         ]
     ),

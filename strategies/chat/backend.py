@@ -8,11 +8,17 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 
+NO_SEPARATE_RENDERING = (
+    "its class has its own apply_chat_template, so rendering is no separate step"
+)
+"""Why a strategy that renders and encodes apart cannot run, see `renders_plainly`."""
+
+
 def backend_of(tokenizer: Any) -> Tokenizer | None:
     """Return the `tokenizers` object of a transformers tokenizer, set up as the reference uses it.
 
-    None where there is none (`SentencePieceBackend`), or where the tokenizer's class
-    does something of its own between the text and that object.
+    None if there is none (`SentencePieceBackend`), or if the tokenizer's class replaces a
+    step between the text and that object.
     """
     from transformers import PreTrainedTokenizerFast
 
@@ -23,7 +29,7 @@ def backend_of(tokenizer: Any) -> Tokenizer | None:
     ):
         return None
     backend: Tokenizer = tokenizer.backend_tokenizer
-    # What transformers sets before each call with padding and truncation off.
+    # As transformers does before each call without padding and truncation.
     backend.no_truncation()
     backend.no_padding()
     backend.encode_special_tokens = tokenizer.split_special_tokens
@@ -31,7 +37,7 @@ def backend_of(tokenizer: Any) -> Tokenizer | None:
 
 
 def renders_plainly(tokenizer: Any) -> bool:
-    """Whether `apply_chat_template` is transformers' own, so that rendering can be apart."""
+    """Whether `apply_chat_template` is transformers' own, so that rendering is a step apart."""
     from transformers import PreTrainedTokenizerBase
 
     return not _own_steps(tokenizer, PreTrainedTokenizerBase, ("apply_chat_template",))

@@ -1,4 +1,4 @@
-"""What must hold for a tokenizer and its template before any count can be exact."""
+"""Refuse tokenizers and templates whose counts could not be exact."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ def check_template(tokenizer: Any, spec: ChatSpec) -> None:
     Raises
     ------
     InputError
-        With the tokenizer's name or path, and the line of the template where it is known.
+        With the tokenizer's name or path, and the line of the template if it is known.
     """
     name = spec.name_or_path
     template = spec.template or getattr(tokenizer, "chat_template", None)
     if not template:
-        # An empty one would render nothing, and every ISL would be 0 without a word.
+        # An empty one would render nothing, and every ISL would silently be 0.
         raise InputError("has no chat template; give one with --template FILE", file=name)
     for text in template.values() if isinstance(template, dict) else [template]:
         try:
@@ -39,15 +39,15 @@ def check_template(tokenizer: Any, spec: ChatSpec) -> None:
             ) from None
         if random:
             raise InputError(
-                f"the chat template writes at random ({random}), so that no count is exact",
+                f"the chat template writes at random ({random}), so no count is exact",
                 file=name,
             )
 
 
 def _random_part(template: Template, text: str) -> str | None:
-    """Return what in a template gives another text at every rendering, if anything does."""
+    """Return the part of a template that renders another text each time, if there is one."""
     if "random" not in text and "lipsum" not in text:
-        # Hardly any template has them, and parsing it again takes time.
+        # Hardly any template names them, and parsing a template again takes time.
         return None
     for node in template.environment.parse(text).find_all((nodes.Filter, nodes.Name)):
         if isinstance(node, nodes.Filter) and "random" in (node.name, _mapped(node)):
@@ -74,13 +74,13 @@ def check_deterministic(tokenizer: Any, spec: ChatSpec) -> None:
     options = getattr(tokenizer, "sp_model_kwargs", None) or {}
     if options.get("enable_sampling"):
         raise InputError(
-            "its SentencePiece model samples (enable_sampling), so that no count is exact",
+            "its SentencePiece model samples (enable_sampling), so no count is exact",
             file=spec.name_or_path,
         )
     backend = backend_of(tokenizer)
     model = None if backend is None else backend.model
     if getattr(model, "dropout", None):
         raise InputError(
-            "its BPE model drops merges at random (dropout), so that no count is exact",
+            "its BPE model drops merges at random (dropout), so no count is exact",
             file=spec.name_or_path,
         )

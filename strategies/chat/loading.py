@@ -1,4 +1,4 @@
-"""Loading a tokenizer by transformers: from a folder, a file or the hub."""
+"""Load a tokenizer with transformers, from a folder, a file or the hub."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ _load_lock = threading.Lock()
 
 @contextmanager
 def _collected_warnings() -> Iterator[list[str]]:
-    """Keep what transformers logs while it loads, instead of letting it into the terminal."""
-    # That there is no PyTorch is no news to a tokenizer. Imported before the handlers are
-    # replaced, because importing sets them up.
+    """Collect what transformers logs while it loads, so that it does not reach the terminal."""
+    # A tokenizer needs no PyTorch, so nobody needs to hear that it is missing. The import
+    # comes before the handlers are replaced, because it sets them up.
     os.environ.setdefault("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1")
     import transformers  # noqa: F401  # for its effect on logging
 
@@ -49,12 +49,12 @@ class _Collector(logging.Handler):
 
 
 def load_tokenizer(spec: ChatSpec) -> tuple[Any, tuple[str, ...]]:
-    """Return the transformers tokenizer of a specification, and what was warned about.
+    """Return the transformers tokenizer of a specification, and warnings of one line each.
 
     Raises
     ------
     InputError
-        With a one-line reason, for whatever keeps it from loading.
+        With a one-line reason, if it cannot be loaded.
     """
     with _load_lock, collection_paused(), _collected_warnings() as warnings:
         tokenizer = _load(spec)
@@ -89,7 +89,7 @@ def _load(spec: ChatSpec) -> Any:
     except (InputError, MemoryError):
         raise
     except BaseException as error:
-        # Damaged files and foreign code raise whatever they like, and the library panics.
+        # Damaged files and foreign code raise any exception, and the library panics.
         if not is_failure(error):
             raise
         reason = _load_reason(spec, error)
@@ -100,19 +100,20 @@ def _load(spec: ChatSpec) -> Any:
 
 
 def hub_answers() -> bool:
-    """Whether the hub can be reached; without it only files that were kept are left.
+    """Whether the hub can be reached; if not, only files in the cache can be loaded.
 
-    Its client tries again for most of a minute where it has no connection, and says nothing.
+    It is asked once here, because without a connection its client silently tries again for
+    most of a minute.
     """
     from huggingface_hub import constants, get_session
 
     try:
-        # A mirror may redirect to where people sign in, which need not be reachable from here.
+        # A mirror may redirect to a sign-in page, which need not be reachable from here.
         get_session().head(
             constants.ENDPOINT, timeout=constants.HF_HUB_ETAG_TIMEOUT, follow_redirects=False
         )
     except Exception:
-        # Refused, unknown, too slow, or switched off: whatever the client in use calls it.
+        # Refused, unknown, too slow or switched off: each client raises its own error.
         return False
     return True
 

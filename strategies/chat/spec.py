@@ -1,4 +1,4 @@
-"""The specification of a chat tokenizer: all that is needed to load the same one again."""
+"""The specification of a chat tokenizer: all that it takes to load the same one again."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def chat_spec(
     Raises
     ------
     InputError
-        If the template cannot be read, or a template kwarg cannot be one.
+        If the template cannot be read, or a template kwarg is reserved or no JSON data.
     """
     kwargs = dict(template_kwargs or {})
     reserved = _reserved_kwargs().intersection(kwargs) if kwargs else None
@@ -115,13 +115,13 @@ def _template_text(template: str | PathLike[str] | None) -> str | None:
     except OSError as error:
         raise InputError(f"cannot read the template: {error.strerror}", file=path) from None
     if not text:
-        # It would render nothing, and every ISL would be 0 without a word.
+        # It would render nothing, and every ISL would silently be 0.
         raise InputError("the template is empty", file=path)
     return text
 
 
 def _reserved_kwargs() -> frozenset[str]:
-    # As in `_collected_warnings`: importing says on standard error that there is no PyTorch.
+    # Else transformers says on standard error, when imported, that there is no PyTorch.
     os.environ.setdefault("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1")
     with collection_paused():
         from transformers import PreTrainedTokenizerBase

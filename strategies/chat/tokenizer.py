@@ -39,7 +39,7 @@ class ChatTokenizer:
     tokenizer
         The transformers tokenizer. It may be shared by threads only as transformers allows.
     warnings : tuple of str
-        What transformers warned about while it loaded, one line each.
+        The warnings of transformers while it loaded, one line each.
     """
 
     def __init__(self, spec: ChatSpec) -> None:
@@ -53,12 +53,12 @@ class ChatTokenizer:
         return _load_same, (self.spec, self._digest())
 
     def load_again(self) -> ChatTokenizer:
-        """Return the same tokenizer, loaded anew, for use in another thread.
+        """Load the same tokenizer again, for use in another thread.
 
         Raises
         ------
         InputError
-            If what loads is not the same any more.
+            If the tokenizer or its files have changed since.
         """
         return _load_same(self.spec, self._digest())
 
@@ -74,7 +74,7 @@ class ChatTokenizer:
         return text
 
     def renderer(self, conversation: Conversation) -> PromptRenderer:
-        """Return what renders the turns of a conversation to text.
+        """Return the renderer of a conversation: it turns each client turn into text.
 
         Raises
         ------
@@ -143,13 +143,13 @@ class ChatTokenizer:
 
     @cached_property
     def renders_plainly(self) -> bool:
-        """Whether `apply_chat_template` is transformers' own, so that rendering can be apart."""
+        """Whether rendering is a step apart from encoding: see `backend.renders_plainly`."""
         return renders_plainly(self.tokenizer)
 
     def lengths(self, texts: Sequence[str]) -> list[int]:
         """Return the number of tokens of each text, no special tokens added.
 
-        Uses the library's batch encoding where there is one.
+        It uses the batch encoding of the library if the tokenizer has one.
         """
         if self.backend is not None:
             encodings = self.backend.encode_batch_fast(list(texts), add_special_tokens=False)
@@ -159,21 +159,21 @@ class ChatTokenizer:
 
     @cached_property
     def family(self) -> str:
-        """Kind of tokenizer, as far as speed goes: how text is cut, and the model."""
+        """Kind of tokenizer, by what decides its speed: how it cuts text, and its model."""
         if self.backend is None:
             has_model = hasattr(self.tokenizer, "sp_model")
             return "sentencepiece library" if has_model else "Python"
         kind = type(self.backend.model).__name__
         if kind != "BPE":
             return kind
-        # As the whole state has them, which is megabytes of vocabulary.
+        # The whole state would say it too, but holds megabytes of vocabulary.
         steps = (self.backend.pre_tokenizer, self.backend.normalizer, self.backend.decoder)
         by_bytes = any(b'"ByteLevel"' in step.__getstate__() for step in steps if step is not None)
         return "byte-level BPE" if by_bytes else "SentencePiece BPE"
 
     @cached_property
     def fingerprint(self) -> dict[str, Any]:
-        """What a count depends on beside the conversation: digests, kwargs, versions."""
+        """All that a count depends on except the conversation: digests, kwargs, versions."""
         return {
             "name_or_path": self.spec.name_or_path,
             "revision": self.spec.revision,
@@ -193,7 +193,7 @@ class ChatTokenizer:
         return b"strftime_now" in self._template_state()
 
     def _digest(self) -> str:
-        # Not cached: it is to tell whether somebody has changed the tokenizer since.
+        # Not cached, because it shows whether the tokenizer has been changed since.
         return _sha256(self._tokenizer_state() + self._template_state())
 
     def _tokenizer_state(self) -> bytes:
@@ -219,12 +219,34 @@ def load_chat(
     trust_remote_code: bool = False,
     clock: datetime | None = None,
 ) -> ChatTokenizer:
-    """Load a tokenizer and its chat template; the parameters are those of `chat_spec`.
+    """Load a tokenizer and its chat template.
+
+    Parameters
+    ----------
+    name_or_path
+        A Hugging Face hub name, a local folder, or a SentencePiece ``.model`` file (which
+        needs `template`).
+    template
+        A template file, or the text of a template, instead of the tokenizer's own.
+    template_kwargs
+        Variables for the template, such as ``{"enable_thinking": false}``.
+    revision
+        Commit, branch or tag on the hub.
+    trust_remote_code
+        Run Python code that the repository brings. Off by default.
+    clock
+        The instant that templates read as now. By default today at 00:00, so that all runs
+        of a day agree.
+
+    Returns
+    -------
+    ChatTokenizer
+        Ready to count.
 
     Raises
     ------
     InputError
-        With a one-line reason, for whatever keeps the tokenizer from counting.
+        With a one-line reason, if it cannot be loaded or its counts would not be exact.
     """
     return ChatTokenizer(
         chat_spec(
@@ -243,8 +265,7 @@ def _load_same(spec: ChatSpec, digest: str) -> ChatTokenizer:
     chat = ChatTokenizer(spec)
     if chat._digest() != digest:
         raise InputError(
-            "loads otherwise than before: it was changed after it was loaded, or its files or "
-            "its revision on the hub were",
+            "is no longer the tokenizer that was loaded: it, its files or its hub revision changed",
             file=spec.name_or_path,
         )
     return chat

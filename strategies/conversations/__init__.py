@@ -1,1 +1,1 @@
-"""What is counted: conversations, the files they are read from, and what counting gives."""
+"""Conversations, the datasets they are read from, and their counts."""

@@ -1,4 +1,4 @@
-"""What counting conversations is made of: counts, how failing turns are treated, progress."""
+"""The types of counting: counts, progress, and how turns that fail are treated."""
 
 from __future__ import annotations
 

@@ -27,8 +27,8 @@ def read_conversations(
         records, as JSONL, JSON (each may be gzipped) or Parquet.
     tool_arguments
         ``"objects"`` parses tool-call arguments that are JSON strings, as serving
-        frameworks do before they render; ``"as-given"`` leaves them, for the few templates
-        that concatenate strings.
+        frameworks do before they render. ``"as-given"`` leaves them as they are, for the
+        few templates that concatenate strings.
 
     Returns
     -------
@@ -38,8 +38,8 @@ def read_conversations(
     Raises
     ------
     InputError
-        One line with file, line and field, for the first thing that is malformed. Nothing
-        is dropped silently. Also for a `tool_arguments` that is neither of the two.
+        One line with file, line and field, for the first mistake in the file. Nothing is
+        dropped silently. Also if `tool_arguments` is neither of the two.
     """
     _check_mode(tool_arguments)
     file = Path(path)
@@ -54,10 +54,10 @@ def parse_conversations(
     Parameters
     ----------
     data
-        The bytes of a whole file, in any format and packing that a file may have.
+        The bytes of a whole file, in any format, and gzipped or not.
     name
-        What errors call it. As with a file, JSON of one object is taken for lines if the
-        name ends in ``.jsonl`` or ``.ndjson``.
+        The name that errors use. As with a file, an ending ``.jsonl`` or ``.ndjson`` says
+        that each line is one JSON object.
     tool_arguments
         As for `read_conversations`.
 
@@ -69,7 +69,7 @@ def parse_conversations(
     Raises
     ------
     InputError
-        One line with name, line and field, for the first thing that is malformed.
+        One line with name, line and field, for the first mistake in the data.
     """
     _check_mode(tool_arguments)
     return _conversations(records_of(data, name), name, tool_arguments)

@@ -1,4 +1,4 @@
-"""Which format a dataset has, told from its first record."""
+"""Find the format of a dataset by its first record."""
 
 from __future__ import annotations
 

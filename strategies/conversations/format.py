@@ -1,4 +1,4 @@
-"""What a dataset format is: how its records look, how they are read, and examples of both."""
+"""A dataset format: how to recognize its records, how to read them, and examples."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ class Example:
     Parameters
     ----------
     name
-        What it is an example of, in a few words.
+        The subject of the example, in a few words.
     records
         The JSON objects of a file, in order.
     conversations
-        What they are to become, with ids, messages, tools and turns; the arguments of tool
-        calls are objects.
+        The conversations that the records become, complete with ids, messages, tools and
+        turns. Arguments of tool calls are objects.
     """
 
     name: str
@@ -38,7 +38,7 @@ class BrokenExample:
     Parameters
     ----------
     name
-        What is wrong with them, in a few words.
+        The mistake, in a few words.
     records
         The JSON objects of a file, in order. The first one shows the format.
     line
@@ -46,7 +46,7 @@ class BrokenExample:
     field
         Place in that record, such as ``messages[0].role``.
     reason
-        Beginning of what the error says about it.
+        Beginning of the error's text after the field.
     """
 
     name: str

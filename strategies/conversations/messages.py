@@ -1,4 +1,4 @@
-"""Messages, tools and names as the formats share them: each checked, each error placed."""
+"""Read and check what all formats share: messages, tools and names."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from strategies.conversations.reading import json_type, parse_json
 from strategies.errors import InputError, one_line, placed
 
 ToolArguments: TypeAlias = Literal["objects", "as-given"]
-"""Whether arguments of tool calls that are JSON strings are parsed, or left as they are."""
+"""Whether to parse arguments of tool calls that are JSON strings, or to leave them as they are."""
 
 ROLES = ("system", "developer", "user", "assistant", "tool", "function")
 
@@ -29,9 +29,9 @@ def make_conversation(
     name
         Its id.
     messages, tools, turns
-        As `Conversation` has them; there must be a turn.
+        See `Conversation`. There must be at least one turn.
     line
-        Where it starts, for errors.
+        The line on which it starts, for errors.
 
     Raises
     ------
@@ -47,7 +47,22 @@ def make_conversation(
 
 
 def record_name(record: dict[str, Any], number: int, line: int) -> str:
-    """Return the id that a record gives its conversation, else one made of its number."""
+    """Return the id of a record's conversation.
+
+    Parameters
+    ----------
+    record
+        The record. Its field `id` or `conversation_id` is the id, if it has one.
+    number
+        Place of the record in the file, from 1. It makes an id for a record without one.
+    line
+        The line of the record, for errors.
+
+    Raises
+    ------
+    InputError
+        If the id is neither a string nor a whole number.
+    """
     for field in ("id", "conversation_id"):
         name = record.get(field)
         if isinstance(name, bool) or not isinstance(name, (str, int, type(None))):
@@ -58,7 +73,16 @@ def record_name(record: dict[str, Any], number: int, line: int) -> str:
 
 
 def read_array(record: dict[str, Any], field: str, line: int) -> list[Any]:
-    """Return the array that a record is about; a JSON string of one will do.
+    """Return an array that a record must have. It may be stored as a JSON string.
+
+    Parameters
+    ----------
+    record
+        The record.
+    field
+        Name of the field.
+    line
+        The line of the record, for errors.
 
     Raises
     ------
@@ -73,7 +97,7 @@ def read_array(record: dict[str, Any], field: str, line: int) -> list[Any]:
 
 
 def _maybe_json(value: Any, field: str, line: int) -> Any:
-    """Parse a field that some writers, Parquet's above all, store as a JSON string."""
+    """Parse a field that some writers, mostly of Parquet, store as a JSON string."""
     if not isinstance(value, str):
         return value
     try:
@@ -92,7 +116,7 @@ def read_tools(value: Any, line: int) -> tuple[Tool, ...] | None:
     """
     tools = _maybe_json(value, "tools", line)
     if tools is None or tools == []:
-        # No tools: servers pass None to the template, and so does the reference.
+        # Without tools, servers pass None to the template, and so does the reference.
         return None
     if not isinstance(tools, list):
         raise InputError("must be an array", line=line, field="tools")
@@ -103,21 +127,21 @@ def read_tools(value: Any, line: int) -> tuple[Tool, ...] | None:
 
 
 def brief(value: Any) -> str:
-    """Return a value for an error; one that is no text may be deep and long."""
+    """Return a value as errors show it; only its type if it is no text, and may be long."""
     return repr(value[:80]) if isinstance(value, str) else f"({json_type(value)})"
 
 
 def read_message(value: Any, field: str, mode: ToolArguments) -> Message:
-    """Return an OpenAI chat message, checked as far as a prompt depends on it.
+    """Return an OpenAI chat message after checking all that a prompt depends on.
 
     Parameters
     ----------
     value
-        What the file holds.
+        The message as the file has it.
     field
         Its place in the record, for errors; empty if it is the record itself.
     mode
-        What to do with arguments of tool calls that are JSON strings.
+        Whether to parse arguments of tool calls that are JSON strings.
 
     Raises
     ------
@@ -141,9 +165,9 @@ def read_message(value: Any, field: str, mode: ToolArguments) -> Message:
             raise InputError("must be a string", field=f"{prefix}{key}")
     if message.get("tool_calls") is not None:
         message["tool_calls"] = _tool_calls(message["tool_calls"], f"{prefix}tool_calls", mode)
-    says_otherwise = ("tool_calls", "function_call", "reasoning_content", "reasoning", "thinking")
+    other_content = ("tool_calls", "function_call", "reasoning_content", "reasoning", "thinking")
     if message.get("content") is None and not (
-        role == "assistant" and any(message.get(key) for key in says_otherwise)
+        role == "assistant" and any(message.get(key) for key in other_content)
     ):
         raise InputError(
             f"is missing in {'an' if role == 'assistant' else 'a'} {role} message"
@@ -163,9 +187,9 @@ def _check_content(content: Any, field: str) -> None:
         if not isinstance(part, dict):
             raise InputError("must be an object", field=at)
         if part.get("type") != "text":
-            # The template writes a placeholder for an image; the server sees many tokens.
+            # A template writes a placeholder for an image, but the server sees many tokens.
             raise InputError(
-                f"a part of type {brief(part.get('type'))} has no countable prompt; only text has",
+                f"a part of type {brief(part.get('type'))} cannot be counted; only text can",
                 field=f"{at}.type",
             )
         if not isinstance(part.get("text"), str):
@@ -196,14 +220,14 @@ def _function(function: Any, field: str, mode: ToolArguments) -> dict[str, Any]:
         raise InputError(reason, field=f"{field}.name")
     arguments = function.get("arguments")
     if arguments is None:
-        # Read as a call without arguments, it would lose those that other writers name so.
+        # Some writers give arguments one of these names. Ignoring it would lose them.
         for key in ("parameters", "args", "input"):
             if function.get(key):
-                raise InputError("must be named arguments in a call", field=f"{field}.{key}")
+                raise InputError("rename this field to 'arguments'", field=f"{field}.{key}")
     at = f"{field}.arguments"
     if mode == "objects" and (arguments is None or isinstance(arguments, str)):
-        # As servers do: nothing and an empty text are a call without arguments, and of a key
-        # that a model wrote twice the last value counts.
+        # As servers do: null and an empty text mean no arguments, and if a model wrote a key
+        # twice, the last value counts.
         try:
             arguments = json.loads(arguments) if arguments and arguments.strip() else {}
         except (ValueError, RecursionError) as error:

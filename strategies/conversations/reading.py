@@ -1,7 +1,7 @@
 """Records and their line numbers out of JSONL, JSON, gzip and Parquet.
 
-Datasets are untrusted: every read is bounded, so that a hostile file ends in an error and
-not in an exhausted machine.
+Datasets are untrusted: every read has a limit, so that a hostile file ends in an error and
+does not exhaust the machine.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from strategies.conversations.conversation import shown
 from strategies.errors import InputError, one_line, placed
 
 Record: TypeAlias = tuple[int, dict[str, Any]]
-"""A record and where it is: the line it starts on, or its row in a Parquet file, from 1."""
+"""The line on which a record starts, or its row in a Parquet file, from 1; and the record."""
 
 MAX_RECORD_BYTES = 256 * 2**20
 """Longest line of a JSONL file. The longest real conversations take a few megabytes."""
@@ -29,10 +29,10 @@ MAX_DOCUMENT_BYTES = 2 * 2**30
 """Largest JSON document, and the most that all lines or rows of a file may unpack to."""
 
 BYTES_PER_VALUE = 32
-"""Bytes of those limits that a value uses up at least: Python takes more for an empty list."""
+"""The least that a value counts against these limits. Python needs more for an empty list."""
 
 PARQUET_BATCH_ROWS = 256
-"""Rows that are unpacked together; few, because one row can be a long conversation."""
+"""Rows that are unpacked together. They are few, because one row can be a long conversation."""
 
 
 def read_records(path: Path) -> Iterator[Record]:
@@ -41,13 +41,13 @@ def read_records(path: Path) -> Iterator[Record]:
     Parameters
     ----------
     path
-        ``.jsonl``, ``.json`` or ``.parquet``, each plain or (the first two) gzipped. What
-        the file is, is read from its content; an ending is not needed.
+        A JSONL, JSON or Parquet file; the first two may be gzipped. The content shows which
+        it is, so the name needs no ending.
 
     Raises
     ------
     InputError
-        With file and line, for whatever cannot be read as a sequence of JSON objects.
+        With file and line, if it cannot be read as a sequence of JSON objects.
     """
     try:
         with path.open("rb") as stream:
@@ -66,15 +66,16 @@ def records_of(data: bytes | IO[bytes], name: str) -> Iterator[Record]:
     Parameters
     ----------
     data
-        What a dataset file holds, see `read_records`: its bytes, or a binary stream of them
-        that can seek and stands at its start.
+        The content of a dataset file, see `read_records`: its bytes, or a binary stream that
+        can seek and is at its start. A stream stays open.
     name
-        What errors call it. An ending ``.jsonl`` says that one object is a line.
+        The name that errors use. An ending ``.jsonl`` or ``.ndjson`` says that each line is
+        one object.
 
     Raises
     ------
     InputError
-        With name and line, for whatever cannot be read as a sequence of JSON objects.
+        With name and line, if it cannot be read as a sequence of JSON objects.
     """
     stream = io.BytesIO(data) if isinstance(data, bytes) else data
     try:
@@ -95,8 +96,8 @@ def records_of(data: bytes | IO[bytes], name: str) -> Iterator[Record]:
 def parse_json(text: str) -> Any:
     """Parse strict JSON, as servers do.
 
-    Beyond the standard library's parser this refuses NaN and Infinity, which are no JSON,
-    and objects that name a key twice, where all but one value would be dropped silently.
+    Unlike the standard library's parser, this refuses NaN and Infinity, which are no JSON, and
+    objects that name a key twice: all but one value would be dropped silently.
 
     Raises
     ------
@@ -136,7 +137,7 @@ def _read_json(stream: IO[bytes], name: str) -> Iterator[Record]:
         else:
             yield from _read_lines(buffered, name)
     finally:
-        # Or the stream would be closed with it, and it may be somebody else's.
+        # Or the stream would be closed with it, and it may belong to the caller.
         buffered.detach()
 
 
@@ -179,7 +180,7 @@ def _read_document(stream: IO[bytes], name: str) -> Iterator[Record]:
             value = parse_json(text)
         except ValueError as error:
             if isinstance(error, json.JSONDecodeError) and error.msg == "Extra data":
-                # Several documents in one file: lines, whatever the ending says.
+                # Several documents in one file are lines, whatever the ending says.
                 yield from _read_lines(io.BytesIO(data), name)
                 return
             at = 1 if isinstance(error, json.JSONDecodeError) else line
@@ -219,15 +220,15 @@ def _read_document(stream: IO[bytes], name: str) -> Iterator[Record]:
 def _holds_too_many(data: bytes, limit: int) -> bool:
     """Whether a JSON text may hold more values than a limit in bytes has room for.
 
-    Commas and brackets are counted in strings too, where they are few against the letters.
+    Commas and brackets inside strings are counted too; there they are rare.
     """
     most = limit // BYTES_PER_VALUE
-    # Hardly any text is so long that it has to be looked at.
+    # Only a long text can hold too many values, and hardly any is so long.
     return len(data) > most and sum(map(data.count, (b",", b"[", b"{"))) > most
 
 
 def _skip_space(text: str, position: int) -> int:
-    # By an expression, because a file of nothing but white space is no reason to hang.
+    # A loop over single characters would hang on a large file of white space.
     return cast("re.Match[str]", _SPACES.match(text, position)).end()
 
 
@@ -243,7 +244,7 @@ def _read_parquet(stream: IO[bytes], name: str) -> Iterator[Record]:
                     raise InputError("column appears twice", file=name, field=shown(column))
             number = unpacked = 0
             for batch in file.iter_batches(batch_size=PARQUET_BATCH_ROWS):
-                # Nulls take no bytes: a few hundred may unpack to any number of them.
+                # Nulls take no bytes: a few hundred bytes may unpack to any number of nulls.
                 unpacked += max(batch.nbytes, BYTES_PER_VALUE * _arrow_values(batch.columns))
                 if unpacked > MAX_DOCUMENT_BYTES:
                     raise InputError(
@@ -257,7 +258,7 @@ def _read_parquet(stream: IO[bytes], name: str) -> Iterator[Record]:
                         record = {k: _without_union_nulls(v, k, k) for k, v in row.items()}
                     yield number, record
     except (pa.ArrowException, MemoryError, *_NO_PYTHON_VALUE) as error:
-        # Names of columns are text of the file too.
+        # The error may quote names of columns, which are as untrusted as the values.
         raise InputError(f"cannot be read as Parquet: {error}", file=name) from None
 
 
@@ -281,7 +282,7 @@ def _arrow_values(columns: Iterable[Any]) -> int:
 
 
 _NO_PYTHON_VALUE = (ValueError, KeyError, TypeError, OverflowError, RecursionError)
-"""What pyarrow raises for a value that Python cannot hold, such as text that is not UTF-8."""
+"""Errors of pyarrow for a value that Python cannot hold, such as text that is not UTF-8."""
 
 
 def _parquet_rows(batch: Any, before: int, name: str) -> list[dict[str, Any]]:
@@ -291,7 +292,7 @@ def _parquet_rows(batch: Any, before: int, name: str) -> list[dict[str, Any]]:
         reason = f"cannot be read: {one_line(error)}"
     else:
         return rows
-    # Once more, one by one, to name the place.
+    # Convert the values one by one, to name the place.
     for i in range(batch.num_rows):
         for title, column in zip(batch.schema.names, batch.columns, strict=True):
             try:
@@ -307,9 +308,9 @@ def _parquet_rows(batch: Any, before: int, name: str) -> list[dict[str, Any]]:
 def _without_union_nulls(value: Any, key: str, field: str, *, free_form: bool = False) -> Any:
     """Drop the nulls that Parquet adds to objects.
 
-    A Parquet struct has the same keys in every row: those that a row lacks come back as
-    null. In messages and calls a null means the same as a missing key; in arguments and in
-    tools, which templates write out whole, it does not, and the prompt would differ.
+    A Parquet struct has the same keys in every row; a key that a row lacks comes back as
+    null. In messages and calls a null means the same as a missing key. In arguments and
+    tools it does not: templates write them out whole, so that the prompt would differ.
     """
     if isinstance(value, dict):
         free_form = free_form or key in {"arguments", "parameters", "tools"}
@@ -366,7 +367,7 @@ def _object(value: Any, name: str, line: int) -> dict[str, Any]:
 
 
 def json_type(value: object) -> str:
-    """Return what JSON calls a value of this type, with its article."""
+    """Return the JSON name of a value's type, with its article."""
     names = {str: "a string", bool: "a boolean", int: "a number", float: "a number"}
     names |= {dict: "an object", type(None): "null"}
     return names.get(type(value), "an array")

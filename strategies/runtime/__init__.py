@@ -1,1 +1,1 @@
-"""What counting takes from the machine: cores, threads, processes, the garbage collector."""
+"""The machine that counting runs on: cores, threads, processes, the garbage collector."""

@@ -1,4 +1,4 @@
-"""The garbage collector, held off while what is made stays."""
+"""Pause the garbage collector while long-lived objects are created."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from contextlib import contextmanager
 
 @contextmanager
 def collection_paused() -> Iterator[None]:
-    """Keep the garbage collector from running, in all threads.
+    """Keep the garbage collector from running, in all threads, until the block ends.
 
-    Importing transformers and loading a tokenizer make some hundred thousand objects, all to
-    stay, and the collector would look at each of them several times on the way. Where it is
-    off already, it stays off.
+    Importing transformers and loading a tokenizer create some hundred thousand objects that
+    stay. The collector would inspect each of them several times. If it is off already, it
+    stays off.
     """
     if not gc.isenabled():
         yield

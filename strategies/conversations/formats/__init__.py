@@ -1,5 +1,5 @@
-"""The dataset formats: each module here is one, and needs no entry anywhere else.
+"""The dataset formats. Each module here is one, and needs no entry anywhere else.
 
-A module holds one `FORMAT`, a `strategies.conversations.format.Format` with examples of its
-own. Every test that all formats share then runs those examples.
+A module defines one `FORMAT`, a `strategies.conversations.format.Format` with its own
+examples. The tests that all formats share run these examples.
 """

@@ -1,4 +1,4 @@
-"""MLCommons endpoints: one row per message, with the semantics of their loader."""
+"""MLCommons endpoints: one row per message, read as their own loader reads it."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from strategies.conversations.reading import Record
 from strategies.errors import InputError, placed
 
 _WHOLE_CONVERSATION = {"messages", "conversations", "conversation"}
-"""Fields of records that are no row of one message, whatever else they have."""
+"""A record with one of these fields is never a row of one message."""
 
 
 def _matches(record: dict[str, Any]) -> bool:
-    # Records of the other formats may have an id of that name too.
+    # Records of other formats may have a conversation_id too.
     return is_metadata(record) or (
         "conversation_id" in record and not _WHOLE_CONVERSATION & record.keys()
     )
@@ -80,7 +80,7 @@ def _of_rows(name: str, rows: list[Record], mode: ToolArguments) -> Conversation
     for expected, (line, row) in enumerate(rows, 1):
         if row["turn"] != expected:
             raise InputError(
-                f"turn {row['turn']} of conversation {name!r} where {expected} is due: turn "
+                f"turn {row['turn']} of conversation {name!r} should be turn {expected}: turn "
                 "numbers must be consecutive from 1",
                 line=line,
                 field="turn",
@@ -96,7 +96,7 @@ def _of_rows(name: str, rows: list[Record], mode: ToolArguments) -> Conversation
 
 
 def _system(rows: list[Record], name: str) -> str | None:
-    """Return the system prompt: the first that is not empty, for all turns."""
+    """Return the first system prompt that is not empty; all turns get it."""
     found: tuple[int, str] | None = None
     for line, row in rows:
         value = row.get("system")
@@ -108,7 +108,7 @@ def _system(rows: list[Record], name: str) -> str | None:
             check_plain(value, "system")
         if found is not None and found[1] != value:
             raise InputError(
-                f"differs from line {found[0]}; conversation {name!r} can have one only",
+                f"differs from line {found[0]}; conversation {name!r} can have only one",
                 line=line,
                 field="system",
             )
@@ -117,10 +117,10 @@ def _system(rows: list[Record], name: str) -> str | None:
 
 
 def _offered(rows: list[Record], name: str) -> tuple[Tool, ...] | None:
-    """Return the tools of the first row, which a row without any is offered too.
+    """Return the tools of the first row. Rows that name no tools are offered the same.
 
-    A row that names other tools changes the prompts from there on, which a conversation
-    cannot hold. The order of keys shows in a prompt, so it makes a difference.
+    A row with other tools would change the prompts from there on, and a conversation has one
+    list of tools for all turns. The order of keys shows in a prompt, so it must be the same.
     """
     first, row = rows[0]
     offered = read_tools(row.get("tools"), first)
@@ -128,8 +128,8 @@ def _offered(rows: list[Record], name: str) -> tuple[Tool, ...] | None:
         value = row.get("tools")
         if value is not None and _text(read_tools(value, line), line) != _text(offered, first):
             raise InputError(
-                f"differs from line {first}; conversation {name!r} can have the same tools in "
-                "all turns only",
+                f"differs from line {first}; all turns of conversation {name!r} must have the "
+                "same tools",
                 line=line,
                 field="tools",
             )
@@ -144,9 +144,9 @@ def _text(tools: tuple[Tool, ...] | None, line: int) -> str:
 
 
 def _check_sequence(before: Message | None, message: Message) -> None:
-    """Raise `InputError` for an order of rows that no client sends to a server.
+    """Raise `InputError` for rows in an order that no client sends to a server.
 
-    Two tool rows in a row, for example, would count a request between them.
+    For two tool rows in a row, for example, a request would be counted between them.
     """
     role = message["role"]
     after = "begin" if before is None else str(before["role"])
@@ -155,7 +155,8 @@ def _check_sequence(before: Message | None, message: Message) -> None:
     follows = _FOLLOWS[after]
     if role not in follows:
         place = "at the beginning" if after == "begin" else f"after {after}"
-        raise InputError(f"{role} row {place}, where {' or '.join(follows)} is due", field="role")
+        due = " or ".join(follows)
+        raise InputError(f"{role} row {place}; the row here must be {due}", field="role")
 
 
 _FOLLOWS = {
@@ -187,7 +188,7 @@ def _row_messages(row: dict[str, Any], mode: ToolArguments) -> list[Message]:
         return [checked]
     for key in kept[1:]:
         if row.get(key):
-            raise InputError("a tool row holds nothing but tool_results", field=key)
+            raise InputError("a tool row can have tool_results only", field=key)
     results = row.get("tool_results")
     if not isinstance(results, list) or not results:
         reason = "is missing" if results is None else "must be a non-empty array"

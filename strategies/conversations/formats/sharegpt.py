@@ -43,7 +43,7 @@ BESIDES_TEXT = (
     *("name", "tool_calls", "tool_call_id"),
     *("reasoning_content", "reasoning", "thinking"),
 )
-"""What a ShareGPT message may say beside its text that shows in a prompt."""
+"""Fields of a ShareGPT message, beside its text, that may show in a prompt."""
 
 
 def _matches(record: dict[str, Any]) -> bool:
@@ -63,7 +63,7 @@ def _read(records: Iterable[Record], mode: ToolArguments) -> Iterator[Conversati
                 raise InputError("must be a string", field="system")
             check_plain(system, "system")
         if system and messages[0]["role"] == "system":
-            # Some readers take the one, some the other.
+            # Some readers take the one and some the other, so neither is right.
             raise InputError("conversations[0] is a system prompt too", line=line, field="system")
         if system:
             messages.insert(0, {"role": "system", "content": system})
@@ -76,7 +76,7 @@ def _read(records: Iterable[Record], mode: ToolArguments) -> Iterator[Conversati
 
 
 def _tool(tool: Tool) -> Tool:
-    """Return a tool as servers are offered it; many files hold the bare function."""
+    """Return a tool as servers get it; many files hold the bare function."""
     bare = "name" in tool and "type" not in tool
     return {"type": "function", "function": tool} if bare else tool
 
@@ -96,14 +96,17 @@ def _item_message(item: Any, field: str, mode: ToolArguments) -> Message:
     if not isinstance(value, str):
         reason = "is missing" if value is None else "must be a string"
         raise InputError(reason, field=f"{field}.value")
-    # Here, where the place is named as the file has it.
+    # Checked here, so that errors name the place as it is in the file.
     check_plain(value, f"{field}.value")
     besides = {key: item[key] for key in BESIDES_TEXT if item.get(key) is not None}
     check_plain(besides, field)
     if role != "function_call":
         return read_message({"role": role, "content": value, **besides}, field, mode)
     if besides.get("tool_calls"):
-        raise InputError("the value is calls too", field=f"{field}.tool_calls")
+        raise InputError(
+            "a function_call's value already is the calls; drop tool_calls",
+            field=f"{field}.tool_calls",
+        )
     try:
         calls = parse_json(value)
     except ValueError as error:
