@@ -22,6 +22,7 @@ from strategies.runtime.signals import leave_interrupts_to_parent, starting_proc
 
 if TYPE_CHECKING:
     from multiprocessing.context import BaseContext
+    from multiprocessing.process import BaseProcess
     from multiprocessing.synchronize import Barrier
 
 START_METHOD_VARIABLE = "ISL_BENCH_START_METHOD"
@@ -67,8 +68,11 @@ class ProcessPool:
             yield _Counter(pool, chat, f"start method {context.get_start_method()}")
         except BaseException:
             # Nobody needs the running tasks any more, and shutdown would wait for them.
-            _kill_workers(pool)
+            killed = _kill_workers(pool)
             pool.shutdown(wait=True, cancel_futures=True)
+            for process in killed:
+                # The pool does so only if all of them have started. Else they stay zombies.
+                process.join()
             raise
         pool.shutdown(wait=True)
 
@@ -149,10 +153,12 @@ def _refused(workers: int) -> Iterator[None]:
         ) from error
 
 
-def _kill_workers(pool: ProcessPoolExecutor) -> None:
+def _kill_workers(pool: ProcessPoolExecutor) -> list[BaseProcess]:
     # Public as `kill_workers` from Python 3.14 on.
-    for process in list((pool._processes or {}).values()):
+    processes: list[BaseProcess] = list((pool._processes or {}).values())
+    for process in processes:
         process.kill()
+    return processes
 
 
 # --- in the workers ---------------------------------------------------------------------
