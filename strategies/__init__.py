@@ -4,15 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from strategies.amplification import Amplification, amplification
-from strategies.chat import ChatSpec, ChatTokenizer, chat_spec, load_chat
-from strategies.contract import Counter, Counts, OnError, Progress, Strategy, available_cores
-from strategies.conversation import Conversation, Message, Tool, client_turns, count_turns
+from strategies.chat.spec import ChatSpec, chat_spec
+from strategies.chat.tokenizer import ChatTokenizer, load_chat
+from strategies.contract import Counter, Strategy
+from strategies.conversations.conversation import (
+    Conversation,
+    Message,
+    Tool,
+    client_turns,
+    count_turns,
+)
+from strategies.conversations.counts import Counts, OnError, Progress
+from strategies.conversations.datasets import parse_conversations, read_conversations
 from strategies.counting import count_with
 from strategies.errors import InputError, IslError, TurnError, UnavailableError, WorkerError
-from strategies.formats import read_conversations
-from strategies.reference import Mismatch, reference_counts, verify
+from strategies.plain import reference_counts
 from strategies.registry import availability, get, is_control, names, open_available
+from strategies.repetition import Amplification, amplification
+from strategies.runtime.cores import available_cores
+from strategies.verification import Mismatch, verify
 
 __all__ = [
     "Amplification",
@@ -45,6 +55,7 @@ __all__ = [
     "load_chat",
     "names",
     "open_available",
+    "parse_conversations",
     "read_conversations",
     "reference_counts",
     "verify",
@@ -69,10 +80,10 @@ def count(
     chat
         From `load_chat`.
     strategy
-        A strategy or its name; every one gives the same counts, but for the controls
-        (`is_control`), which are wrong on purpose.
+        A strategy or its name. All give the same counts, except the controls (see
+        `is_control`), which are wrong on purpose.
     workers
-        Threads or processes; by default as many as this process may use cores.
+        Threads or processes; by default one for each core that this process may use.
     on_error
         ``"raise"`` fails at a turn that has no ISL, ``"skip"`` counts it as None.
     progress
@@ -81,7 +92,7 @@ def count(
     Returns
     -------
     list of list of int or None
-        For each conversation one count per turn.
+        For each conversation one count per turn, in tokens.
 
     Raises
     ------

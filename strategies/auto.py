@@ -1,4 +1,4 @@
-"""Pick a strategy by what the tokenizer allows and what the data repeats."""
+"""Pick a strategy by what the tokenizer allows and how much the data repeats."""
 
 from __future__ import annotations
 
@@ -8,37 +8,38 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from strategies.amplification import amplification
-from strategies.contract import Counter, Counts, OnError, Progress
+from strategies.contract import Counter
+from strategies.conversations.counts import Counts, OnError, Progress
 from strategies.errors import UnavailableError
 from strategies.registry import get
+from strategies.repetition import amplification
 
 if TYPE_CHECKING:
-    from strategies.chat import ChatTokenizer
-    from strategies.conversation import Conversation
+    from strategies.chat.tokenizer import ChatTokenizer
+    from strategies.conversations.conversation import Conversation
 
 SAMPLED_CONVERSATIONS = 3
 SAMPLED_TURNS = 8
-"""First turns of each: amplification only grows with the turns that follow."""
+"""Turns of each that are looked at, from the first: later turns only add to amplification."""
 WORTH_SPLICING = 1.2
-"""Below this amplification, cutting saves less than it costs. On single-turn data (1.0 to 1.1)
-splicing and batch encoding are within each other's noise."""
+"""Below this amplification, cutting costs more than it saves. On single-turn data (1.0 to 1.1)
+splicing and batch encoding take the same time within noise."""
 
 
 @dataclass(frozen=True, slots=True)
 class Auto:
-    """The native core; else splicing where prompts repeat; else batches, else the plain call."""
+    """The native core; else splicing, if prompts repeat; else batches; else the plain call."""
 
     name: str = "auto"
     summary: str = "picks one of the others from the tokenizer and the data, and says which"
 
-    def availability(self, chat: ChatTokenizer) -> str | None:  # noqa: ARG002  # the plain call is always left
+    def availability(self, chat: ChatTokenizer) -> str | None:  # noqa: ARG002  # the plain call always can
         """Return None."""
         return None
 
     @contextmanager
     def open(self, chat: ChatTokenizer, *, workers: int) -> Iterator[_Counter]:
-        """Yield the counter; what it picks is opened when it has seen the data."""
+        """Yield the counter. It sees the data first, then opens the strategy that it picks."""
         with ExitStack() as stack:
             yield _Counter(chat, workers, stack)
 
@@ -50,7 +51,7 @@ class _Counter:
     stack: ExitStack
     opened: dict[str, Counter] = field(default_factory=dict)
     no_native: str | None = None
-    """Why the native core could not be opened, once that has been tried."""
+    """Why the native core could not be opened; None if it was not tried, or could."""
     note: str | None = None
     parts: dict[str, float] = field(default_factory=dict)
 
@@ -67,7 +68,7 @@ class _Counter:
         except UnavailableError as error:
             if name != "rust":
                 raise
-            # Whether the core agrees with the library shows only once it has loaded the tokenizer.
+            # Only when the core has loaded the tokenizer does it show whether both agree.
             self.no_native = str(error)
             name, why = pick(conversations, self.chat, self.workers, self.no_native)
             counter = self._counter(name)
@@ -92,13 +93,22 @@ def pick(
 ) -> tuple[str, str]:
     """Return the name of the strategy to use, and why.
 
-    `no_native` is why the native core could not be opened, if that has been tried.
+    Parameters
+    ----------
+    conversations
+        The conversations to count. A few are rendered to see how much they repeat.
+    chat
+        The tokenizer to count with.
+    workers
+        Threads or processes.
+    no_native
+        Why the native core could not be opened, if that has been tried.
     """
     if no_native is None and get("rust").availability(chat) is None:
         return "rust", "the native core can load this tokenizer"
     reason = get("spliced").availability(chat)
     if reason is None:
-        # Seeded, so that the same input is counted in the same way again.
+        # Seeded, so that the same input always picks the same strategy.
         some = random.Random(0).sample(  # noqa: S311  # no secret
             range(len(conversations)), min(SAMPLED_CONVERSATIONS, len(conversations))
         )

@@ -8,23 +8,24 @@ from dataclasses import dataclass, field
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-from strategies.contract import Counts, OnError, Progress
-from strategies.parallelism import library_threads
-from strategies.reference import reference_turn
-from strategies.rendering import is_failure
+from strategies.chat.backend import NO_SEPARATE_RENDERING
+from strategies.chat.rendering import is_failure
+from strategies.conversations.counts import Counts, OnError, Progress
+from strategies.plain import reference_turn
+from strategies.runtime.parallelism import library_threads
 
 if TYPE_CHECKING:
-    from strategies.chat import ChatTokenizer
-    from strategies.conversation import Conversation
+    from strategies.chat.tokenizer import ChatTokenizer
+    from strategies.conversations.conversation import Conversation
 
 BATCH_CHARACTERS = 2_000_000
-"""Prompts are encoded when they hold this many characters together: the library keeps some
-150 bytes for each token of a batch, so memory follows this number and not the dataset."""
+"""A batch is encoded when its prompts hold this many characters. The library keeps some 150
+bytes for each token of a batch, so this number limits memory, whatever the dataset."""
 
 
 @dataclass(frozen=True, slots=True)
 class Batched:
-    """The plain job with its two halves apart: all rendering here, all encoding there."""
+    """The plain call in two steps: render every prompt, then encode the prompts in batches."""
 
     name: str = "batched"
     summary: str = "render, then the library's batch encoding on its own threads"
@@ -32,7 +33,7 @@ class Batched:
     def availability(self, chat: ChatTokenizer) -> str | None:
         """Return None, unless rendering and encoding cannot be taken apart."""
         if not chat.renders_plainly:
-            return "its apply_chat_template is its own, so rendering cannot be done apart"
+            return NO_SEPARATE_RENDERING
         if chat.backend is None:
             return "it has no tokenizers backend, and so no batch encoding"
         return None
@@ -86,8 +87,8 @@ class _Counter:
                             encode()
                             characters = 0
             finally:
-                # Also before a turn that cannot be rendered: an earlier one may fail to
-                # encode, and the first that fails is the one to name.
+                # Also if a turn cannot be rendered: an earlier one may fail to encode, and the
+                # error must name the first that fails.
                 encode()
         self.parts = {"render": perf_counter() - started - encoding, "encode": encoding}
         return counts
@@ -98,8 +99,8 @@ class _Counter:
         except BaseException as error:
             if not is_failure(error):
                 raise
-            # One prompt that the model cannot encode fails a whole batch; the reference
-            # says which, and why.
+            # One prompt that the model cannot encode fails the whole batch. The reference
+            # finds which one, and why.
             return [
                 reference_turn(self.chat, turn.conversation, turn.index, on_error) for turn in batch
             ]

@@ -1,31 +1,22 @@
-"""What a strategy promises: the protocols that every strategy and the harness share."""
+"""The contract of a strategy: the protocols that strategies implement and the harness uses."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias, runtime_checkable
+from typing import Protocol, runtime_checkable
 
-if TYPE_CHECKING:
-    from strategies.chat import ChatTokenizer
-    from strategies.conversation import Conversation
-
-Progress: TypeAlias = Callable[[int], None]
-"""Called with the number of turns that are done since the last call."""
-
-OnError: TypeAlias = Literal["raise", "skip"]
-
-Counts: TypeAlias = list[list[int | None]]
-"""For each conversation the ISL of each turn; None for a turn that was skipped."""
+from strategies.chat.tokenizer import ChatTokenizer
+from strategies.conversations.conversation import Conversation
+from strategies.conversations.counts import Counts, OnError, Progress
 
 
 class Counter(Protocol):
-    """The warm part of a strategy: counts, as often as it is asked to.
+    """The warm part of a strategy: it counts, as often as it is asked to.
 
-    A counter may also have an attribute ``note`` (str or None, what it did in its last call
-    that a user should know: the strategy it picked, a slower path it took) and an attribute
-    ``parts`` (seconds of its last call by name: render, encode, …). Both are shown.
+    A counter may have two more attributes, and both are shown. ``note`` (str or None) tells
+    the user about its last call: the strategy it picked, or a slower path it took. ``parts``
+    (dict) holds the seconds that parts of its last call took, by name: render, encode, ….
     """
 
     def count(
@@ -37,16 +28,21 @@ class Counter(Protocol):
     ) -> Counts:
         """Return the ISL of every turn, equal to the reference.
 
-        Nothing is remembered from one call to the next, so that calls can be timed.
+        It remembers nothing from one call to the next, so that calls can be timed.
 
         Parameters
         ----------
         conversations
-            What to count.
+            The conversations to count.
         progress
-            Called as turns are done.
+            Called with the number of turns done since its last call.
         on_error
             ``"raise"`` fails at a turn that has no ISL; ``"skip"`` counts it as None.
+
+        Returns
+        -------
+        list of list of int or None
+            For each conversation one count per turn, in tokens.
 
         Raises
         ------
@@ -60,8 +56,8 @@ class Counter(Protocol):
 class Strategy(Protocol):
     """A way to get the ISL of every turn of many conversations.
 
-    A strategy may also have an attribute ``control``, true for one that is wrong on purpose:
-    it is checked and shown, never ranked.
+    A strategy may have one more attribute, ``control``. It is true for a strategy that is
+    wrong on purpose: one that is checked and shown, but never ranked.
     """
 
     @property
@@ -79,10 +75,8 @@ class Strategy(Protocol):
         ...
 
     def open(self, chat: ChatTokenizer, *, workers: int) -> AbstractContextManager[Counter]:
-        """Do the cold part, load and start workers; they are gone when the context ends."""
+        """Do the cold part: load, and start `workers` threads or processes.
+
+        They have ended when the context ends.
+        """
         ...
-
-
-def available_cores() -> int:
-    """Return how many processors this process may run on."""
-    return len(os.sched_getaffinity(0))

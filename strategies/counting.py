@@ -1,4 +1,4 @@
-"""Asking a counter, whether or not it knows how to skip turns that fail."""
+"""Ask a counter for counts, whether or not it can skip turns that fail."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from strategies.contract import Counter, Counts, OnError, Progress
+from strategies.contract import Counter
+from strategies.conversations.counts import Counts, OnError, Progress
 
 if TYPE_CHECKING:
-    from strategies.chat import ChatTokenizer
-    from strategies.conversation import Conversation
+    from strategies.chat.tokenizer import ChatTokenizer
+    from strategies.conversations.conversation import Conversation
 
 
 def count_with(
@@ -22,10 +23,35 @@ def count_with(
     progress: Progress | None = None,
     on_error: OnError = "raise",
 ) -> Counts:
-    """Return the counts of `counter`; the parameters are those of `Counter.count`.
+    """Return the counts of a counter.
 
-    A strategy of another package may have no `on_error`. It is then asked for the turns that
-    can be rendered, and the others are None.
+    The counter of another package may have no `on_error`. It is then asked for the turns
+    that can be rendered only, and the others are None.
+
+    Parameters
+    ----------
+    counter
+        An open counter.
+    chat
+        The tokenizer that it counts with.
+    conversations
+        The conversations to count.
+    progress
+        Called with the number of turns done since the last call.
+    on_error
+        ``"raise"`` fails at a turn that has no ISL; ``"skip"`` counts it as None.
+
+    Returns
+    -------
+    list of list of int or None
+        For each conversation one count per turn, in tokens.
+
+    Raises
+    ------
+    TurnError
+        For a turn that fails, if `on_error` is ``"raise"``.
+    ValueError
+        If a counter without `on_error` returns too few or too many counts.
     """
     if on_error == "raise":
         return counter.count(conversations, progress=progress)

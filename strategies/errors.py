@@ -10,8 +10,8 @@ from typing import Any
 def one_line(text: object) -> str:
     """Return `text` on one line, shortened to 400 characters.
 
-    Libraries raise messages with line breaks and whole documents in them; an error of ours
-    is read in a terminal or a log, where one line is one event.
+    Messages of libraries may hold line breaks and whole documents. Errors of ours are read in
+    terminals and logs, and there one line is one event.
     """
     flat = _printable(" ".join(str(text).split()))
     return flat if len(flat) <= 400 else f"{flat[:397]}..."
@@ -20,7 +20,7 @@ def one_line(text: object) -> str:
 def _printable(text: str) -> str:
     """Return `text` with control characters and lone surrogates written as escapes.
 
-    Names and values come from files that nobody has vouched for, and end up in a terminal.
+    Names and values come from untrusted files and are shown in a terminal.
     """
     if text.isprintable():
         return text
@@ -39,7 +39,7 @@ class InputError(IslError):
     reason
         What is wrong and what to do about it.
     file, line, field
-        Where it is, as far as known; `line` counts from 1.
+        Where it is, if that is known; `line` counts from 1.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class InputError(IslError):
         self.field = field
 
     def at(self, *, file: object = None, line: int | None = None) -> InputError:
-        """Return the same error with the place filled in where it was unknown."""
+        """Return the same error with file and line added, unless it has them."""
         return InputError(
             self.reason,
             file=self.file if self.file is not None else file,
@@ -77,7 +77,7 @@ class InputError(IslError):
 
 @contextmanager
 def placed(*, file: object = None, line: int | None = None) -> Iterator[None]:
-    """Fill in the place of an `InputError` raised inside, where it was unknown."""
+    """Add file and line to an `InputError` raised inside, unless it has them."""
     try:
         yield
     except InputError as error:
@@ -100,7 +100,7 @@ class TurnError(IslError):
     messages
         How many messages the turn's prompt holds.
     reason
-        The message of what was raised, usually the template's own.
+        The message of the exception, usually the template's own.
     """
 
     def __init__(self, conversation: str, turn: int, messages: int, reason: str) -> None:
@@ -122,4 +122,4 @@ class UnavailableError(IslError):
 
 
 class WorkerError(IslError):
-    """A worker of a strategy that died before it answered."""
+    """A worker of a strategy that could not start, or died before it answered."""

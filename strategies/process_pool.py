@@ -13,15 +13,16 @@ from multiprocessing.connection import wait
 from threading import Thread
 from typing import TYPE_CHECKING
 
-from strategies.chat import ChatTokenizer
-from strategies.contract import Counts, OnError, Progress
-from strategies.conversation import Conversation
+from strategies.chat.tokenizer import ChatTokenizer
+from strategies.conversations.conversation import Conversation
+from strategies.conversations.counts import Counts, OnError, Progress
 from strategies.errors import InputError, TurnError, WorkerError
-from strategies.reference import first_failure, reference_counts
-from strategies.signals import leave_interrupts_to_parent, starting_processes
+from strategies.plain import first_failure, reference_counts
+from strategies.runtime.signals import leave_interrupts_to_parent, starting_processes
 
 if TYPE_CHECKING:
     from multiprocessing.context import BaseContext
+    from multiprocessing.process import BaseProcess
     from multiprocessing.synchronize import Barrier
 
 START_METHOD_VARIABLE = "ISL_BENCH_START_METHOD"
@@ -34,9 +35,10 @@ class ProcessPool:
     Parameters
     ----------
     start_method
-        ``"forkserver"``, ``"spawn"`` or ``"fork"``. By default the environment variable
-        ``ISL_BENCH_START_METHOD``, else forkserver where there is one, else spawn: a fork
-        of this process would inherit the locks of threads that it does not inherit.
+        ``"forkserver"``, ``"spawn"`` or ``"fork"``. By default that of the environment
+        variable ``ISL_BENCH_START_METHOD``; without it, forkserver if the system has it, else
+        spawn. Fork is no default, because a fork of this process inherits locks, but not the
+        threads that would release them.
     """
 
     start_method: str | None = None
@@ -52,22 +54,25 @@ class ProcessPool:
         """Start the processes and wait until each has loaded the tokenizer."""
         context = self._context()
         with _refused(workers):
-            # Without it a worker that is ready early would answer for one that still loads.
+            # Without it, a worker that is ready early would answer for one that still loads.
             everyone = context.Barrier(workers)
             pool = ProcessPoolExecutor(workers, context, _start_worker, (chat, everyone))
         try:
             with _refused(workers), starting_processes():
                 loading = [pool.submit(_wait_for_all) for _ in range(workers)]
-                # The pool begins to watch a new process when it is next woken. Without a task
-                # that starts none, the death of the last one would never be noticed.
+                # The pool begins to watch a new process when it is next woken. This task starts
+                # no process, but wakes it, so that the death of the last one is noticed too.
                 loading.append(pool.submit(_nothing))
             for ready in loading:
                 _result(ready)
             yield _Counter(pool, chat, f"start method {context.get_start_method()}")
         except BaseException:
-            # A running task would be waited for; it is of no use any more.
-            _kill_workers(pool)
+            # Nobody needs the running tasks any more, and shutdown would wait for them.
+            killed = _kill_workers(pool)
             pool.shutdown(wait=True, cancel_futures=True)
+            for process in killed:
+                # The pool does so only if all of them have started. Else they stay zombies.
+                process.join()
             raise
         pool.shutdown(wait=True)
 
@@ -82,8 +87,8 @@ class ProcessPool:
             )
         context = multiprocessing.get_context(method)
         if method == "forkserver":
-            # Imported once there, and not once more in each worker. Without effect where
-            # the program has started its fork server before.
+            # The fork server imports it once, instead of each worker. This has no effect if the
+            # program has started its fork server before.
             context.set_forkserver_preload(["transformers.models.auto.tokenization_auto"])
         return context
 
@@ -102,7 +107,7 @@ class _Counter:
         on_error: OnError = "raise",
     ) -> Counts:
         counts: Counts = [[] for _ in conversations]
-        # Work grows with the sum of the prompts; the longest conversation starts first, so
+        # Work grows with the sum of the prompts. The longest conversation starts first, so
         # that it does not run alone at the end.
         order = sorted(range(len(conversations)), key=lambda i: -sum(conversations[i].turns))
         futures = {
@@ -138,7 +143,7 @@ def _result(future: Future[list[int | None]]) -> list[int | None]:
 
 @contextmanager
 def _refused(workers: int) -> Iterator[None]:
-    """Say it in one line where the system, or a fork server that is gone, starts nothing."""
+    """Raise `WorkerError` in one line if the system or the fork server starts no process."""
     try:
         yield
     except (OSError, EOFError) as error:
@@ -148,10 +153,12 @@ def _refused(workers: int) -> Iterator[None]:
         ) from error
 
 
-def _kill_workers(pool: ProcessPoolExecutor) -> None:
+def _kill_workers(pool: ProcessPoolExecutor) -> list[BaseProcess]:
     # Public as `kill_workers` from Python 3.14 on.
-    for process in list((pool._processes or {}).values()):
+    processes: list[BaseProcess] = list((pool._processes or {}).values())
+    for process in processes:
         process.kill()
+    return processes
 
 
 # --- in the workers ---------------------------------------------------------------------
@@ -167,11 +174,11 @@ _worker: _Worker | None = None
 
 
 def _start_worker(chat: ChatTokenizer, everyone: Barrier) -> None:
-    """Keep the tokenizer, which unpickling has just loaded (or a fork brought along)."""
+    """Keep the tokenizer. Unpickling has just loaded it, or a fork has brought it along."""
     global _worker  # noqa: PLW0603  # the only way from an initializer to the tasks
     _worker = _Worker(chat, everyone)
     leave_interrupts_to_parent()
-    # A parent that is killed cannot stop its workers; they see it go.
+    # A parent that is killed cannot stop its workers, so they watch it and end with it.
     Thread(target=_exit_with_parent, daemon=True).start()
 
 

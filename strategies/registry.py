@@ -1,7 +1,7 @@
 """The strategies by name: ours, and those that other packages bring.
 
-A strategy of ours is one line in `BUILTIN`; a package registers its own under the entry
-point group `isl_bench.strategies`. What is registered is a strategy, or a callable without
+A strategy of ours is one line in `BUILTIN`. Another package registers its strategies under
+the entry point group `isl_bench.strategies`; each entry is a strategy, or a callable without
 arguments that makes one.
 """
 
@@ -20,7 +20,7 @@ from strategies.errors import InputError, UnavailableError, one_line
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
-    from strategies.chat import ChatTokenizer
+    from strategies.chat.tokenizer import ChatTokenizer
 
 GROUP = "isl_bench.strategies"
 
@@ -31,7 +31,7 @@ BUILTIN = {
     "process-pool": "strategies.process_pool:ProcessPool",
     "batched": "strategies.batched:Batched",
     "spliced": "strategies.spliced:Spliced",
-    "rust": "strategies.rust:Rust",
+    "rust": "strategies.native:Rust",
     "auto": "strategies.auto:Auto",
     "spliced-alone": "strategies.spliced:SplicedAlone",
 }
@@ -49,11 +49,11 @@ def get(name: str) -> Strategy:
     Raises
     ------
     InputError
-        If there is none, listing those that exist; or if the package that brings it fails.
+        If there is none, with a list of those that exist. Also if its line in `BUILTIN`
+        is wrong, or the package that brings it cannot be loaded.
     """
     if name in BUILTIN:
-        module, _, attribute = BUILTIN[name].partition(":")
-        return cast("Strategy", getattr(import_module(module), attribute)())
+        return _load_builtin(name, BUILTIN[name])
     if name not in _plugins():
         raise InputError(f"unknown strategy {name!r}; there are {', '.join(names())}")
     return _load_plugin(_plugins()[name])
@@ -65,7 +65,7 @@ def is_control(strategy: Strategy) -> bool:
 
 
 def availability(strategy: Strategy, chat: ChatTokenizer) -> str | None:
-    """Return the strategy's own answer; where it raises, that is the reason."""
+    """Return the strategy's own answer; if it raises, the exception is the reason."""
     try:
         return strategy.availability(chat)
     except Exception as error:
@@ -75,6 +75,15 @@ def availability(strategy: Strategy, chat: ChatTokenizer) -> str | None:
 @contextmanager
 def open_available(strategy: Strategy, chat: ChatTokenizer, workers: int) -> Iterator[Counter]:
     """Open a strategy after asking whether it can run.
+
+    Parameters
+    ----------
+    strategy
+        The strategy.
+    chat
+        The tokenizer to count with.
+    workers
+        Threads or processes.
 
     Raises
     ------
@@ -91,6 +100,29 @@ def open_available(strategy: Strategy, chat: ChatTokenizer, workers: int) -> Ite
 
 def _plugins() -> dict[str, EntryPoint]:
     return {point.name: point for point in entry_points(group=GROUP)}
+
+
+def _load_builtin(name: str, where: str) -> Strategy:
+    """Return the strategy of a line in `BUILTIN`, or say what is wrong with the line."""
+    module, _, attribute = where.partition(":")
+    wrong = f"strategy {name!r} is registered as {where!r}, but "
+    try:
+        made = getattr(import_module(module), attribute)()
+    except ModuleNotFoundError as error:
+        if error.name is None or not f"{module}.".startswith(f"{error.name}."):
+            # The module is there; something that it imports is not.
+            raise
+        raise InputError(f"{wrong}there is no module {module}") from error
+    except AttributeError as error:
+        if error.name != attribute:
+            raise
+        raise InputError(f"{wrong}{module} has no {attribute!r}") from error
+    if not _is_strategy(made):
+        raise InputError(f"{wrong}it lacks name, summary, availability or open")
+    strategy = cast("Strategy", made)
+    if strategy.name != name:
+        raise InputError(f"{wrong}it calls itself {strategy.name!r}")
+    return strategy
 
 
 def _load_plugin(point: EntryPoint) -> Strategy:

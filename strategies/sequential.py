@@ -1,4 +1,4 @@
-"""The plain call for one turn after the other: the baseline of every speedup."""
+"""One plain call per turn, one after the other: the baseline of every speedup."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from strategies.contract import Counts, OnError, Progress
-from strategies.reference import reference_counts
+from strategies.conversations.counts import Counts, OnError, Progress
+from strategies.plain import reference_counts
 
 if TYPE_CHECKING:
-    from strategies.chat import ChatTokenizer
-    from strategies.conversation import Conversation
+    from strategies.chat.tokenizer import ChatTokenizer
+    from strategies.conversations.conversation import Conversation
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,12 +22,12 @@ class Sequential:
     name: str = "sequential"
     summary: str = "one apply_chat_template per turn, one thread"
 
-    def availability(self, chat: ChatTokenizer) -> str | None:  # noqa: ARG002  # it is the reference: always
+    def availability(self, chat: ChatTokenizer) -> str | None:  # noqa: ARG002  # the reference always can
         """Return None."""
         return None
 
     @contextmanager
-    def open(self, chat: ChatTokenizer, *, workers: int) -> Iterator[_Counter]:  # noqa: ARG002  # one core whatever is offered
+    def open(self, chat: ChatTokenizer, *, workers: int) -> Iterator[_Counter]:  # noqa: ARG002  # it uses one core only
         """Yield the counter; there is nothing to start."""
         yield _Counter(chat)
 

@@ -9,21 +9,21 @@ from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING, TypeVar
 
-from strategies.contract import Counts, OnError, Progress
+from strategies.chat.rendering import is_failure
+from strategies.conversations.counts import Counts, OnError, Progress
 from strategies.errors import TurnError, UnavailableError
-from strategies.parallelism import library_threads
-from strategies.reference import reference_turn
-from strategies.rendering import is_failure
+from strategies.plain import reference_turn
+from strategies.runtime.parallelism import library_threads
 from strategies.splicing import Cutter, Span, SpanPath, between_markers, markers_of
 
 if TYPE_CHECKING:
-    from strategies.chat import ChatTokenizer
-    from strategies.conversation import Conversation
+    from strategies.chat.tokenizer import ChatTokenizer
+    from strategies.conversations.conversation import Conversation
 
 _Result = TypeVar("_Result")
 
 PENDING_CHARACTERS = 1_000_000
-"""Distinct spans wait to be counted until they hold this many characters together."""
+"""Distinct spans are counted in batches of this many characters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Spliced:
     summary: str = "cut at markers, count each distinct span once, with its neighbours"
 
     def availability(self, chat: ChatTokenizer) -> str | None:
-        """Return None, or what in the tokenizer looks further than a marker."""
+        """Return None, or what makes the tokenizer look past a marker."""
         markers = markers_of(chat)
         return markers if isinstance(markers, str) else None
 
@@ -94,7 +94,7 @@ class _Counter:
                     if progress:
                         progress(len(conversation.turns))
             except TurnError as error:
-                # A turn before it may fail to encode; the first that fails is the one to name.
+                # A turn before it may fail to encode, and the error must name the first.
                 refused = error
             clock.timed("encode", lengths.flush)
             counts: Counts = [
@@ -137,7 +137,7 @@ class _SpanLengths:
         self._pending: list[Span] = []
         self._pending_characters = 0
         self.known: list[int | None] = []
-        """Tokens of each span by number, markers not included; None where encoding raises."""
+        """Tokens of each span by number, without its markers; None if encoding raises."""
         self.saw_marker = False
 
     def number(self, span: Span) -> int:
@@ -172,7 +172,7 @@ class _SpanLengths:
         except BaseException as error:
             if not is_failure(error):
                 raise
-            # One text that the model cannot encode fails a whole batch; find it.
+            # One text that the model cannot encode fails the whole batch. Find it.
             return [self._length(text) for text in texts]
 
     def _length(self, text: str) -> int | None:
@@ -181,7 +181,7 @@ class _SpanLengths:
         except BaseException as error:
             if not is_failure(error):
                 raise
-            # The turns that hold it are asked of the reference, which raises the reason.
+            # The reference counts the turns that hold it, and raises the reason.
             return None
 
 
@@ -202,7 +202,7 @@ def _walk(
     clock: _Parts,
     on_error: OnError,
 ) -> None:
-    """Render and cut every turn; only numbers of spans are kept, and only the new ones."""
+    """Render and cut every turn. Each step keeps the numbers of its new spans only."""
     path = SpanPath(cutter)
     prompts = chat.prompts(conversation, on_error)
     while True:
@@ -232,7 +232,7 @@ def _totals(
 ) -> list[int | None]:
     """Add up the spans of each turn and the markers between them."""
     totals: list[int | None] = []
-    # Tokens, and spans without a count, in front of each marker and with it.
+    # Tokens, and spans without a count, up to and including each marker.
     tokens, failed = [0], [0]
     for index, step in enumerate(steps):
         if step is None:

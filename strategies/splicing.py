@@ -1,20 +1,21 @@
 """Where a prompt may be cut so that counting it span by span is exact, and why.
 
-The tokenizers library first splits a text at its added tokens that are not `normalized`: it
-takes, from left to right, the longest that matches (Aho-Corasick, leftmost-longest), passes
-over a `single_word` token inside a word and, with `split_special_tokens`, over special ones,
-and lets `lstrip` and `rstrip` tokens swallow the white space beside them. Only then are the
-pieces between them normalized, pre-tokenized and run through the model, each by itself
-(`added_vocabulary.rs`, `AddedVocabulary::extract_and_normalize`).
+The tokenizers library first splits a text at its added tokens that are not `normalized`. It
+goes from left to right and takes the longest token that matches (Aho-Corasick,
+leftmost-longest). It passes over a `single_word` token inside a word and, with
+`split_special_tokens`, over special tokens. Tokens with `lstrip` or `rstrip` swallow the white
+space beside them. Only then are the pieces between the tokens normalized, pre-tokenized and
+run through the model, each by itself (`added_vocabulary.rs`,
+`AddedVocabulary::extract_and_normalize`).
 
-So whatever looks past a cut looks no further than the neighbouring added token:
+So nothing looks further past a cut than the neighbouring added token:
 
 - swallowed white space belongs to the span beside the token that swallows it;
-- a Metaspace pre-tokenizer with ``prepend_scheme: first`` asks whether the piece starts the
-  text, which no piece behind a token does.
+- a Metaspace pre-tokenizer with ``prepend_scheme: first`` asks whether a piece starts the
+  text, and no piece after a token does.
 
-A span counted between its two neighbouring tokens therefore costs exactly what it costs in
-the prompt. The scan that finds the tokens comes out the same, too: in the shorter text the
+A span counted between its two neighbouring tokens therefore takes exactly the tokens that it
+takes in the prompt. The scan for added tokens finds the same ones too: in the shorter text the
 same matches are possible up to the closing token, and no others.
 """
 
@@ -26,10 +27,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from strategies.chat.backend import NO_SEPARATE_RENDERING
+
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
-    from strategies.chat import ChatTokenizer
+    from strategies.chat.tokenizer import ChatTokenizer
 
 Span: TypeAlias = tuple[str | None, str, str | None]
 """A text between two markers, and the markers; None is the start or the end of the prompt."""
@@ -37,16 +40,16 @@ Span: TypeAlias = tuple[str | None, str, str | None]
 
 @dataclass(frozen=True, slots=True)
 class Markers:
-    """The added tokens of a tokenizer, as far as they decide where it cuts.
+    """The texts of added tokens that decide where a tokenizer cuts.
 
     Parameters
     ----------
     cuts
-        Texts of the tokens that always end a piece where the scan finds them. None with
-        `split_special_tokens`.
+        Texts of the tokens that end a piece wherever the scan finds them. There are none
+        with `split_special_tokens`.
     passed_over
-        Texts that the scan finds too, and that may or may not end a piece: they hide what
-        they overlap, and are no place to cut.
+        Texts that the scan finds too, but that may or may not end a piece. They hide tokens
+        that they overlap, and are no place to cut.
     """
 
     cuts: frozenset[str]
@@ -56,7 +59,7 @@ class Markers:
 def markers_of(chat: ChatTokenizer) -> Markers | str:
     """Return the markers of a tokenizer, or the reason why it cannot be cut exactly."""
     if not chat.renders_plainly:
-        return "its apply_chat_template is its own, so rendering cannot be done apart"
+        return NO_SEPARATE_RENDERING
     if chat.backend is not None:
         if not _keeps_text_once(chat.backend):
             return "its post-processor repeats the text or leaves it out"
@@ -67,7 +70,7 @@ def markers_of(chat: ChatTokenizer) -> Markers | str:
 def _keeps_text_once(backend: Tokenizer) -> bool:
     """Whether the post-processor puts the tokens of a text into the result exactly once.
 
-    What it does with them it does without special tokens, too, and with those of the markers.
+    It does so for the tokens of markers too, and even if no special tokens are added.
     """
     if backend.post_processor is None:
         return True
@@ -89,10 +92,10 @@ def backend_markers(backend: Tokenizer) -> Markers:
     for token in backend.get_added_tokens_decoder().values():
         if token.normalized or not token.content:
             continue
-        # Which tokens the library then ignores cannot be read: it goes by a set of texts that
-        # were special once, not by what the token says now. So nothing is a place to cut.
+        # The library then ignores all texts that were special at any time, whatever their
+        # tokens say now. That set cannot be read, so nothing is a place to cut.
         ignored = backend.encode_special_tokens
-        # White space that an `rstrip` token before it may have swallowed already.
+        # An `rstrip` token before it may have swallowed this white space already.
         reaches_back = token.lstrip and token.content[0].isspace()
         is_cut = not (token.single_word or ignored or reaches_back)
         (cuts if is_cut else passed_over).add(token.content)
@@ -100,11 +103,11 @@ def backend_markers(backend: Tokenizer) -> Markers:
 
 
 def _sentencepiece_markers(tokenizer: Any) -> Markers | str:
-    """Return the markers that transformers' Python-side splitting cuts at.
+    """Return the markers at which transformers splits a text in Python.
 
-    Its trie is no leftmost-longest scan where tokens overlap: two partial matches alive at a
-    time can end in a match that is not there. It is one where no token can begin inside
-    another, which is so where first characters occur nowhere else in a token.
+    It uses a trie. If tokens overlap, the trie can keep two partial matches and end in a
+    match that is not there. If no token can begin inside another, it is a leftmost-longest
+    scan. That holds if the first characters of tokens occur nowhere else in a token.
     """
     from transformers import SentencePieceBackend
 
@@ -113,11 +116,11 @@ def _sentencepiece_markers(tokenizer: Any) -> Markers | str:
     if not isinstance(tokenizer, SentencePieceBackend) or any(
         getattr(kind, method) is not getattr(SentencePieceBackend, method) for method in methods
     ):
-        return f"{kind.__name__} splits text in a way of its own"
+        return f"{kind.__name__} splits text by its own rules"
     if tokenizer.split_special_tokens:
         return "split_special_tokens leaves no place to cut"
     added = list(tokenizer.added_tokens_decoder.values())
-    # The trie has no public list of what it holds, and it holds more than the added tokens.
+    # The trie holds more than the added tokens, and has no public list of its texts.
     texts = frozenset(tokenizer.tokens_trie._tokens)
     if any(token.single_word for token in added):
         return "a single_word token joins its neighbours"
@@ -145,7 +148,7 @@ class Cutter:
     Parameters
     ----------
     markers
-        What to look for.
+        The texts to look for.
     """
 
     def __init__(self, markers: Markers) -> None:
@@ -157,8 +160,8 @@ class Cutter:
     def find(self, text: str, start: int = 0) -> Iterator[tuple[int, int]]:
         """Yield start and end of each marker from `start` on.
 
-        `start` must be 0 or the end of a marker: there the scan has no memory of what came
-        before.
+        `start` must be 0 or the end of a marker: at these places the scan is independent of
+        the text before.
         """
         if self._pattern is None:
             return
@@ -168,10 +171,10 @@ class Cutter:
 
 
 class SpanPath:
-    """Cuts the growing prompts of one conversation, scanning what is new in each.
+    """Cuts the growing prompts of one conversation, and scans only the new part of each.
 
-    A prompt mostly repeats the one before it. Whatever the scan found well inside the
-    common beginning it would find again, so it resumes there.
+    A prompt mostly repeats the one before it. The scan would find the same markers again in
+    their common beginning, so it resumes after the last of them that is certain.
     """
 
     def __init__(self, cutter: Cutter) -> None:
@@ -207,9 +210,9 @@ class SpanPath:
     def _shared_cuts(self, prompt: str) -> int:
         """Return how many cuts of the last prompt the scan is sure to find in this one.
 
-        A match is sure if all that it could have been lies in the common beginning: the
-        characters up to the longest marker behind its start. A marker at the very end of
-        the last prompt is not: what follows now could make it a longer one.
+        A match is certain if as many characters as the longest marker has, counted from the
+        start of the match, lie in the common beginning. A marker at the very end of the last
+        prompt is not certain: the text that follows now could make it a longer one.
         """
         low, high = 0, len(self._cuts)
         comparable = min(len(prompt), len(self._prompt))
@@ -249,5 +252,5 @@ def _node_pattern(node: dict[str, Any]) -> str:
     if not branches:
         return ""
     group = f"(?:{'|'.join(branches)})"
-    # Greedy: where a text ends here, a longer one is tried first.
+    # Greedy: if a text ends here, a longer one is still tried first.
     return f"{group}?" if "" in node else group

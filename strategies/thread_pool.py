@@ -10,14 +10,14 @@ from queue import SimpleQueue
 from threading import Barrier, local
 from typing import TYPE_CHECKING
 
-from strategies.chat import ChatTokenizer
-from strategies.contract import Counts, OnError, Progress
+from strategies.chat.tokenizer import ChatTokenizer
+from strategies.conversations.counts import Counts, OnError, Progress
 from strategies.errors import TurnError, WorkerError
-from strategies.parallelism import library_threads
-from strategies.reference import first_failure, reference_turn
+from strategies.plain import first_failure, reference_turn
+from strategies.runtime.parallelism import library_threads
 
 if TYPE_CHECKING:
-    from strategies.conversation import Conversation
+    from strategies.conversations.conversation import Conversation
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +33,13 @@ class ThreadPool:
 
     @contextmanager
     def open(self, chat: ChatTokenizer, *, workers: int) -> Iterator[_Counter]:
-        """Start the threads and give each a tokenizer; the first gets the one at hand."""
+        """Start the threads and give each a tokenizer of its own; the first gets `chat`."""
         chats: SimpleQueue[ChatTokenizer] = SimpleQueue()
         chats.put(chat)
         for _ in range(workers - 1):
             chats.put(chat.load_again())
         own = local()
-        # Until all threads are up no task may end, or one thread would take two of them.
+        # No task may end before all threads have started, or one thread would take two tasks.
         everyone = Barrier(workers)
 
         def take_tokenizer() -> None:
@@ -50,7 +50,7 @@ class ThreadPool:
                 for started in [pool.submit(everyone.wait) for _ in range(workers)]:
                     started.result()
             except BaseException as error:
-                # Or those that have started would wait for the others for ever.
+                # Or the threads that have started would wait for the others forever.
                 everyone.abort()
                 if isinstance(error, RuntimeError):
                     reason = f"the {workers} threads of thread-pool cannot be started: {error}"
@@ -106,7 +106,7 @@ class _Counter:
         return counts
 
     def _cancel(self, futures: Iterable[Future[int | None]]) -> None:
-        """Drop what has not begun, and wait for what has: it still uses the tokenizers."""
+        """Drop tasks that have not begun. Wait for the others: they still use the tokenizers."""
         futures = list(futures)
         for future in futures:
             future.cancel()

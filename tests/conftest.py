@@ -21,7 +21,16 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 from bench import cli
 from bench.bundled import tokenizer_names, tokenizer_path
 from bench.samples import sample_bytes
-from strategies import ChatTokenizer, Conversation, load_chat, names, read_conversations
+from strategies import (
+    ChatTokenizer,
+    Conversation,
+    get,
+    is_control,
+    load_chat,
+    names,
+    parse_conversations,
+    read_conversations,
+)
 
 # The same examples in every run: a change is judged by what it changes. To search for new
 # ones: --hypothesis-profile=explore.
@@ -48,6 +57,9 @@ class Result:
 
 Bench = Callable[..., Result]
 
+TESTED = pytest.StashKey[list[str]]()
+"""The strategies that are tested: all but the controls, or those that were asked for."""
+
 REAL = Path(__file__).parents[2] / "shared" / "real"
 
 
@@ -57,13 +69,21 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    exact = [name for name in names() if not is_control(get(name))]
+    chosen = config.getoption("--strategies")
+    for name in chosen.split(",") if chosen else ():
+        if name not in exact:
+            raise pytest.UsageError(
+                f"--strategies: there is no exact strategy {name!r}; there are {', '.join(exact)}"
+            )
+    config.stash[TESTED] = chosen.split(",") if chosen else exact
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "strategy_name" in metafunc.fixturenames:
-        chosen = metafunc.config.getoption("--strategies")
-        exact = [name for name in names() if name != "spliced-alone"]
-        metafunc.parametrize(
-            "strategy_name", chosen.split(",") if chosen else exact, scope="session"
-        )
+        tested = metafunc.config.stash[TESTED]
+        metafunc.parametrize("strategy_name", tested, scope="session")
     if "bundled_name" in metafunc.fixturenames:
         metafunc.parametrize("bundled_name", tokenizer_names(), scope="session")
 
@@ -95,11 +115,9 @@ def real_conversations(name: str) -> tuple[Conversation, ...]:
 
 
 @pytest.fixture(scope="session")
-def sample(tmp_path_factory: pytest.TempPathFactory) -> list[Conversation]:
+def sample() -> list[Conversation]:
     """The small bundled sample."""
-    path = tmp_path_factory.mktemp("sample") / "small.jsonl"
-    path.write_bytes(sample_bytes("small"))
-    return read_conversations(path)
+    return parse_conversations(sample_bytes("small"), name="small.jsonl")
 
 
 def eventually(condition: Callable[[], bool], seconds: float = 20) -> bool:

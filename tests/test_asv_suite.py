@@ -8,8 +8,9 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import json5
@@ -19,7 +20,7 @@ import bench.benchmarks
 from bench.benchmarks import correctness, parts, workloads
 from bench.bundled import TOKENIZERS
 from bench.samples import SHAPES
-from strategies import _native, get, is_control
+from strategies import _native, get, is_control, open_available
 from strategies.registry import BUILTIN
 
 ROOT = Path(__file__).parents[1]
@@ -38,13 +39,36 @@ def benchmark_classes() -> Iterator[type[Any]]:
 
 
 CLASSES = list(benchmark_classes())
+CONTROLS = [name for name in BUILTIN if is_control(get(name))]
+EXACT = [name for name in BUILTIN if name not in CONTROLS]
 
 
-def test_the_literals_are_the_registry_and_the_bundled_data() -> None:
-    exact = [name for name in BUILTIN if not is_control(get(name))]
-    assert exact == workloads.STRATEGIES
-    assert [name for name in BUILTIN if name not in exact] == workloads.CONTROLS
-    assert list(TOKENIZERS) == workloads.FAMILIES
+def to_change(module: ModuleType, literal: str, wanted: Sequence[str]) -> str:
+    """Say, a line each, what to change in a literal list of the suite; nothing if it is right."""
+    path = Path(str(module.__file__))
+    lines = path.read_text(encoding="utf-8").splitlines()
+    number = next(i for i, line in enumerate(lines, 1) if line.startswith(f"{literal} = "))
+    place = f"{literal} in {path.relative_to(ROOT)}:{number}"
+    written: list[str] = getattr(module, literal)
+    changes = [f"add {name!r} to {place}" for name in wanted if name not in written]
+    changes += [f"take {name!r} out of {place}" for name in written if name not in wanted]
+    if not changes and list(wanted) != written:
+        changes = [f"order {place} like this: {wanted}"]
+    return "\n".join(changes)
+
+
+@pytest.mark.parametrize(
+    ("literal", "wanted"),
+    [("STRATEGIES", EXACT), ("CONTROLS", CONTROLS), ("FAMILIES", list(TOKENIZERS))],
+)
+def test_the_literals_are_the_registry_and_the_bundled_data(
+    literal: str, wanted: list[str]
+) -> None:
+    changes = to_change(workloads, literal, wanted)
+    assert not changes, changes
+
+
+def test_the_parameters_are_the_literals() -> None:
     assert {*workloads.SHAPES, *workloads.CHECKED} == set(SHAPES)
     assert {shape for _, shape, _ in workloads.SAMPLES.values()} == set(SHAPES)
     known: dict[str, set[Any]] = {
@@ -129,13 +153,21 @@ def test_a_debug_build_is_never_timed(monkeypatch: pytest.MonkeyPatch) -> None:
         workloads.require("sequential", "Unigram")
 
 
-def test_every_part_that_a_strategy_reports_is_tracked() -> None:
-    for name in parts.IN_PARTS:
-        counter = workloads.opened(name, "Unigram", 1)
+# It reports the parts of the strategy that it picked.
+@pytest.mark.parametrize("name", [name for name in EXACT if name != "auto"])
+def test_every_part_that_a_strategy_reports_is_tracked(name: str) -> None:
+    chat = workloads.chat("Unigram")
+    with open_available(get(name), chat, 1) as counter:
         counter.count(workloads.conversations("multilingual"))
         reported = getattr(counter, "parts", {})
-        assert reported
-        assert set(reported) <= set(parts.PARTS)
+    unknown = [part for part in reported if part not in parts.PARTS]
+    changes = to_change(parts, "PARTS", [*parts.PARTS, *unknown]) if unknown else ""
+    if reported and name not in parts.IN_PARTS:
+        changes += "\n" + to_change(parts, "IN_PARTS", [*parts.IN_PARTS, name])
+    if not reported and name in parts.IN_PARTS:
+        others = [other for other in parts.IN_PARTS if other != name]
+        changes += "\n" + to_change(parts, "IN_PARTS", others)
+    assert not changes, changes
 
 
 def test_the_control_is_caught_where_it_is_wrong() -> None:

@@ -118,7 +118,7 @@ DATASETS = [
     pytest.param(row(1, "user"), ":1: content: is missing", id="row without content"),
     pytest.param(
         row(1, "user", content="x") + row(3, "assistant", content="y"),
-        ":2: turn: turn 3 of conversation 'c' where 2 is due",
+        ":2: turn: turn 3 of conversation 'c' should be turn 2",
         id="gap in turn numbers",
     ),
     pytest.param(

@@ -17,8 +17,8 @@ from huggingface_hub import constants
 
 from bench.bundled import TOKENIZERS, tokenizer_path
 from strategies import ChatTokenizer, Conversation, InputError, client_turns, get, load_chat
-from strategies.chat import _hub_answers
-from strategies.collection import collection_paused
+from strategies.chat.loading import hub_answers
+from strategies.runtime.collection import collection_paused
 from tests.conftest import bundled_chat, real_chat, real_path
 
 MESSAGES = ({"role": "user", "content": "one two"}, {"role": "assistant", "content": "three"})
@@ -63,10 +63,10 @@ def test_pickling_carries_the_specification_alone(bundled_name: str) -> None:
 def test_a_tokenizer_that_was_changed_does_not_travel_as_another(name: str) -> None:
     chat = load_chat(tokenizer_path(name))
     chat.tokenizer.add_tokens(["a new token"])
-    with pytest.raises(InputError, match="loads otherwise than before"):
+    with pytest.raises(InputError, match="is no longer the tokenizer that was loaded"):
         pickle.loads(pickle.dumps(chat))  # noqa: S301  # made here
     with (
-        pytest.raises(InputError, match="loads otherwise than before"),
+        pytest.raises(InputError, match="is no longer the tokenizer that was loaded"),
         get("thread-pool").open(chat, workers=2),
     ):
         pass
@@ -75,7 +75,7 @@ def test_a_tokenizer_that_was_changed_does_not_travel_as_another(name: str) -> N
 def test_a_template_that_was_changed_does_not_travel_as_another() -> None:
     chat = load_chat(tokenizer_path("unigram"))
     chat.tokenizer.chat_template = "{{ messages }}"
-    with pytest.raises(InputError, match="loads otherwise than before"):
+    with pytest.raises(InputError, match="is no longer the tokenizer that was loaded"):
         chat.load_again()
 
 
@@ -92,7 +92,7 @@ def test_another_vocabulary_is_another_tokenizer(name: str, tmp_path: Path) -> N
     path.write_bytes(data.replace(before, after, 1))
     other = load_chat(folder)
     assert other.fingerprint["tokenizer_sha256"] != chat.fingerprint["tokenizer_sha256"]
-    with pytest.raises(InputError, match="loads otherwise than before"):
+    with pytest.raises(InputError, match="is no longer the tokenizer that was loaded"):
         chat.load_again()
 
 
@@ -285,10 +285,10 @@ def test_a_hub_that_redirects_elsewhere_answers(monkeypatch: pytest.MonkeyPatch)
         monkeypatch.setattr(constants, "ENDPOINT", f"http://127.0.0.1:{hub.getsockname()[1]}")
         thread = threading.Thread(target=redirect, daemon=True)
         thread.start()
-        assert _hub_answers()
+        assert hub_answers()
         thread.join()
         monkeypatch.setattr(constants, "ENDPOINT", elsewhere)
-        assert not _hub_answers()
+        assert not hub_answers()
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,7 @@ from strategies import (
     read_conversations,
     registry,
 )
-from strategies.clock import frozen_clock
+from strategies.chat.clock import frozen_clock
 from tests.conftest import BENCH, Bench, Result, plain_counts, real_path
 
 TOKENIZER = tokenizer_path("unigram")

@@ -11,7 +11,7 @@ import pytest
 
 import strategies
 from strategies import Counts, reference_counts
-from strategies.reference import mismatches
+from strategies.verification import mismatches
 from tests.conftest import REAL, real_chat, real_conversations
 
 TOKENIZERS = sorted(path.name for path in (REAL / "tokenizers").glob("*"))

@@ -34,7 +34,7 @@ from tokenizers import (
 
 import strategies
 from strategies import _native
-from strategies.syntax import template_tree
+from strategies.chat.syntax import template_tree
 from tests.conftest import bundled_chat
 
 CHATML = (

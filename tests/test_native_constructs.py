@@ -14,7 +14,7 @@ from jinja2 import nodes
 from transformers.utils import chat_template_utils
 
 from strategies import _native
-from strategies.syntax import template_tree
+from strategies.chat.syntax import template_tree
 from tests.template_corpus import EXPRESSIONS, MESSAGES, REFUSED, TEMPLATES, VARIABLES
 
 NOW = datetime(2025, 1, 9, 3, 4, 5)  # noqa: DTZ001  # templates write local dates

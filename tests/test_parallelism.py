@@ -8,7 +8,7 @@ from contextlib import ExitStack
 import pytest
 
 from strategies import Conversation, TurnError, get
-from strategies.parallelism import library_threads
+from strategies.runtime.parallelism import library_threads
 from tests.conftest import bundled_chat
 
 SWITCH, THREADS = "TOKENIZERS_PARALLELISM", "RAYON_NUM_THREADS"

@@ -12,8 +12,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from strategies import InputError, reading
-from strategies.reading import parse_json, read_records
+from strategies import InputError
+from strategies.conversations import reading
+from strategies.conversations.reading import parse_json, read_records, records_of
 
 RECORDS = [{"n": 1, "text": "один"}, {"n": 2, "text": "line\nbreak"}, {"n": 3, "text": "🎈"}]
 LINES = "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in RECORDS)
@@ -96,6 +97,19 @@ def test_records_before_a_broken_line_are_not_lost_to_the_reader(tmp_path: Path)
     assert [next(records)[1] for _ in RECORDS] == RECORDS
     with pytest.raises(InputError, match=":4: not JSON"):
         next(records)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [LINES.encode(), gzip.compress(LINES.encode()), parquet(pa.Table.from_pylist(RECORDS))],
+    ids=["lines", "gzip", "Parquet"],
+)
+def test_a_stream_is_read_like_its_bytes_and_stays_open(data: bytes) -> None:
+    stream = io.BytesIO(data)
+    assert list(records_of(stream, "d")) == list(records_of(data, "d"))
+    assert stream.seek(0) == 0
+    assert next(records_of(stream, "d")) == (1, RECORDS[0])
+    assert stream.getvalue() == data
 
 
 # What cannot be read.

@@ -12,7 +12,7 @@ import pytest
 import strategies
 from bench.measuring.memory import PeakMemory
 from strategies import Conversation, Counts, reference_counts
-from strategies.reference import mismatches
+from strategies.verification import mismatches
 from tests.conftest import (
     BENCH,
     Bench,

@@ -16,7 +16,7 @@ from strategies import (
     client_turns,
     load_chat,
 )
-from strategies.clock import frozen_clock
+from strategies.chat.clock import frozen_clock
 from tests.conftest import REAL, bundled_chat, real_conversations, real_path
 
 TEMPLATES = sorted(path.name for path in (REAL / "templates").glob("*.jinja"))

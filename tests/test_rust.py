@@ -7,11 +7,11 @@ from types import SimpleNamespace
 import pytest
 
 from strategies import Conversation, TurnError, UnavailableError
-from strategies.rust import Rust
+from strategies.native import Rust
 from tests.conftest import bundled_chat, plain_counts
 
 CHANGES = "the template uses a loop condition that its body changes"
-OTHERWISE = "the template renders otherwise on a check against Jinja2"
+OTHERWISE = "the template renders another text than Jinja2 does in a check"
 MARKED = "{% for m in messages %}<|im_start|>{{ m.content }}<|im_end|>{% endfor %}"
 
 

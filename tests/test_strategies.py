@@ -9,7 +9,7 @@ import json
 import shutil
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -33,9 +33,10 @@ from strategies import (
     UnavailableError,
     client_turns,
     load_chat,
+    registry,
 )
-from strategies.clock import frozen_clock
-from strategies.reference import mismatches
+from strategies.chat.clock import frozen_clock
+from strategies.verification import mismatches
 from tests.conftest import bundled_chat, plain_counts
 
 RAISES_FROM_THE_FIFTH_MESSAGE = """
@@ -175,24 +176,24 @@ def test_progress_adds_up_where_turns_are_skipped(strategy_name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("module", "constant"),
+    ("strategy", "constant"),
     [
-        ("batched", "BATCH_CHARACTERS"),
-        ("spliced", "PENDING_CHARACTERS"),
-        ("rust", "BATCH_CHARACTERS"),
+        ("batched", "batched.BATCH_CHARACTERS"),
+        ("spliced", "spliced.PENDING_CHARACTERS"),
+        ("rust", "native.BATCH_CHARACTERS"),
     ],
 )
 def test_counts_do_not_depend_on_where_batches_end(
-    module: str, constant: str, sample: list[Conversation], monkeypatch: pytest.MonkeyPatch
+    strategy: str, constant: str, sample: list[Conversation], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # The sample is one batch otherwise; what Jinja2 renders goes to the core in batches.
     template = "{{ [] | batch(2) | list | length }}" + bundled_chat("sp-bpe").template_text(
         sample[0]
     )
     chat = bundled_chat("sp-bpe", template)
-    monkeypatch.setattr(f"strategies.{module}.{constant}", 1000)
+    monkeypatch.setattr(f"strategies.{constant}", 1000)
     steps: list[int] = []
-    with strategies.get(module).open(chat, workers=1) as counter:
+    with strategies.get(strategy).open(chat, workers=1) as counter:
         counts = counter.count(sample[:20], progress=steps.append)
     assert counts == plain_counts(chat, sample[:20])
     assert len(steps) > 5
@@ -680,6 +681,40 @@ def test_splicing_says_where_nothing_can_be_cut(sample: list[Conversation]) -> N
 def test_an_unavailable_strategy_says_why() -> None:
     with pytest.raises(UnavailableError, match="batched cannot run with sentencepiece: "):
         strategies.count([conversation("a")], bundled_chat("sentencepiece"), "batched")
+
+
+@dataclass
+class Misnamed:
+    """A strategy that is registered under another name than its own."""
+
+    name: str = "own"
+    summary: str = "the plain call"
+
+    def availability(self, _chat: ChatTokenizer) -> str | None:
+        return None
+
+    def open(self, chat: ChatTokenizer, *, workers: int) -> AbstractContextManager[Counter]:
+        return strategies.get("sequential").open(chat, workers=workers)
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("strategies.mine:Mine", "there is no module strategies.mine"),
+        ("mine.deep.down:Mine", "there is no module mine.deep.down"),
+        ("strategies.batched:Mine", "strategies.batched has no 'Mine'"),
+        ("strategies.batched", "strategies.batched has no ''"),
+        ("strategies.errors:IslError", "it lacks name, summary, availability or open"),
+        (f"{__name__}:Misnamed", "it calls itself 'own'"),
+    ],
+)
+def test_a_wrong_line_in_the_registry_says_what_is_wrong(
+    line: str, reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(registry.BUILTIN, "drilled", line)
+    with pytest.raises(InputError) as caught:
+        strategies.get("drilled")
+    assert str(caught.value) == f"strategy 'drilled' is registered as {line!r}, but {reason}"
 
 
 def test_an_unknown_strategy_lists_those_that_exist() -> None:

@@ -13,7 +13,7 @@ from rich.console import Console
 from bench.cli.console import warn
 from bench.cli.progress import working
 from strategies import ChatSpec, ChatTokenizer, Conversation, read_conversations
-from strategies.formats import ToolArguments
+from strategies.conversations.messages import ToolArguments
 
 if TYPE_CHECKING:
     from bench.reporting.report import Dataset

@@ -23,7 +23,7 @@ from bench.measuring.jobs import (
 from bench.measuring.machine import available, first_cores
 from bench.measuring.subset import conversations_within
 from strategies import ChatSpec, Conversation, InputError, OnError, count_turns, get, is_control
-from strategies.reference import mismatches
+from strategies.verification import mismatches
 
 Status: TypeAlias = Literal["ok", "wrong", "unavailable", "failed"]
 

@@ -25,9 +25,9 @@ from typing import Any, TypeAlias
 from bench.measuring.machine import pin
 from bench.measuring.memory import PeakMemory, end_children, kill_tree
 from strategies import IslError
-from strategies.collection import collection_paused
 from strategies.errors import one_line
-from strategies.signals import leave_interrupts_to_parent, starting_processes
+from strategies.runtime.collection import collection_paused
+from strategies.runtime.signals import leave_interrupts_to_parent, starting_processes
 
 Send: TypeAlias = Callable[[Any], None]
 Job: TypeAlias = Callable[..., Any]

@@ -1,4 +1,4 @@
-"""The tokenizers library's own thread pool, switched for as long as a strategy needs."""
+"""Switch the tokenizers library's own thread pool on or off while a strategy counts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _THREADS = "RAYON_NUM_THREADS"
 
 _lock = threading.Lock()
 _before: list[tuple[str | None, str | None]] = []
-"""What the environment held before the outermost use, once for each use that runs now."""
+"""The environment as it was before the outermost use, once for each use that runs now."""
 
 
 @contextmanager
@@ -20,11 +20,11 @@ def library_threads(workers: int) -> Iterator[None]:
     """Let the tokenizers library use `workers` threads inside one batch call.
 
     With one worker the library runs in the calling thread alone. With more it uses its
-    process-wide pool, whose size is fixed the first time it is used: where a process has
-    used it before, `workers` cannot change it any more.
+    process-wide pool. The size of that pool is fixed when it is first used; later `workers`
+    cannot change it.
 
-    The library reads the environment at every call, so the switch is process-wide too: of
-    several uses at a time the last to begin decides, which changes speed and no count.
+    The library reads the environment at every call, so the switch is process-wide too. If
+    uses overlap, the last to begin decides; that changes the speed and never a count.
     """
     with _lock:
         held = _before[-1] if _before else (os.environ.get(_SWITCH), os.environ.get(_THREADS))

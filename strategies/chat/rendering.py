@@ -1,8 +1,8 @@
-"""Rendering the prompts of a conversation without preparing its history again for each.
+"""Render the prompts of a conversation without preparing its history again for each.
 
-`apply_chat_template` copies, cleans and aliases every message at every call. What it hands
-to the template depends on each message alone, so here it is asked once per conversation
-for the variables that the template sees, and every turn renders a slice of them.
+`apply_chat_template` copies, cleans and aliases every message at every call. The result for a
+message depends on that message alone. So it is called once per conversation here, to get the
+variables that the template sees, and every turn renders a slice of them.
 """
 
 from __future__ import annotations
@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING, Any
 
 import jinja2
 
-from strategies.clock import frozen_clock
+from strategies.chat.clock import frozen_clock
 from strategies.errors import TurnError, one_line
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from strategies.conversation import Conversation
+    from strategies.conversations.conversation import Conversation
 
 CAPTURE_NAME = "isl_bench_capture"
-"""The function that the capturing template calls; no template variable may hide it."""
+"""Name of the function that the capturing template calls. No template variable may hide it."""
 _CAPTURE_TEMPLATE = f"{{{{ {CAPTURE_NAME}() }}}}"
 _captured: ContextVar[dict[str, Any]] = ContextVar("isl_bench_captured")
 
@@ -34,7 +34,7 @@ class PromptRenderer:
     tokenizer
         A transformers tokenizer.
     conversation
-        What to render.
+        The conversation to render.
     template
         Text of the chat template that the tokenizer uses for this conversation.
     template_kwargs
@@ -45,8 +45,8 @@ class PromptRenderer:
     Attributes
     ----------
     variables
-        What the template sees at the last turn, by name, as transformers prepares it.
-        ``messages`` holds all messages of the conversation.
+        The variables that the template sees at the last turn, as transformers prepares
+        them. ``messages`` holds all messages of the conversation.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class PromptRenderer:
             self._compiled = compile_template(template)
             self.variables = _capture(tokenizer, conversation, template_kwargs)
         except Exception as error:
-            # What fails here fails in every turn; the first is the one to name.
+            # This failure is one of every turn, so the error names the first.
             raise turn_error(conversation, 0, error) from error
         self._messages = self.variables["messages"]
         self._others = {k: v for k, v in self.variables.items() if k != "messages"}
@@ -85,16 +85,26 @@ class PromptRenderer:
 
 
 def is_failure(error: BaseException) -> bool:
-    """Whether an error says that a turn has no ISL, and not that the program is to end.
+    """Whether an error means that a turn has no ISL, and not that the program must end.
 
     A panic inside the tokenizers library arrives as PyO3's `PanicException`, which derives
-    from `BaseException`; a text that makes the library panic has no ISL either.
+    from `BaseException`. A text that makes the library panic has no ISL either.
     """
     return isinstance(error, Exception) or type(error).__module__ == "pyo3_runtime"
 
 
 def turn_error(conversation: Conversation, index: int, error: BaseException) -> TurnError:
-    """Return the `TurnError` for the turn at `index`, counted from 0."""
+    """Return the `TurnError` of a turn.
+
+    Parameters
+    ----------
+    conversation
+        The conversation of the turn.
+    index
+        Place of the turn in the conversation, from 0.
+    error
+        The exception that rendering or encoding raised.
+    """
     text = one_line(error)
     if not isinstance(error, jinja2.TemplateError) or not text:
         text = f"{type(error).__name__}: {text}"
@@ -109,8 +119,8 @@ def compile_template(template: str) -> jinja2.Template:
     jinja2.TemplateSyntaxError
         If it is no template.
     """
-    # The underscore is transformers': there is no public way to this environment, and a
-    # copy of it could drift from what the reference renders.
+    # transformers has no public way to this environment, and a copy of it could drift from
+    # the one that the reference uses.
     from transformers.utils.chat_template_utils import _compile_jinja_template
 
     compiled: jinja2.Template = _compile_jinja_template(template)

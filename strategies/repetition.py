@@ -1,4 +1,4 @@
-"""How much of what is rendered repeats: the upper bound of what reuse can save."""
+"""How much of the rendered text repeats: the upper bound of what reuse can save."""
 
 from __future__ import annotations
 
@@ -9,21 +9,22 @@ from typing import TYPE_CHECKING
 from strategies.splicing import Cutter, SpanPath, markers_of
 
 if TYPE_CHECKING:
-    from strategies.chat import ChatTokenizer
-    from strategies.contract import Progress
-    from strategies.conversation import Conversation
+    from strategies.chat.tokenizer import ChatTokenizer
+    from strategies.conversations.conversation import Conversation
+    from strategies.conversations.counts import Progress
 
 
 @dataclass(frozen=True, slots=True)
 class Amplification:
-    """What all turns of some conversations render to.
+    """The size of all prompts of some conversations, and of their distinct parts.
 
     Parameters
     ----------
     rendered_characters, rendered_bytes
         Of all prompts together; bytes are UTF-8.
     distinct_characters
-        Of the distinct spans between markers; whole prompts where nothing can be cut.
+        Of the distinct spans between markers, or of the distinct prompts if nothing can be
+        cut.
     """
 
     rendered_characters: int
@@ -44,7 +45,24 @@ def amplification(
     *,
     progress: Progress | None = None,
 ) -> Amplification:
-    """Render all turns and measure; turns that fail to render count as nothing."""
+    """Render all turns and measure how much of their text is distinct.
+
+    Turns that fail to render add nothing.
+
+    Parameters
+    ----------
+    conversations
+        The conversations to render.
+    chat
+        The tokenizer whose template renders them, and whose markers cut.
+    progress
+        Called with 1 after each turn.
+
+    Returns
+    -------
+    Amplification
+        Sizes in characters and bytes, and their ratio.
+    """
     markers = markers_of(chat)
     cutter = None if isinstance(markers, str) else Cutter(markers)
     characters = size = distinct = 0
@@ -60,7 +78,7 @@ def amplification(
             size += len(prompt.encode())
             texts = [prompt] if path is None else [text for _, text, _ in path.advance(prompt)[1]]
             for text in texts:
-                # Only a measure, so a hash stands for the text and memory stays small.
+                # This is a measure, no count: a hash for each text keeps memory small.
                 key = hash(text)
                 if key not in seen:
                     seen.add(key)

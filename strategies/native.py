@@ -1,4 +1,4 @@
-"""Render, cut and count in the native core, on threads that need no GIL."""
+"""Render, cut and count in the native core, on threads that do not need the GIL."""
 
 from __future__ import annotations
 
@@ -9,22 +9,23 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from strategies import _native
-from strategies.conversation import Conversation
+from strategies.chat.backend import NO_SEPARATE_RENDERING
+from strategies.chat.rendering import is_failure
+from strategies.chat.syntax import template_tree
+from strategies.conversations.conversation import Conversation
 from strategies.errors import TurnError, UnavailableError, one_line
-from strategies.reference import first_failure, reference_turn
-from strategies.rendering import is_failure
-from strategies.syntax import template_tree
+from strategies.plain import first_failure, reference_turn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from tokenizers import Tokenizer
 
-    from strategies.chat import ChatTokenizer
-    from strategies.contract import Counts, OnError, Progress
+    from strategies.chat.tokenizer import ChatTokenizer
+    from strategies.conversations.counts import Counts, OnError, Progress
 
 BATCH_CHARACTERS = 16_000_000
-"""Prompts that Jinja2 renders go to the core when they hold this many characters together."""
+"""Prompts that Jinja2 renders go to the core in batches of this many characters."""
 
 _CALL = {"id": "call12345", "type": "function", "function": {"name": "f", "arguments": {"a": 1.0}}}
 _TOOL = {
@@ -74,7 +75,7 @@ _PROBES: tuple[tuple[tuple[dict[str, Any], ...], tuple[dict[str, Any], ...] | No
 
 @dataclass(frozen=True, slots=True)
 class Rust:
-    """Every distinct span is counted once, and nothing between messages and counts is Python."""
+    """Count each distinct span once, without Python between the messages and the counts."""
 
     name: str = "rust"
     summary: str = "the native core renders, cuts and counts in parallel without the GIL"
@@ -84,11 +85,11 @@ class Rust:
         if _native.build_profile != "release":
             return "the native core is a debug build, whose timings would mislead; run make setup"
         if not chat.renders_plainly:
-            return "its apply_chat_template is its own, so rendering cannot be done apart"
+            return NO_SEPARATE_RENDERING
         if chat.backend is None:
             return "it has no tokenizers backend for the native core to load"
         if chat.tokenizer.split_special_tokens:
-            # The library goes by a set of texts that were special once; no copy carries it.
+            # The library keeps a set of texts that were special once, and saves it nowhere.
             return "split_special_tokens depends on more than the saved tokenizer says"
         return None
 
@@ -96,13 +97,13 @@ class Rust:
     def open(self, chat: ChatTokenizer, *, workers: int) -> Iterator[_Counter]:
         """Load the tokenizer into the core and compile its templates.
 
-        Threads live for one call, so there is nothing to stop, and nothing to lose in a fork.
+        Its threads live for one call. So there is none to stop, and none to lose in a fork.
         """
         if chat.backend is None:
             raise UnavailableError("it has no tokenizers backend for the native core to load")
         templates = _Templates(chat)
         with ThreadPoolExecutor(1) as loader:
-            # Loading needs no GIL, so that templates are compiled meanwhile.
+            # Loading does not hold the GIL, so templates are compiled meanwhile.
             loading = loader.submit(
                 _native.Counter,
                 chat.backend.to_str(),
@@ -191,7 +192,7 @@ class _Counter:
             counts[place][index] = None
         left = []
         for place, index, raised, reason in sorted(failures):
-            # Whatever the core has no count for, the reference decides.
+            # The reference counts the turns that the core has not.
             count = reference_turn(self.chat, conversations[place], index, on_error)
             counts[place][index] = count
             if count is not None or not raised:
@@ -206,7 +207,7 @@ class _Counter:
         run: Callable[..., tuple[Any, Any, Any]],
         progress: Progress | None,
     ) -> list[tuple[int, int, bool, str]]:
-        """Count some conversations; return the turns without a count, if raised, and why."""
+        """Count some conversations; return turns without a count, whether they raise, and why."""
         done = 0
 
         def advance(total: int) -> None:
@@ -269,7 +270,7 @@ class _Counter:
 def _check_vocabulary(backend: Tokenizer, native: _native.Counter) -> None:
     """Raise unless the core has every entry of the loaded model's vocabulary.
 
-    The library writes one entry for each id: where two share one, the other is lost on the way.
+    If two entries share an id, the library writes only one of them.
     """
     loaded = backend.get_vocab_size(with_added_tokens=False)
     if native.vocabulary != loaded:
@@ -289,12 +290,12 @@ def _check_native(chat: ChatTokenizer, native: _native.Counter) -> None:
     except BaseException as error:
         if not is_failure(error):
             raise
-        # The library cannot encode it, which is for the core to find, too.
+        # The library cannot encode it, and the core must find the same.
         expected = None
     if counts != [[expected]]:
         raise UnavailableError(
-            f"the native core counts {counts[0][0]} tokens of a check where the tokenizers "
-            f"library counts {expected}{f' ({failures[0][3]})' if failures else ''}"
+            f"the native core counts {counts[0][0]} tokens in a check, the tokenizers library "
+            f"{expected}{f' ({failures[0][3]})' if failures else ''}"
         )
 
 
@@ -338,9 +339,9 @@ def _compiled(chat: ChatTokenizer, text: str) -> _native.Template | str:
             refusal = one_line(error)
             continue
         if got != expected:
-            return "the template renders otherwise on a check against Jinja2"
+            return "the template renders another text than Jinja2 does in a check"
         agrees = agrees or got is not None
     if refusal and not agrees:
-        # To leave every turn to the plain call costs more than to render with Jinja2.
+        # Rendering with Jinja2 costs less than leaving every turn to the plain call.
         return f"the template uses {refusal}"
     return template

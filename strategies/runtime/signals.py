@@ -1,4 +1,4 @@
-"""Starting processes that Ctrl-C does not reach, and that none of it leaves half started."""
+"""Start workers so that Ctrl-C neither reaches them nor leaves one half started."""
 
 from __future__ import annotations
 
@@ -12,21 +12,23 @@ _HELD_BACK = (signal.SIGINT, signal.SIGTERM)
 
 
 def leave_interrupts_to_parent() -> None:
-    """Ignore Ctrl-C from now on: the process that started this one decides what ends."""
+    """Ignore Ctrl-C from now on; the process that started this one ends it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 @contextmanager
 def starting_processes() -> Iterator[None]:
-    """Hold back interruptions while processes are started.
+    """Hold back Ctrl-C and SIGTERM while processes are started.
 
-    Here, so that no process is left behind that its parent does not know of yet; what is
-    held back arrives when the block ends. In what is started, because Ctrl-C reaches every
-    process of a terminal, also those that are still loading Python and would print a
-    traceback: they inherit a mask, and call `leave_interrupts_to_parent` as soon as they
-    can, for libraries that they import may lift it.
+    In this process, signals that arrive meanwhile are delivered when the block ends: an
+    interruption halfway would leave a process that its parent does not know yet.
+
+    The new processes inherit a mask that blocks Ctrl-C. It reaches every process of a
+    terminal, and one that is still loading Python would print a traceback. Libraries that
+    they import may lift the mask, so they call `leave_interrupts_to_parent` as soon as they
+    can.
     """
-    # It is started with the first process otherwise, and lifts the mask when it is.
+    # Else it starts with the first process, and lifts the mask when it does.
     resource_tracker.ensure_running()
     held: list[int] = []
     handlers = {}

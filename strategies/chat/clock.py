@@ -1,11 +1,10 @@
 """A frozen clock for chat templates that write the date.
 
-`strftime_now` of transformers' template environment asks ``datetime.now()``, so the same
+`strftime_now` of transformers' template environment asks ``datetime.now()``. So the same
 prompt would differ from day to day, and between the two sides of a comparison at midnight.
-transformers offers no way to set it: values that a caller passes for it are replaced by
-inert text. So the name `datetime` in the module that renders is replaced, once, by a
-subclass that answers a frozen instant where one is set in the current context, and the
-true time everywhere else.
+transformers offers no way to set the clock: it replaces a value that a caller passes for it by
+inert text. Therefore the name `datetime` in the module that renders is replaced once, by a
+subclass. It answers a frozen instant if one is set in the current context, else the true time.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ _frozen: ContextVar[datetime | None] = ContextVar("isl_bench_frozen_clock", defa
 
 class _FreezableDatetime(datetime):
     @classmethod
-    def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]  # a plain datetime is what strftime needs
+    def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]  # strftime needs a plain datetime
         return _frozen.get() or datetime.now(tz)
 
 
@@ -33,8 +32,8 @@ def frozen_clock(instant: datetime) -> Iterator[None]:
     Raises
     ------
     RuntimeError
-        If the installed transformers asks for the time in another way, so that freezing
-        would silently do nothing.
+        If the installed transformers asks for the time in another way: freezing would
+        silently do nothing.
     """
     _install()
     token = _frozen.set(instant)

@@ -1,7 +1,7 @@
 """Jinja2's syntax tree of a chat template as JSON, for a renderer in another language.
 
-The tree comes from the parser of transformers' own template environment, so whatever reads it
-cannot differ from Jinja2 in white space control, operator precedence or literals.
+The tree comes from the parser of transformers' own template environment. So a renderer that
+reads it cannot differ from Jinja2 in white space control, operator precedence or literals.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 
 from jinja2 import nodes
 
-from strategies.rendering import compile_template
+from strategies.chat.rendering import compile_template
 
 
 def template_tree(template: str) -> str:
@@ -38,12 +38,12 @@ def _plain(value: Any, known: dict[str, Any]) -> Any:
         plain: dict[str, Any] = {"_": kind}
         plain.update((name, _plain(getattr(value, name), known)) for name in value.fields)
         if kind in known:
-            # A template may name a filter that does not exist, and raises where it is used.
+            # A template may name a filter that does not exist. It raises only when it is used.
             plain["known"] = plain["name"] in known[kind]
         return plain
     if isinstance(value, (list, tuple)):
         return [_plain(item, known) for item in value]
     if isinstance(value, int) and not -(2**63) <= value < 2**63:
-        # Readers of JSON make a float of it.
+        # Many readers of JSON would make a float of it.
         return {"_": "BigInteger", "digits": str(value)}
     return value

@@ -13,7 +13,7 @@ Message: TypeAlias = dict[str, Any]
 Tool: TypeAlias = dict[str, Any]
 
 MAX_DEPTH = 200
-"""Deepest nesting of lists and objects in a message; rendering recurses, so it is bounded."""
+"""Deepest nesting of lists and objects in a message. Rendering recurses, so there is a limit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +35,8 @@ class Conversation:
     Raises
     ------
     InputError
-        If a turn is no prefix of the messages, or a value is not plain JSON data.
-        Its field names the place.
+        If a turn is no prefix of the messages, or a value is not plain JSON data. The
+        error's field names the place.
     """
 
     id: str
@@ -70,9 +70,9 @@ class Conversation:
 def client_turns(messages: Sequence[Message]) -> tuple[int, ...]:
     """Return the prefix lengths at which a client sent this conversation to a server.
 
-    A server is asked before every assistant message, and once more at the end where the
-    last message is not the assistant's. A leading assistant message answers nothing, so it
-    makes no turn.
+    The client asks before every assistant message, and once more at the end if the last
+    message is not the assistant's. A leading assistant message answers nothing, so it makes
+    no turn.
     """
     turns = [k for k, message in enumerate(messages) if k and message["role"] == "assistant"]
     if messages and messages[-1]["role"] != "assistant":
@@ -88,8 +88,17 @@ def count_turns(conversations: Sequence[Conversation]) -> int:
 def check_plain(value: object, field: str, depth: int = 0) -> None:
     """Raise `InputError` unless `value` is data that JSON and UTF-8 can carry.
 
-    Anything else would reach a template as a placeholder text, or fail in a tokenizer only:
-    both end in a count that no server would see.
+    Anything else would reach a template as some placeholder text, or fail only in the
+    tokenizer. In both cases no server would see the same count.
+
+    Parameters
+    ----------
+    value
+        The value, with all that is in it.
+    field
+        Its place in a record, for the error.
+    depth
+        How many lists and objects it is inside of; at most `MAX_DEPTH`.
     """
     if value is None or isinstance(value, (bool, int)):
         return
@@ -114,7 +123,7 @@ def check_plain(value: object, field: str, depth: int = 0) -> None:
 
 
 def shown(text: str) -> str:
-    """Return a name out of a dataset for an error: on one line, printable and short."""
+    """Return a name from a dataset as errors show it: on one line, printable and short."""
     text = text if len(text) <= 80 else f"{text[:77]}..."
     return text if text and text.isprintable() else ascii(text)
 

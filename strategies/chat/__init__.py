@@ -1,0 +1,1 @@
+"""A tokenizer with everything that decides a prompt, and the rendering of prompts."""

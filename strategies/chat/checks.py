@@ -1,0 +1,86 @@
+"""Refuse tokenizers and templates whose counts could not be exact."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from jinja2 import nodes
+
+from strategies.chat.backend import backend_of
+from strategies.chat.rendering import compile_template
+from strategies.chat.spec import ChatSpec
+from strategies.errors import InputError, one_line
+
+if TYPE_CHECKING:
+    from jinja2 import Template
+
+
+def check_template(tokenizer: Any, spec: ChatSpec) -> None:
+    """Refuse a chat template that is missing, does not compile, or writes at random.
+
+    Raises
+    ------
+    InputError
+        With the tokenizer's name or path, and the line of the template if it is known.
+    """
+    name = spec.name_or_path
+    template = spec.template or getattr(tokenizer, "chat_template", None)
+    if not template:
+        # An empty one would render nothing, and every ISL would silently be 0.
+        raise InputError("has no chat template; give one with --template FILE", file=name)
+    for text in template.values() if isinstance(template, dict) else [template]:
+        try:
+            random = _random_part(compile_template(text), text)
+        except Exception as error:
+            line = getattr(error, "lineno", None)
+            place = f" in line {line}" if line else ""
+            raise InputError(
+                f"the chat template has an error{place}: {one_line(error)}", file=name
+            ) from None
+        if random:
+            raise InputError(
+                f"the chat template writes at random ({random}), so no count is exact",
+                file=name,
+            )
+
+
+def _random_part(template: Template, text: str) -> str | None:
+    """Return the part of a template that renders another text each time, if there is one."""
+    if "random" not in text and "lipsum" not in text:
+        # Hardly any template names them, and parsing a template again takes time.
+        return None
+    for node in template.environment.parse(text).find_all((nodes.Filter, nodes.Name)):
+        if isinstance(node, nodes.Filter) and "random" in (node.name, _mapped(node)):
+            return "the filter random"
+        if isinstance(node, nodes.Name) and node.name == "lipsum":
+            return "the function lipsum"
+    return None
+
+
+def _mapped(node: nodes.Filter) -> object:
+    """Return the name of the filter that `map` applies to each item, if it is one."""
+    name = node.args[0] if node.name == "map" and node.args else None
+    return name.value if isinstance(name, nodes.Const) else None
+
+
+def check_deterministic(tokenizer: Any, spec: ChatSpec) -> None:
+    """Refuse a tokenizer that gives a text other tokens from one call to the next.
+
+    Raises
+    ------
+    InputError
+        With the tokenizer's name or path.
+    """
+    options = getattr(tokenizer, "sp_model_kwargs", None) or {}
+    if options.get("enable_sampling"):
+        raise InputError(
+            "its SentencePiece model samples (enable_sampling), so no count is exact",
+            file=spec.name_or_path,
+        )
+    backend = backend_of(tokenizer)
+    model = None if backend is None else backend.model
+    if getattr(model, "dropout", None):
+        raise InputError(
+            "its BPE model drops merges at random (dropout), so no count is exact",
+            file=spec.name_or_path,
+        )

@@ -1,0 +1,157 @@
+"""Load a tokenizer with transformers, from a folder, a file or the hub."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from strategies.chat.rendering import is_failure
+from strategies.chat.spec import ChatSpec
+from strategies.errors import InputError, one_line
+from strategies.runtime.collection import collection_paused
+
+# transformers' logging handlers are global, and threads load tokenizers too.
+_load_lock = threading.Lock()
+
+
+@contextmanager
+def _collected_warnings() -> Iterator[list[str]]:
+    """Collect what transformers logs while it loads, so that it does not reach the terminal."""
+    # A tokenizer needs no PyTorch, so nobody needs to hear that it is missing. The import
+    # comes before the handlers are replaced, because it sets them up.
+    os.environ.setdefault("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1")
+    import transformers  # noqa: F401  # for its effect on logging
+
+    lines: list[str] = []
+    loggers = [logging.getLogger(name) for name in ("transformers", "huggingface_hub")]
+    handlers = [logger.handlers for logger in loggers]
+    for logger in loggers:
+        logger.handlers = [_Collector(lines.append)]
+    try:
+        yield lines
+    finally:
+        for logger, before in zip(loggers, handlers, strict=True):
+            logger.handlers = before
+
+
+class _Collector(logging.Handler):
+    def __init__(self, sink: Callable[[str], None]) -> None:
+        super().__init__(logging.WARNING)
+        self._sink = sink
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._sink(one_line(record.getMessage()))
+
+
+def load_tokenizer(spec: ChatSpec) -> tuple[Any, tuple[str, ...]]:
+    """Return the transformers tokenizer of a specification, and warnings of one line each.
+
+    Raises
+    ------
+    InputError
+        With a one-line reason, if it cannot be loaded.
+    """
+    with _load_lock, collection_paused(), _collected_warnings() as warnings:
+        tokenizer = _load(spec)
+    return tokenizer, tuple(dict.fromkeys(warnings))
+
+
+def _load(spec: ChatSpec) -> Any:
+    if not spec.name_or_path:
+        raise InputError("is empty; name a folder or a tokenizer on the hub", field="tokenizer")
+    path = Path(spec.name_or_path)
+    try:
+        exists = path.exists()
+    except OSError as error:
+        # A folder above it that may not be entered, or a name that is too long.
+        raise InputError(f"cannot be read: {error.strerror}", file=path) from None
+    if not exists and _looks_like_path(spec.name_or_path):
+        raise InputError("no such folder", file=path)
+    try:
+        if path.is_dir():
+            # A folder that cannot be listed looks like an empty one to the loader.
+            next(path.iterdir(), None)
+        if path.is_file():
+            return _load_sentencepiece(path)
+        from transformers import AutoTokenizer
+
+        tokenizer = AutoTokenizer.from_pretrained(
+            spec.name_or_path,
+            revision=spec.revision,
+            trust_remote_code=spec.trust_remote_code,
+            local_files_only=path.is_dir() or not hub_answers(),
+        )
+    except (InputError, MemoryError):
+        raise
+    except BaseException as error:
+        # Damaged files and foreign code raise any exception, and the library panics.
+        if not is_failure(error):
+            raise
+        reason = _load_reason(spec, error)
+        raise InputError(reason, file=spec.name_or_path) from error
+    # Prompts longer than the model's window have an ISL too, and are no reason to warn.
+    tokenizer.model_max_length = int(1e30)
+    return tokenizer
+
+
+def hub_answers() -> bool:
+    """Whether the hub can be reached; if not, only files in the cache can be loaded.
+
+    It is asked once here, because without a connection its client silently tries again for
+    most of a minute.
+    """
+    from huggingface_hub import constants, get_session
+
+    try:
+        # A mirror may redirect to a sign-in page, which need not be reachable from here.
+        get_session().head(
+            constants.ENDPOINT, timeout=constants.HF_HUB_ETAG_TIMEOUT, follow_redirects=False
+        )
+    except Exception:
+        # Refused, unknown, too slow or switched off: each client raises its own error.
+        return False
+    return True
+
+
+def _looks_like_path(name: str) -> bool:
+    # A hub name is at most owner/name.
+    return name.startswith((".", "/", "~")) or name.count("/") > 1 or name.endswith(".model")
+
+
+def _load_sentencepiece(path: Path) -> Any:
+    if path.suffix != ".model":
+        raise InputError("is a file; name the tokenizer's folder or a .model file", file=path)
+    from transformers import SentencePieceBackend
+
+    make: Callable[..., Any] = SentencePieceBackend
+    return make(vocab_file=str(path), unk_token="<unk>")  # noqa: S106  # a token of text
+
+
+def _load_reason(spec: ChatSpec, error: BaseException) -> str:
+    if "trust_remote_code" in str(error) or "custom code" in str(error):
+        return (
+            "loading this tokenizer runs Python code that its repository brings; if you trust "
+            "it, say --trust-remote-code"
+        )
+    if isinstance(error, PermissionError):
+        return f"cannot be read: {error.strerror}"
+    hint = ""
+    if Path(spec.name_or_path).is_dir():
+        names = {item.name for item in Path(spec.name_or_path).iterdir()}
+        known = {"tokenizer.json", "tekken.json", "vocab.json", "vocab.txt"}
+        if not names & known and not any(name.endswith((".model", ".tiktoken")) for name in names):
+            return "no tokenizer in this folder: neither tokenizer.json nor tokenizer.model"
+        hint = "the tokenizer cannot be loaded, its files may be damaged: "
+    else:
+        hint = "neither a folder nor a tokenizer on the hub that can be reached: "
+    return f"{hint}{type(error).__name__}: {_first_line(error)}"
+
+
+def _first_line(error: BaseException) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0] if lines else "no reason given"

@@ -1,0 +1,134 @@
+"""The specification of a chat tokenizer: all that it takes to load the same one again."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+from strategies.chat.rendering import CAPTURE_NAME
+from strategies.errors import InputError, one_line
+from strategies.runtime.collection import collection_paused
+
+
+@dataclass(frozen=True, slots=True)
+class ChatSpec:
+    """Everything that loads the same `ChatTokenizer` again, in this process or another.
+
+    Parameters
+    ----------
+    name_or_path
+        Hub name, folder, or SentencePiece ``.model`` file.
+    template
+        Text that replaces the tokenizer's own chat template, or None.
+    template_kwargs
+        Variables for the template, as canonical JSON.
+    revision
+        Commit, branch or tag on the hub, or None.
+    trust_remote_code
+        Whether Python code that the repository brings may run.
+    clock
+        The instant that templates read as now.
+    """
+
+    name_or_path: str
+    template: str | None
+    template_kwargs: str
+    revision: str | None
+    trust_remote_code: bool
+    clock: datetime
+
+
+def chat_spec(
+    name_or_path: str | PathLike[str],
+    *,
+    template: str | PathLike[str] | None = None,
+    template_kwargs: Mapping[str, Any] | None = None,
+    revision: str | None = None,
+    trust_remote_code: bool = False,
+    clock: datetime | None = None,
+) -> ChatSpec:
+    """Return the specification of a tokenizer without loading it.
+
+    Parameters
+    ----------
+    name_or_path
+        A Hugging Face hub name, a local folder, or a SentencePiece ``.model`` file (which
+        needs `template`).
+    template
+        A template file, or the text of a template, instead of the tokenizer's own.
+    template_kwargs
+        Variables for the template, such as ``{"enable_thinking": false}``.
+    revision
+        Commit, branch or tag on the hub.
+    trust_remote_code
+        Run Python code that the repository brings. Off by default.
+    clock
+        The instant that templates read as now. By default today at 00:00, so that all runs
+        of a day agree.
+
+    Raises
+    ------
+    InputError
+        If the template cannot be read, or a template kwarg is reserved or no JSON data.
+    """
+    kwargs = dict(template_kwargs or {})
+    reserved = _reserved_kwargs().intersection(kwargs) if kwargs else None
+    if reserved:
+        raise InputError(
+            f"{min(reserved)!r} is an argument of apply_chat_template, not a template variable",
+            field="template kwargs",
+        )
+    try:
+        canonical = json.dumps(kwargs, sort_keys=True, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"not JSON data: {one_line(error)}", field="template kwargs") from None
+    today = datetime.now().replace(hour=0, minute=0, second=0, microsecond=0)  # noqa: DTZ005  # templates write local dates
+    return ChatSpec(
+        name_or_path=str(name_or_path),
+        template=_template_text(template),
+        template_kwargs=canonical,
+        revision=revision,
+        trust_remote_code=trust_remote_code,
+        clock=clock or today,
+    )
+
+
+def _template_text(template: str | PathLike[str] | None) -> str | None:
+    if template is None:
+        return None
+    if isinstance(template, str) and ("{" in template or "\n" in template):
+        return template
+    if not str(template):
+        raise InputError("is empty; name a file", field="template")
+    path = Path(template)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise InputError("the template is not UTF-8 text", file=path) from None
+    except OSError as error:
+        raise InputError(f"cannot read the template: {error.strerror}", file=path) from None
+    if not text:
+        # It would render nothing, and every ISL would silently be 0.
+        raise InputError("the template is empty", file=path)
+    return text
+
+
+def _reserved_kwargs() -> frozenset[str]:
+    # Else transformers says on standard error, when imported, that there is no PyTorch.
+    os.environ.setdefault("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1")
+    with collection_paused():
+        from transformers import PreTrainedTokenizerBase
+        from transformers.utils.chat_template_utils import render_jinja_template
+
+    taken = {"messages", CAPTURE_NAME}
+    for function in (PreTrainedTokenizerBase.apply_chat_template, render_jinja_template):
+        taken.update(inspect.signature(function).parameters)
+    # `documents` is an argument that goes to the template as it is.
+    return frozenset(taken) - {"kwargs", "documents"}

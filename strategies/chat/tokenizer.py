@@ -1,0 +1,275 @@
+"""ChatTokenizer: a tokenizer with everything that decides a prompt."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
+from functools import cached_property
+from importlib.metadata import version
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from strategies.chat.backend import backend_of, renders_plainly
+from strategies.chat.checks import check_deterministic, check_template
+from strategies.chat.clock import frozen_clock
+from strategies.chat.loading import load_tokenizer
+from strategies.chat.rendering import PromptRenderer, turn_error
+from strategies.chat.spec import ChatSpec, chat_spec
+from strategies.conversations.conversation import Conversation
+from strategies.conversations.counts import OnError
+from strategies.errors import InputError, TurnError
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+FINGERPRINTED_LIBRARIES = ("transformers", "tokenizers", "sentencepiece", "jinja2")
+
+
+class ChatTokenizer:
+    """A loaded tokenizer, its chat template and template kwargs, and a frozen clock.
+
+    Made by `load_chat`. Pickling keeps the specification only; unpickling loads again.
+
+    Attributes
+    ----------
+    spec : ChatSpec
+    tokenizer
+        The transformers tokenizer. It may be shared by threads only as transformers allows.
+    warnings : tuple of str
+        The warnings of transformers while it loaded, one line each.
+    """
+
+    def __init__(self, spec: ChatSpec) -> None:
+        self.spec = spec
+        self.template_kwargs: dict[str, Any] = json.loads(spec.template_kwargs)
+        self.tokenizer, self.warnings = load_tokenizer(spec)
+        check_template(self.tokenizer, spec)
+        check_deterministic(self.tokenizer, spec)
+
+    def __reduce__(self) -> tuple[Callable[[ChatSpec, str], ChatTokenizer], tuple[ChatSpec, str]]:
+        return _load_same, (self.spec, self._digest())
+
+    def load_again(self) -> ChatTokenizer:
+        """Load the same tokenizer again, for use in another thread.
+
+        Raises
+        ------
+        InputError
+            If the tokenizer or its files have changed since.
+        """
+        return _load_same(self.spec, self._digest())
+
+    @property
+    def name(self) -> str:
+        """Last part of the name or path, for tables and file names."""
+        return Path(self.spec.name_or_path).name
+
+    def template_text(self, conversation: Conversation) -> str:
+        """Return the chat template for a conversation; some models have one for tools."""
+        tools = None if conversation.tools is None else list(conversation.tools)
+        text: str = self.tokenizer.get_chat_template(self.spec.template, tools)
+        return text
+
+    def renderer(self, conversation: Conversation) -> PromptRenderer:
+        """Return the renderer of a conversation: it turns each client turn into text.
+
+        Raises
+        ------
+        TurnError
+            For the first turn, if nothing of the conversation can be rendered.
+        """
+        try:
+            template = self.template_text(conversation)
+        except Exception as error:
+            # A model with several templates has none for this conversation.
+            raise turn_error(conversation, 0, error) from error
+        return PromptRenderer(
+            self.tokenizer, conversation, template, self.template_kwargs, self.spec.clock
+        )
+
+    def prompts(
+        self, conversation: Conversation, on_error: OnError = "raise"
+    ) -> Iterator[tuple[int, str | None]]:
+        """Yield index (from 0) and prompt of each turn; None for one that fails and is skipped.
+
+        Raises
+        ------
+        TurnError
+            For the first turn that fails, unless `on_error` is ``"skip"``.
+        """
+        if not conversation.turns:
+            return
+        try:
+            renderer = self.renderer(conversation)
+        except TurnError:
+            if on_error == "raise":
+                raise
+            yield from ((index, None) for index in range(len(conversation.turns)))
+            return
+        for index in range(len(conversation.turns)):
+            prompt = None
+            try:
+                prompt = renderer.render(index)
+            except TurnError:
+                if on_error == "raise":
+                    raise
+            yield index, prompt
+
+    def apply_chat_template(self, conversation: Conversation, index: int) -> list[int]:
+        """Return the token ids of the turn at `index` by transformers' plain call.
+
+        This is the reference. It raises whatever transformers and the template raise.
+        """
+        tools = None if conversation.tools is None else list(conversation.tools)
+        with frozen_clock(self.spec.clock):
+            ids: list[int] = self.tokenizer.apply_chat_template(
+                list(conversation.messages[: conversation.turns[index]]),
+                tools=tools,
+                chat_template=self.spec.template,
+                tokenize=True,
+                add_generation_prompt=True,
+                return_dict=False,
+                **self.template_kwargs,
+            )
+        return ids
+
+    @cached_property
+    def backend(self) -> Tokenizer | None:
+        """The `tokenizers` object inside the tokenizer, or None: see `backend_of`."""
+        return backend_of(self.tokenizer)
+
+    @cached_property
+    def renders_plainly(self) -> bool:
+        """Whether rendering is a step apart from encoding: see `backend.renders_plainly`."""
+        return renders_plainly(self.tokenizer)
+
+    def lengths(self, texts: Sequence[str]) -> list[int]:
+        """Return the number of tokens of each text, no special tokens added.
+
+        It uses the batch encoding of the library if the tokenizer has one.
+        """
+        if self.backend is not None:
+            encodings = self.backend.encode_batch_fast(list(texts), add_special_tokens=False)
+            return [len(encoding) for encoding in encodings]
+        encode = self.tokenizer
+        return [len(encode(text, add_special_tokens=False)["input_ids"]) for text in texts]
+
+    @cached_property
+    def family(self) -> str:
+        """Kind of tokenizer, by what decides its speed: how it cuts text, and its model."""
+        if self.backend is None:
+            has_model = hasattr(self.tokenizer, "sp_model")
+            return "sentencepiece library" if has_model else "Python"
+        kind = type(self.backend.model).__name__
+        if kind != "BPE":
+            return kind
+        # The whole state would say it too, but holds megabytes of vocabulary.
+        steps = (self.backend.pre_tokenizer, self.backend.normalizer, self.backend.decoder)
+        by_bytes = any(b'"ByteLevel"' in step.__getstate__() for step in steps if step is not None)
+        return "byte-level BPE" if by_bytes else "SentencePiece BPE"
+
+    @cached_property
+    def fingerprint(self) -> dict[str, Any]:
+        """All that a count depends on except the conversation: digests, kwargs, versions."""
+        return {
+            "name_or_path": self.spec.name_or_path,
+            "revision": self.spec.revision,
+            "class": type(self.tokenizer).__name__,
+            "family": self.family,
+            "tokenizer_sha256": _sha256(self._tokenizer_state()),
+            "template_sha256": _sha256(self._template_state()),
+            "template_kwargs": self.template_kwargs,
+            # A template that does not ask for the time gives the same counts at any time.
+            "clock": self.spec.clock.isoformat() if self.reads_clock else None,
+            "versions": {name: version(name) for name in FINGERPRINTED_LIBRARIES},
+        }
+
+    @cached_property
+    def reads_clock(self) -> bool:
+        """Whether the chat template asks for the date or the time."""
+        return b"strftime_now" in self._template_state()
+
+    def _digest(self) -> str:
+        # Not cached, because it shows whether the tokenizer has been changed since.
+        return _sha256(self._tokenizer_state() + self._template_state())
+
+    def _tokenizer_state(self) -> bytes:
+        added = {index: repr(token) for index, token in self.tokenizer.added_tokens_decoder.items()}
+        parts = [json.dumps(added, sort_keys=True).encode()]
+        if self.backend is not None:
+            parts.append(self.backend.to_str().encode())
+        elif hasattr(self.tokenizer, "sp_model"):
+            parts.append(self.tokenizer.sp_model.serialized_model_proto())
+        return b"\0".join(parts)
+
+    def _template_state(self) -> bytes:
+        template = self.spec.template or self.tokenizer.chat_template
+        return json.dumps(template, sort_keys=True).encode()
+
+
+def load_chat(
+    name_or_path: str | PathLike[str],
+    *,
+    template: str | PathLike[str] | None = None,
+    template_kwargs: Mapping[str, Any] | None = None,
+    revision: str | None = None,
+    trust_remote_code: bool = False,
+    clock: datetime | None = None,
+) -> ChatTokenizer:
+    """Load a tokenizer and its chat template.
+
+    Parameters
+    ----------
+    name_or_path
+        A Hugging Face hub name, a local folder, or a SentencePiece ``.model`` file (which
+        needs `template`).
+    template
+        A template file, or the text of a template, instead of the tokenizer's own.
+    template_kwargs
+        Variables for the template, such as ``{"enable_thinking": false}``.
+    revision
+        Commit, branch or tag on the hub.
+    trust_remote_code
+        Run Python code that the repository brings. Off by default.
+    clock
+        The instant that templates read as now. By default today at 00:00, so that all runs
+        of a day agree.
+
+    Returns
+    -------
+    ChatTokenizer
+        Ready to count.
+
+    Raises
+    ------
+    InputError
+        With a one-line reason, if it cannot be loaded or its counts would not be exact.
+    """
+    return ChatTokenizer(
+        chat_spec(
+            name_or_path,
+            template=template,
+            template_kwargs=template_kwargs,
+            revision=revision,
+            trust_remote_code=trust_remote_code,
+            clock=clock,
+        )
+    )
+
+
+def _load_same(spec: ChatSpec, digest: str) -> ChatTokenizer:
+    """Load a tokenizer again; raises `InputError` if it is not the one of that digest."""
+    chat = ChatTokenizer(spec)
+    if chat._digest() != digest:
+        raise InputError(
+            "is no longer the tokenizer that was loaded: it, its files or its hub revision changed",
+            file=spec.name_or_path,
+        )
+    return chat
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()

@@ -1,0 +1,1 @@
+"""Conversations, the datasets they are read from, and their counts."""

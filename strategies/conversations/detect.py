@@ -1,0 +1,50 @@
+"""Find the format of a dataset by its first record."""
+
+from __future__ import annotations
+
+import pkgutil
+from functools import cache
+from importlib import import_module
+from typing import Any
+
+from strategies.conversations import formats as folder
+from strategies.conversations.conversation import shown
+from strategies.conversations.format import Format
+from strategies.errors import InputError
+
+
+@cache
+def formats() -> tuple[Format, ...]:
+    """Return the formats: those of all modules in the folder `formats`, by module name.
+
+    Raises
+    ------
+    TypeError
+        If a module there has no `FORMAT`.
+    """
+    found = []
+    for module in pkgutil.iter_modules(folder.__path__, f"{folder.__name__}."):
+        form = getattr(import_module(module.name), "FORMAT", None)
+        if not isinstance(form, Format):
+            raise TypeError(f"{module.name} has no FORMAT; each module there defines one Format")
+        found.append(form)
+    return tuple(found)
+
+
+def detect(record: dict[str, Any]) -> Format:
+    """Return the format whose first record this is.
+
+    Raises
+    ------
+    InputError
+        If it looks like none of them, or like several.
+    """
+    fitting = [form for form in formats() if form.matches(record)]
+    if len(fitting) == 1:
+        return fitting[0]
+    keys = ", ".join(map(shown, sorted(record)[:8])) or "none"
+    if fitting:
+        names = " and ".join(form.name for form in fitting)
+        raise InputError(f"looks like several formats, {names} (fields: {keys})")
+    known = "; ".join(f"{form.name}: {form.summary}" for form in formats())
+    raise InputError(f"unknown format (fields: {keys}); known are {known}")

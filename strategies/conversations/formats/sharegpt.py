@@ -1,0 +1,221 @@
+"""ShareGPT records: one conversation per record, as items with ``from`` and ``value``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from strategies.conversations.conversation import (
+    Conversation,
+    Message,
+    Tool,
+    check_plain,
+    client_turns,
+)
+from strategies.conversations.format import BrokenExample, Example, Format, is_metadata
+from strategies.conversations.messages import (
+    ToolArguments,
+    brief,
+    make_conversation,
+    read_array,
+    read_message,
+    read_tools,
+    record_name,
+)
+from strategies.conversations.reading import Record, parse_json
+from strategies.errors import InputError, one_line, placed
+
+ROLE_NAMES = {
+    "system": "system",
+    "human": "user",
+    "user": "user",
+    "gpt": "assistant",
+    "chatgpt": "assistant",
+    "bing": "assistant",
+    "bard": "assistant",
+    "assistant": "assistant",
+    "function_call": "function_call",
+    "observation": "tool",
+    "tool": "tool",
+}
+BESIDES_TEXT = (
+    *("name", "tool_calls", "tool_call_id"),
+    *("reasoning_content", "reasoning", "thinking"),
+)
+"""Fields of a ShareGPT message, beside its text, that may show in a prompt."""
+
+
+def _matches(record: dict[str, Any]) -> bool:
+    # A record may hold the same conversation both ways; then its messages are read.
+    return "conversations" in record and "messages" not in record and not is_metadata(record)
+
+
+def _read(records: Iterable[Record], mode: ToolArguments) -> Iterator[Conversation]:
+    for number, (line, record) in enumerate(records, 1):
+        raw = read_array(record, "conversations", line)
+        system = record.get("system")
+        with placed(line=line):
+            messages = [
+                _item_message(item, f"conversations[{i}]", mode) for i, item in enumerate(raw)
+            ]
+            if system is not None and not isinstance(system, str):
+                raise InputError("must be a string", field="system")
+            check_plain(system, "system")
+        if system and messages[0]["role"] == "system":
+            # Some readers take the one and some the other, so neither is right.
+            raise InputError("conversations[0] is a system prompt too", line=line, field="system")
+        if system:
+            messages.insert(0, {"role": "system", "content": system})
+        tools = read_tools(record.get("tools"), line)
+        if tools is not None:
+            tools = tuple(_tool(tool) for tool in tools)
+        yield make_conversation(
+            record_name(record, number, line), messages, tools, client_turns(messages), line
+        )
+
+
+def _tool(tool: Tool) -> Tool:
+    """Return a tool as servers get it; many files hold the bare function."""
+    bare = "name" in tool and "type" not in tool
+    return {"type": "function", "function": tool} if bare else tool
+
+
+def _item_message(item: Any, field: str, mode: ToolArguments) -> Message:
+    if not isinstance(item, dict):
+        raise InputError("must be an object", field=field)
+    if "from" not in item:
+        raise InputError("is missing", field=f"{field}.from")
+    role = ROLE_NAMES.get(item["from"]) if isinstance(item["from"], str) else None
+    if role is None:
+        raise InputError(
+            f"unknown role {brief(item['from'])}; known are {', '.join(ROLE_NAMES)}",
+            field=f"{field}.from",
+        )
+    value = item.get("value")
+    if not isinstance(value, str):
+        reason = "is missing" if value is None else "must be a string"
+        raise InputError(reason, field=f"{field}.value")
+    # Checked here, so that errors name the place as it is in the file.
+    check_plain(value, f"{field}.value")
+    besides = {key: item[key] for key in BESIDES_TEXT if item.get(key) is not None}
+    check_plain(besides, field)
+    if role != "function_call":
+        return read_message({"role": role, "content": value, **besides}, field, mode)
+    if besides.get("tool_calls"):
+        raise InputError(
+            "a function_call's value already is the calls; drop tool_calls",
+            field=f"{field}.tool_calls",
+        )
+    try:
+        calls = parse_json(value)
+    except ValueError as error:
+        raise InputError(f"not JSON: {one_line(error)}", field=f"{field}.value") from None
+    check_plain(calls, f"{field}.value")
+    calls = calls if isinstance(calls, list) else [calls]
+    wrapped = [{"type": "function", "function": call} for call in calls]
+    return read_message({"role": "assistant", **besides, "tool_calls": wrapped}, field, mode)
+
+
+_HUMAN = {"from": "human", "value": "What is 1 + 1?"}
+_USER = {"role": "user", "content": "What is 1 + 1?"}
+_TOOL = {"type": "function", "function": {"name": "add", "parameters": {"type": "object"}}}
+
+FORMAT = Format(
+    "ShareGPT",
+    "one conversation per record with conversations of from and value",
+    _matches,
+    _read,
+    examples=(
+        Example(
+            "two questions and an answer",
+            (
+                {
+                    "id": "sums",
+                    "system": "Be brief.",
+                    "conversations": [
+                        _HUMAN,
+                        {"from": "gpt", "value": "2"},
+                        {"from": "human", "value": "And 2 + 2?"},
+                    ],
+                },
+                {"conversations": [_HUMAN]},
+            ),
+            (
+                Conversation(
+                    "sums",
+                    (
+                        {"role": "system", "content": "Be brief."},
+                        _USER,
+                        {"role": "assistant", "content": "2"},
+                        {"role": "user", "content": "And 2 + 2?"},
+                    ),
+                    None,
+                    (2, 4),
+                ),
+                Conversation("conversation-2", (_USER,), None, (1,)),
+            ),
+        ),
+        Example(
+            "a tool is called",
+            (
+                {
+                    "system": "Be brief.",
+                    "tools": json.dumps([_TOOL]),
+                    "conversations": [
+                        _HUMAN,
+                        {
+                            "from": "function_call",
+                            "value": '{"name": "add", "arguments": {"a": 1, "b": 1}}',
+                        },
+                        {"from": "observation", "value": "2"},
+                        {"from": "gpt", "value": "It is 2."},
+                        {"from": "user", "value": "Thanks!"},
+                    ],
+                },
+            ),
+            (
+                Conversation(
+                    "conversation-1",
+                    (
+                        {"role": "system", "content": "Be brief."},
+                        _USER,
+                        {
+                            "role": "assistant",
+                            "tool_calls": [
+                                {
+                                    "type": "function",
+                                    "function": {"name": "add", "arguments": {"a": 1, "b": 1}},
+                                }
+                            ],
+                        },
+                        {"role": "tool", "content": "2"},
+                        {"role": "assistant", "content": "It is 2."},
+                        {"role": "user", "content": "Thanks!"},
+                    ),
+                    (_TOOL,),
+                    (2, 4, 6),
+                ),
+            ),
+        ),
+    ),
+    broken=(
+        BrokenExample(
+            "a role that nobody has",
+            (
+                {"conversations": [_HUMAN]},
+                {"conversations": [_HUMAN, {"from": "narrator", "value": "2"}]},
+            ),
+            line=2,
+            field="conversations[1].from",
+            reason="unknown role 'narrator'",
+        ),
+        BrokenExample(
+            "no items",
+            ({"conversations": []},),
+            line=1,
+            field="conversations",
+            reason="must be a non-empty array",
+        ),
+    ),
+)

@@ -1,0 +1,1 @@
+"""The machine that counting runs on: cores, threads, processes, the garbage collector."""

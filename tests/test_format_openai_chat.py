@@ -1,0 +1,308 @@
+"""OpenAI chat records: messages as they are, checked one by one."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+
+from strategies import InputError, read_conversations
+from tests.datasets import (
+    ANSWER,
+    TOOL,
+    USER,
+    Dataset,
+    Row,
+    as_parquet,
+    call,
+    changed,
+    datasets,
+    exactly,
+    in_files,
+    read,
+    refusal,
+    with_argument_strings,
+)
+
+
+@pytest.mark.parametrize(
+    ("roles", "turns"),
+    [
+        pytest.param("u", (1,), id="one question"),
+        pytest.param("ua", (1,), id="answered"),
+        pytest.param("uau", (1, 3), id="the last question is a turn"),
+        pytest.param("suaua", (2, 4), id="system"),
+        pytest.param("uata", (1, 3), id="tool loop"),
+        pytest.param("uattau", (1, 4, 6), id="two tool results are one turn"),
+        pytest.param("uaa", (1, 2), id="a turn before every assistant message"),
+        pytest.param("auau", (2, 4), id="a greeting answers nothing"),
+        pytest.param("sa", (1,), id="only a system prompt"),
+    ],
+)
+def test_openai_turns_are_before_assistant_messages_and_at_an_open_end(
+    tmp_path: Path, roles: str, turns: tuple[int, ...]
+) -> None:
+    named = {"u": "user", "a": "assistant", "s": "system", "t": "tool"}
+    messages = [{"role": named[role], "content": f"m{i}"} for i, role in enumerate(roles)]
+    (conversation,) = read(tmp_path, [{"messages": messages}])
+    assert conversation.turns == turns
+    assert list(conversation.messages) == messages
+
+
+@pytest.mark.parametrize(
+    ("fields", "name"),
+    [
+        ({}, "conversation-1"),
+        ({"id": None}, "conversation-1"),
+        ({"id": "x"}, "x"),
+        ({"id": 7}, "7"),
+        ({"conversation_id": "y"}, "y"),
+        ({"id": None, "conversation_id": "y"}, "y"),
+        ({"id": "x", "conversation_id": "y"}, "x"),
+    ],
+)
+@pytest.mark.parametrize(
+    "record", [{"messages": [USER]}, {"conversations": [{"from": "human", "value": "hi"}]}]
+)
+def test_a_record_has_its_own_id_or_its_number(
+    tmp_path: Path, record: Row, fields: Row, name: str
+) -> None:
+    (conversation,) = read(tmp_path, [{**fields, **record}])
+    assert conversation.id == name
+    assert conversation.messages == (USER,)
+
+
+@pytest.mark.parametrize(
+    ("tools", "expected"),
+    [
+        (..., None),
+        (None, None),
+        ([], None),
+        ("[]", None),
+        ("", None),
+        ("null", None),
+        ([TOOL], (TOOL,)),
+        (json.dumps([TOOL]), (TOOL,)),
+    ],
+)
+def test_no_tools_are_none_whatever_the_spelling(tmp_path: Path, tools: Any, expected: Any) -> None:
+    (conversation,) = read(tmp_path, [changed({"messages": [USER]}, tools=tools)])
+    assert conversation.tools == expected
+
+
+@pytest.mark.parametrize(
+    ("given_as", "objects"),
+    [
+        pytest.param('{"a": 1}', {"a": 1}, id="JSON string"),
+        pytest.param({"a": 1}, {"a": 1}, id="object"),
+        pytest.param("", {}, id="empty text is no arguments"),
+        pytest.param(" \n", {}, id="white space too"),
+        pytest.param(None, {}, id="null too"),
+        pytest.param('{"a": 1, "a": 2}', {"a": 2}, id="the last of two values counts"),
+    ],
+)
+def test_arguments_become_objects_as_servers_make_them(
+    tmp_path: Path, given_as: Any, objects: Row
+) -> None:
+    messages = [USER, {"role": "assistant", "tool_calls": [call(given_as)]}]
+    (parsed,) = read(tmp_path, [{"messages": messages}])
+    assert parsed.messages[1]["tool_calls"] == [call(objects)]
+    (kept,) = read(tmp_path, [{"messages": messages}], tool_arguments="as-given")
+    assert kept.messages[1]["tool_calls"] == [call(given_as)]
+
+
+def test_a_way_with_arguments_that_does_not_exist_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "data.jsonl"
+    path.write_text(json.dumps({"messages": [USER]}))
+    mistyped: Any = "object"
+    with pytest.raises(InputError, match="tool_arguments: must be 'objects' or 'as-given', got"):
+        read_conversations(path, tool_arguments=mistyped)
+
+
+def test_messages_keep_every_field_and_the_order_of_their_keys(tmp_path: Path) -> None:
+    message = {"z": {"b": 1, "a": [None, 0.5]}, "content": "", "role": "user", "name": "n"}
+    (conversation,) = read(tmp_path, [{"messages": [message]}])
+    assert json.dumps(conversation.messages[0]) == json.dumps(message)
+
+
+BAD_MESSAGES = [
+    pytest.param(7, "messages[1]: must be an object", id="a number"),
+    pytest.param(changed(USER, role="robot"), "messages[1].role: unknown role 'robot'", id="role"),
+    pytest.param(changed(USER, role="a\n\0"), "messages[1].role: unknown role 'a\\n", id="ugly"),
+    pytest.param(changed(USER, role=["user"]), "messages[1].role: unknown role (an arr", id="list"),
+    pytest.param(
+        changed(USER, content=...), "messages[1].content: is missing in a user", id="none"
+    ),
+    pytest.param(changed(USER, content=None), "messages[1].content: is missing", id="null content"),
+    pytest.param(changed(USER, content=5), "messages[1].content: must be a string", id="number"),
+    pytest.param(changed(USER, content={}), "messages[1].content: must be a string", id="object"),
+    pytest.param(changed(USER, content=["x"]), "messages[1].content[0]: must be an", id="part"),
+    pytest.param(
+        changed(USER, content=[{"type": "text", "text": "a"}, {"type": "image_url"}]),
+        "messages[1].content[1].type: a part of type 'image_url' cannot be counted",
+        id="image",
+    ),
+    pytest.param(
+        changed(USER, content=[{"type": "text"}]), "messages[1].content[0].text: must", id="no text"
+    ),
+    pytest.param(changed(USER, name=5), "messages[1].name: must be a string", id="name"),
+    pytest.param(
+        {"role": "tool", "content": "x", "tool_call_id": 1},
+        "messages[1].tool_call_id: must be a string",
+        id="tool_call_id",
+    ),
+    pytest.param(
+        changed(ANSWER, reasoning_content=[]), "messages[1].reasoning_content: must", id="reasoning"
+    ),
+    pytest.param(
+        {"role": "assistant"}, "messages[1].content: is missing in an assistant", id="nothing said"
+    ),
+    pytest.param(
+        changed(ANSWER, tool_calls={}), "messages[1].tool_calls: must be an array", id="calls"
+    ),
+    pytest.param(
+        changed(ANSWER, tool_calls=[1]), "messages[1].tool_calls[0]: must be an object", id="call"
+    ),
+    pytest.param(
+        changed(ANSWER, tool_calls=[{"function": []}]),
+        "messages[1].tool_calls[0].function: must be an object",
+        id="function",
+    ),
+    pytest.param(
+        changed(ANSWER, tool_calls=[{"function": {}}]),
+        "messages[1].tool_calls[0].function.name: is missing",
+        id="no name",
+    ),
+    pytest.param(
+        changed(ANSWER, tool_calls=[{"name": 1}]), "messages[1].tool_calls[0].name: must", id="flat"
+    ),
+    *(
+        pytest.param(
+            changed(ANSWER, tool_calls=[call(), call(arguments)]),
+            f"messages[1].tool_calls[1].function.arguments{message}",
+            id=f"arguments {arguments!r:.9}",
+        )
+        for arguments, message in [
+            ("{", ": not JSON: Expecting"),
+            ("[1]", ": must be a JSON object"),
+            ("null", ": must be a JSON object"),
+            (5, ": must be an object or a JSON string"),
+            ([], ": must be an object or a JSON string"),
+            ('{"a":' * 10**4, ": not JSON"),
+            ('{"a": NaN}', ".a: nan is not a JSON number"),
+            ('{"a": "\\ud800"}', ".a: lone surrogate U+D800"),
+        ]
+    ),
+    *(
+        pytest.param(
+            changed(ANSWER, tool_calls=[{"name": "f", key: {"a": 1}, **given}]),
+            f"messages[1].tool_calls[0].{key}: rename this field to 'arguments'",
+            id=f"{key} {given}",
+        )
+        for key in ("parameters", "args", "input")
+        for given in ({}, {"arguments": None})
+    ),
+    pytest.param(changed(USER, content="a\ud800"), "messages[1].content: lone surrogate", id="sur"),
+    pytest.param({**USER, "\udfff": 1}, "messages[1]: lone surrogate U+DFFF", id="surrogate key"),
+    pytest.param({**USER, "a\nb": "\ud800"}, "messages[1].'a\\nb': lone", id="ugly key"),
+    pytest.param({**USER, "k" * 9999: "\ud800"}, f"messages[1].{'k' * 77}...: lone", id="long key"),
+]
+
+
+@pytest.mark.parametrize(("message", "expected"), BAD_MESSAGES)
+def test_a_malformed_message_is_named_with_line_and_field(
+    tmp_path: Path, message: Any, expected: str
+) -> None:
+    got = refusal(tmp_path, [{"messages": [USER]}, {"messages": [USER, message]}])
+    assert got.startswith(f":2: {expected}")
+
+
+def test_a_value_that_is_no_number_is_refused_where_it_could_reach_a_prompt(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "data.jsonl"
+    path.write_text('{"messages": [{"role": "user", "content": "a", "x": 1e999}]}')
+    with pytest.raises(InputError, match=r":1: messages\[0\].x: inf is not a JSON number"):
+        read_conversations(path)
+
+
+BAD_RECORDS = [
+    pytest.param({"messages": None}, "messages: is missing", id="null messages"),
+    pytest.param({"text": "a"}, "messages: is missing", id="another format"),
+    pytest.param({"messages": {}}, "messages: must be a non-empty array", id="object"),
+    pytest.param({"messages": "{"}, "messages: not JSON: ", id="a string that is not JSON"),
+    pytest.param({"messages": [USER], "id": 1.5}, "id: must be a string or a whole", id="float id"),
+    pytest.param({"messages": [USER], "id": True}, "id: must be a string or a whole", id="bool id"),
+    pytest.param({"messages": [USER], "id": "\ud800"}, "id: lone surrogate", id="surrogate id"),
+    pytest.param({"messages": [USER], "tools": {}}, "tools: must be an array", id="tools"),
+    pytest.param({"messages": [USER], "tools": 0}, "tools: must be an array", id="tools number"),
+    pytest.param({"messages": [USER], "tools": [1]}, "tools[0]: must be an object", id="tool"),
+    pytest.param({"messages": [USER], "tools": "[}"}, "tools: not JSON: ", id="tools string"),
+    pytest.param(
+        {"messages": [USER], "tools": [{"a": "\ud800"}]}, "tools[0].a: lone", id="tool text"
+    ),
+    pytest.param(
+        {"messages": [ANSWER]}, "conversation 'conversation-2' has no client turn", id="no turn"
+    ),
+]
+
+
+@pytest.mark.parametrize(("record", "expected"), BAD_RECORDS)
+def test_a_malformed_record_is_named_with_line_and_field(
+    tmp_path: Path, record: Row, expected: str
+) -> None:
+    assert refusal(tmp_path, [{"messages": [USER]}, record]).startswith(f":2: {expected}")
+
+
+def as_records(dataset: Dataset) -> list[Row]:
+    return [
+        {"id": f"id-{i}", "messages": messages, **({} if tools is None else {"tools": tools})}
+        for i, (messages, tools) in enumerate(dataset)
+    ]
+
+
+WRITTEN: dict[str, Callable[[list[Row]], bytes]] = {
+    "lines": lambda records: "\n".join(map(json.dumps, records)).encode(),
+    "UTF-8 lines": lambda records: "\r\n".join(
+        json.dumps(record, ensure_ascii=False) for record in records
+    ).encode(),
+    "array": lambda records: json.dumps(records).encode(),
+    "pretty array": lambda records: json.dumps(records, indent=2, ensure_ascii=False).encode(),
+    "argument strings": lambda records: "\n".join(
+        json.dumps({**record, "messages": with_argument_strings(record["messages"])})
+        for record in records
+    ).encode(),
+    "everything as strings": lambda records: "\n".join(
+        json.dumps({k: v if k == "id" else json.dumps(v) for k, v in record.items()})
+        for record in records
+    ).encode(),
+    "Parquet": as_parquet,
+}
+
+
+@pytest.mark.parametrize("written", WRITTEN)
+@in_files
+@given(dataset=datasets)
+def test_openai_records_read_back_from_every_container(
+    tmp_path: Path, written: str, dataset: Dataset
+) -> None:
+    records = as_records(dataset)
+    data = WRITTEN[written](records)
+    path = tmp_path / "d"
+    for packed in (data,) if written == "Parquet" else (data, gzip.compress(data)):
+        path.write_bytes(packed)
+        got = read_conversations(path)
+        assert [conversation.id for conversation in got] == [record["id"] for record in records]
+        for conversation, (messages, tools) in zip(got, dataset, strict=True):
+            if written == "Parquet":  # A struct has its keys in one order for all rows.
+                assert (list(conversation.messages), conversation.tools) == (
+                    messages,
+                    tools and tuple(tools),
+                )
+            else:
+                assert exactly(conversation) == json.dumps([messages, tools])
