@@ -43,7 +43,7 @@ def _number(value: int | float | None) -> str:  # noqa: PYI041  # counts and mea
 
 @click.command("count")
 @click.argument("dataset", type=click.Path(path_type=Path))
-@tokenizer_option(required=True, help="Whose tokens to count.")
+@tokenizer_option(required=True)
 @click.option(
     "--strategy",
     metavar="NAME",

@@ -100,21 +100,23 @@ class Tokenizer(click.ParamType[str]):
         return [CompletionItem(incomplete, type="dir"), *map(CompletionItem, bundled)]
 
 
-def tokenizer_option(*names: str, help: str, **settings: Any) -> Callable[[_Command], _Command]:  # noqa: A002  # as click calls it
+def tokenizer_option(
+    *names: str, more_help: str = "", **settings: Any
+) -> Callable[[_Command], _Command]:
     """Return the option `--tokenizer`.
 
     Parameters
     ----------
     *names
         What the command calls its parameter, if not ``tokenizer``.
-    help
-        What the tokenizer is for; which ones there are is added.
+    more_help
+        What to add to the sentence that says what the option takes.
     **settings
         For `click.option`, such as ``required=True``.
     """
     which = f"A bundled tokenizer ({', '.join(tokenizer_names())}), a folder, or a hub name."
     return click.option(
-        "--tokenizer", *names, type=Tokenizer(), help=f"{help} {which}".strip(), **settings
+        "--tokenizer", *names, type=Tokenizer(), help=f"{which} {more_help}".rstrip(), **settings
     )
 
 

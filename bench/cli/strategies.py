@@ -18,7 +18,7 @@ from strategies import InputError, availability, get, is_control, names
 
 
 @click.command("strategies")
-@tokenizer_option(help="Say which strategies can run with this tokenizer.")
+@tokenizer_option(more_help="Shows which strategies can run with it.")
 @shared_options
 def strategies_command(tokenizer: str | None, as_json: bool, **options: Any) -> None:
     """List the strategies, and which can run with a tokenizer."""
