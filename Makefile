@@ -1,13 +1,18 @@
 # One virtual environment, .venv, for everything; every target may be run again at any time.
+# Paths are relative, so that the folder may have any name.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# Says what a long step does and how long it takes, and hides the rest unless it fails.
+STEP := .ci/step.py
 RUST_SOURCES := $(wildcard strategies/rust/Cargo.*) $(shell find strategies/rust/src -name '*.rs')
 
 ASV := $(BIN)/asv
 # The main environment of asv.conf.json alone: asv run without it takes the older libraries too.
 ASV_MAIN = virtualenv:$(shell $(BIN)/python -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+# Where asv keeps what machine this is; written once, without questions.
+ASV_MACHINE = test -e ~/.asv-machine.json || $(ASV) machine --yes
 # What is measured: make asv COMMITS=v1..main, make asv BENCH='warm.*rust'
 COMMITS ?= HEAD^!
 BENCH ?= .
@@ -34,20 +39,28 @@ help:
 	@echo "make lock           resolve requirements.lock again from pyproject.toml"
 	@echo "make clean          remove .venv and build products"
 
+# With nothing to do it says nothing.
 setup: $(READY)
+	@:
 
 $(VENV)/.python:
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 ...")'
-	$(PYTHON) -m venv $(VENV)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 ...")'
+	@$(PYTHON) $(STEP) "Making the virtual environment $(VENV) (seconds)" $(PYTHON) -m venv $(VENV)
 	@touch $@
 
 $(VENV)/.dependencies: requirements.lock $(VENV)/.python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python $(STEP) \
+		"Installing $$(grep -c '^[a-z0-9].*==' requirements.lock) packages into $(VENV) (1 to 2 minutes)" \
+		$(BIN)/python -m pip install --disable-pip-version-check --progress-bar off \
+		--require-hashes -r requirements.lock
 	@touch $@
 
 # An isolated build, so that pip brings maturin, and maturin brings Rust where there is none.
 $(READY): pyproject.toml $(RUST_SOURCES) $(VENV)/.dependencies
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@$(BIN)/python $(STEP) \
+		"Building the native core in release mode (2 to 4 minutes the first time)" \
+		$(BIN)/python -m pip install --verbose --disable-pip-version-check --progress-bar off \
+		--no-deps --editable .
 	@touch $@
 
 compare: $(READY)
@@ -57,7 +70,9 @@ compare-quick: $(READY)
 	$(BIN)/bench compare --quick --out results/bundled-quick
 
 test: $(READY)
-	@if command -v cargo >/dev/null; then cargo test --quiet --lib --manifest-path strategies/rust/Cargo.toml; \
+	@if command -v cargo >/dev/null; then $(BIN)/python $(STEP) \
+		"Building and running the unit tests in Rust (1 to 2 minutes the first time)" \
+		cargo test --lib --manifest-path strategies/rust/Cargo.toml; \
 	else echo "cargo is not on PATH (the build fetched its own): Rust unit tests skipped"; fi
 	$(BIN)/python -m pytest
 
@@ -70,22 +85,22 @@ bench: $(READY)
 		--benchmark-compare --benchmark-columns=median,iqr,rounds --benchmark-sort=name \
 		--benchmark-json=results/speed.json $(if $(filter .,$(BENCH)),,-k "$$BENCH")
 
-# Where asv keeps what machine this is; asked of nobody.
-$(HOME)/.asv-machine.json: | $(READY)
-	$(ASV) machine --yes
-
 # What is timed is checked, whatever was chosen.
-asv: $(READY) $(HOME)/.asv-machine.json
+asv: $(READY)
+	@$(ASV_MACHINE)
 	$(ASV) run -E $(ASV_MAIN) --record-samples --bench "$$BENCH" --bench '^correctness' "$$COMMITS"
 	$(BIN)/bench history --newest
 
-asv-quick: $(READY) $(HOME)/.asv-machine.json
+asv-quick: $(READY)
+	@$(ASV_MACHINE)
 	$(ASV) run -E $(ASV_MAIN) --quick --dry-run $(ASV_QUICK) "$$COMMITS"
 
-asv-libraries: $(READY) $(HOME)/.asv-machine.json
+asv-libraries: $(READY)
+	@$(ASV_MACHINE)
 	$(ASV) run --record-samples --bench "correctness|warm.*, 1, 'agentic'" "$$COMMITS"
 
-asv-demo: $(READY) $(HOME)/.asv-machine.json
+asv-demo: $(READY)
+	@$(ASV_MACHINE)
 	$(BIN)/python -m bench.recorded.demo
 
 dashboard: $(READY)

@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import sys
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Never
 
 
 def main() -> Never:
     """Import the command line, which takes a while, and run it."""
+    in_the_way = _unrelated_strategies()
+    if in_the_way is not None:
+        sys.stderr.write(
+            f"bench: {in_the_way} hides the package 'strategies' of isl-bench; "
+            "run it from another folder, or take this one out of PYTHONPATH\n"
+        )
+        sys.exit(3)
     try:
         from bench import cli
     except KeyboardInterrupt:
@@ -15,6 +24,21 @@ def main() -> Never:
         sys.stderr.write("bench: interrupted; nothing was written\n")
         sys.exit(130)
     cli.main()
+
+
+def _unrelated_strategies() -> Path | None:
+    """Return what is imported as `strategies` if it is not the package beside this one.
+
+    ``python -m bench`` looks into the working directory first, and somebody may keep a folder of
+    that name there.
+    """
+    ours = Path(__file__).parents[1] / "strategies"
+    found = find_spec("strategies")
+    if found is None or found.origin is None:
+        return None
+    file = Path(found.origin)
+    found_here = file.parent if file.name == "__init__.py" else file
+    return None if found_here.resolve() == ours.resolve() else found_here
 
 
 if __name__ == "__main__":

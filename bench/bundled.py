@@ -43,3 +43,14 @@ def tokenizer_path(name: str) -> Path:
     if name not in tokenizer_names():
         raise ValueError(f"no bundled tokenizer {name!r}: one of {', '.join(tokenizer_names())}")
     return _FOLDER / name
+
+
+def resolve(name_or_path: str) -> str:
+    """Return the folder if this names a bundled tokenizer, and the argument unchanged if not.
+
+    A file or folder of that name in the working directory wins. The hub is never asked for
+    these names; a tokenizer there is called owner/name, but for a few old ones.
+    """
+    if name_or_path in tokenizer_names() and not Path(name_or_path).exists():
+        return str(tokenizer_path(name_or_path))
+    return name_or_path

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from importlib import import_module
+from importlib.metadata import version
+from platform import python_version
 
 import click
 
 COMMANDS = {
     "strategies": "bench.cli.strategies:strategies_command",
+    "sample": "bench.cli.sample:sample_command",
     "count": "bench.cli.count:count_command",
     "compare": "bench.cli.compare:compare_command",
     "growth": "bench.cli.growth:growth_command",
@@ -29,7 +32,24 @@ class _Commands(click.Group):
         return command
 
 
+def _print_version(context: click.Context, _option: click.Parameter, asked: bool) -> None:
+    if not asked or context.resilient_parsing:
+        return
+    from strategies import _native
+
+    core = f"native core {_native.__version__}, {_native.build_profile} build"
+    click.echo(f"bench {version('isl-bench')} ({core}; Python {python_version()})")
+    context.exit()
+
+
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="isl-bench")
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_print_version,
+    help="Show the version and the build, and exit.",
+)
 def commands() -> None:
     """Exact input sequence lengths (ISL) of multi-turn conversations, and what they cost."""

@@ -12,7 +12,7 @@ import click
 
 from bench.cli.console import stderr, stdout, warn
 from bench.cli.inputs import bundled_sample, read_dataset
-from bench.cli.options import Names, Numbers, chat_specs, shared_options
+from bench.cli.options import Names, Numbers, chat_specs, shared_options, tokenizer_option
 from bench.cli.progress import ConsoleWatcher
 from strategies import OnError, available_cores, names
 from strategies.conversations.messages import ToolArguments
@@ -23,36 +23,55 @@ QUICK_BUDGET_SECONDS = 12.0
 
 @click.command("compare")
 @click.argument("dataset", type=click.Path(path_type=Path), required=False)
-@click.option("--tokenizer", "tokenizers", metavar="T", multiple=True, help="May be repeated.")
-@click.option("--strategies", "chosen", type=Names(), help="Names.  [default: all]")
-@click.option("--cores", type=Numbers(), help="Core counts to pin to.  [default: all cores]")
-@click.option("--workers", type=Numbers(), help="Worker counts.  [default: as many as cores]")
+@tokenizer_option(
+    "tokenizers", multiple=True, more_help="May be repeated.  [default: all bundled ones]"
+)
+@click.option("--strategies", "chosen", type=Names(), help="Strategies to compare.  [default: all]")
+@click.option(
+    "--cores",
+    type=Numbers(),
+    help="Run on this many cores; with several numbers, on each in turn.  [default: all cores]",
+)
+@click.option(
+    "--workers",
+    type=Numbers(),
+    help="Use this many threads or processes; with several numbers, each in turn.  [default: one "
+    "for each core]",
+)
 @click.option(
     "--rounds",
+    metavar="N",
     type=click.IntRange(min=1),
-    help="Full rounds over all conversations, however long they take.",
+    help="Run N rounds over all conversations, however long they take.",
 )
 @click.option(
     "--budget",
+    metavar="SECONDS",
     type=click.IntRange(min=1),
     default=40,
     show_default=True,
-    help="Seconds for all timed rounds together; conversations are left out to keep to it.",
+    help="Time for all timed rounds together. Rounds leave conversations out to keep to it.",
 )
 @click.option(
     "--sample",
     type=click.Choice(["small", "regular", "large"]),
-    help="Size of the bundled sample.  [default: small]",
+    help="Size of the bundled sample, if there is no DATASET.  [default: small]",
 )
-@click.option("--quick", is_flag=True, help="Few rounds.")
+@click.option("--quick", is_flag=True, help="Time a few rounds only.")
 @click.option(
     "--seed",
+    metavar="N",
     type=click.IntRange(min=0),
     default=0,
     show_default=True,
-    help="Of everything shuffled.",
+    help="Decides in which order strategies run, and which conversations are left out.",
 )
-@click.option("--out", type=click.Path(path_type=Path), help="Folder for reports and plot.")
+@click.option(
+    "--out",
+    metavar="FOLDER",
+    type=click.Path(path_type=Path),
+    help="Folder for the reports and the plot.",
+)
 @shared_options
 def compare_command(
     dataset: Path | None,
@@ -72,7 +91,7 @@ def compare_command(
     as_json: bool,
     **options: Any,
 ) -> int:
-    """Run strategies side by side on DATASET, check every count, print what each costs.
+    """Time strategies side by side, and check every count.
 
     Without DATASET the bundled sample is used, without --tokenizer the bundled tokenizers.
     """

@@ -15,7 +15,12 @@ from rich.text import Text
 
 from bench.cli.console import stderr, stdout
 from bench.cli.inputs import load_tokenizer, read_dataset
-from bench.cli.options import chat_specs, shared_options
+from bench.cli.options import (
+    chat_specs,
+    complete_strategy,
+    shared_options,
+    tokenizer_option,
+)
 from bench.cli.progress import progress_bar, working
 from strategies import (
     InputError,
@@ -38,11 +43,26 @@ def _number(value: int | float | None) -> str:  # noqa: PYI041  # counts and mea
 
 @click.command("count")
 @click.argument("dataset", type=click.Path(path_type=Path))
-@click.option("--tokenizer", metavar="T", required=True, help="Hub name or folder.")
-@click.option("--strategy", default="auto", show_default=True, help="How to count.")
-@click.option("--workers", type=click.IntRange(min=1), help="Threads or processes.")
+@tokenizer_option(required=True)
 @click.option(
-    "--out", type=click.Path(path_type=Path), help="File for the ISLs: .parquet, .jsonl or .csv."
+    "--strategy",
+    metavar="NAME",
+    default="auto",
+    show_default=True,
+    shell_complete=complete_strategy,
+    help="How to count; `bench strategies` lists them. All give the same counts.",
+)
+@click.option(
+    "--workers",
+    metavar="N",
+    type=click.IntRange(min=1),
+    help="Number of threads or processes.  [default: one for each available core]",
+)
+@click.option(
+    "--out",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="File for the ISL of each turn; the name ends in .parquet, .jsonl or .csv.",
 )
 @shared_options
 def count_command(
@@ -57,7 +77,11 @@ def count_command(
     as_json: bool,
     **options: Any,
 ) -> None:
-    """Count the ISL of every turn of DATASET and print its distribution."""
+    """Count the ISL of every turn of a dataset.
+
+    The command prints how the ISLs are distributed. DATASET is a file of conversations; `bench
+    sample --out chats.jsonl` writes one to try this on.
+    """
     from bench.reporting.isl_table import check_ending, distribution, write_table
     from bench.reporting.output import check_file
     from bench.reporting.report import file_sha256

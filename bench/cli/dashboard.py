@@ -13,28 +13,34 @@ from bench.cli.console import stderr
 @click.command("dashboard")
 @click.option(
     "--config",
+    metavar="FILE",
     type=click.Path(path_type=Path),
     default="asv.conf.json",
     show_default=True,
-    help="Configuration of asv.",
+    help="Configuration file of asv.",
 )
 @click.option(
     "--html",
+    metavar="FOLDER",
     type=click.Path(path_type=Path),
     default=".asv/html",
     show_default=True,
-    help="Folder for the pages, which are replaced.",
+    help="Folder for the pages. The pages in it are replaced.",
 )
 @click.option(
     "--port",
+    metavar="N",
     type=click.IntRange(0, 65535),
     default=8080,
     show_default=True,
-    help="On the loopback interface; 0 for any that is free.",
+    help="Port on this machine, which others cannot reach; 0 takes any free one.",
 )
-@click.option("--no-serve", is_flag=True, help="Write the pages and end.")
+@click.option("--no-serve", is_flag=True, help="Write the pages, serve nothing.")
 def dashboard_command(config: Path, html: Path, port: int, no_serve: bool) -> None:
-    """Publish what asv recorded as pages that need no network, and serve them."""
+    """Publish what asv recorded as web pages, and serve them.
+
+    The pages need no network. They load their data from a web server, which runs until Ctrl-C.
+    """
     from bench.recorded.dashboard import publish, serve
 
     console = stderr(quiet=False)

@@ -14,16 +14,47 @@ from rich.text import Text
 
 from bench.cli.console import stderr, stdout
 from bench.cli.inputs import load_tokenizer
-from bench.cli.options import chat_specs, shared_options
+from bench.cli.options import (
+    chat_specs,
+    complete_strategy,
+    shared_options,
+    tokenizer_option,
+)
 from bench.cli.progress import progress_bar
 
 
 @click.command("growth")
-@click.option("--tokenizer", metavar="T", help="Hub name or folder.  [default: bpe-chatml]")
-@click.option("--strategy", default="rust", show_default=True, help="What to time.")
-@click.option("--workers", type=click.IntRange(min=1), default=1, show_default=True)
-@click.option("--rounds", type=click.IntRange(min=1), default=9, show_default=True)
-@click.option("--out", type=click.Path(path_type=Path), help="Folder for growth.json and plot.")
+@tokenizer_option(more_help="[default: bpe-chatml]")
+@click.option(
+    "--strategy",
+    metavar="NAME",
+    default="rust",
+    show_default=True,
+    shell_complete=complete_strategy,
+    help="What to time; `bench strategies` lists them.",
+)
+@click.option(
+    "--workers",
+    metavar="N",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Number of threads or processes.",
+)
+@click.option(
+    "--rounds",
+    metavar="N",
+    type=click.IntRange(min=1),
+    default=9,
+    show_default=True,
+    help="How often each length is timed; the median counts.",
+)
+@click.option(
+    "--out",
+    metavar="FOLDER",
+    type=click.Path(path_type=Path),
+    help="Folder for growth.json and the plot.",
+)
 @shared_options
 def growth_command(
     tokenizer: str | None,
@@ -35,7 +66,10 @@ def growth_command(
     as_json: bool,
     **options: Any,
 ) -> None:
-    """Time per turn as conversations grow, at constant new text per turn."""
+    """Time a turn as conversations grow.
+
+    Every turn adds equally much text, so a cost per turn that grows comes from the history.
+    """
     from bench.bundled import tokenizer_path
     from bench.measuring.growth import LENGTHS, measure_growth
     from bench.reporting.output import make_folder

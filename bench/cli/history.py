@@ -10,16 +10,32 @@ import click
 
 from bench.cli.console import stdout
 from bench.cli.options import Numbers
+from bench.samples import SHAPES
 
 EXIT_WRONG = 1
 
 
+def _complete_shape(_context: object, _option: object, incomplete: str) -> list[str]:
+    return [shape for shape in SHAPES if shape.startswith(incomplete)]
+
+
 @click.command("history")
 @click.argument("folder", type=click.Path(path_type=Path), default="bench/history")
-@click.option("--machine", help="Only this one.  [default: all]")
-@click.option("--newest", is_flag=True, help="Only the machine and environment measured last.")
-@click.option("--cores", type=Numbers(), help="Tables for these.  [default: the most measured]")
-@click.option("--shape", "shapes", multiple=True, help="Table for it; may be repeated.")
+@click.option("--machine", metavar="NAME", help="Show only this machine.  [default: all]")
+@click.option("--newest", is_flag=True, help="Show only what was measured last.")
+@click.option(
+    "--cores",
+    type=Numbers(),
+    help="Show a table for each of these numbers of cores.  [default: the largest measured]",
+)
+@click.option(
+    "--shape",
+    "shapes",
+    metavar="SHAPE",
+    multiple=True,
+    shell_complete=_complete_shape,
+    help="Show a table for this shape of conversation. May be repeated.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
 def history_command(
     folder: Path,
@@ -29,10 +45,11 @@ def history_command(
     shapes: Sequence[str],
     as_json: bool,
 ) -> int:
-    """Show what asv recorded last in FOLDER, for each machine and environment.
+    """Show what asv recorded last.
 
-    FOLDER is bench/history if it is left out. The exit code is 1 if a strategy counted wrong
-    or was never checked, or if a benchmark failed.
+    There is one part for each machine and environment in FOLDER, which is bench/history if it is
+    left out. The exit code is 1 if a strategy counted wrong or was never checked, or if a
+    benchmark failed.
     """
     from bench.recorded.judge import print_recorded, recorded
     from bench.recorded.results import read_history

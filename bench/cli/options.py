@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+from click.shell_completion import CompletionItem
 
-from strategies import ChatSpec, chat_spec, get
+from bench.bundled import resolve, tokenizer_names
+from strategies import ChatSpec, InputError, chat_spec, get, names
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -30,6 +32,21 @@ class Names(click.ParamType[Sequence[str]]):
         for name in wanted:
             get(name)
         return wanted
+
+    def shell_complete(
+        self,
+        ctx: click.Context,  # noqa: ARG002  # the names are the same in every context
+        param: click.Parameter,  # noqa: ARG002  # and for every option
+        incomplete: str,
+    ) -> list[CompletionItem]:
+        """Complete the last name of the list."""
+        before, comma, last = incomplete.rpartition(",")
+        taken = {name.strip() for name in before.split(",")}
+        return [
+            CompletionItem(f"{before}{comma}{name}")
+            for name in names()
+            if name.startswith(last) and name not in taken
+        ]
 
 
 class Numbers(click.ParamType[Sequence[int]]):
@@ -66,47 +83,127 @@ class JsonObject(click.ParamType[dict[str, Any]]):
         return parsed
 
 
+class Tokenizer(click.ParamType[str]):
+    """A tokenizer as `--tokenizer` takes it: a bundled name, a folder, or a name on the hub."""
+
+    name = "T"
+
+    def shell_complete(
+        self,
+        ctx: click.Context,  # noqa: ARG002  # the names are the same in every context
+        param: click.Parameter,  # noqa: ARG002  # and for every option
+        incomplete: str,
+    ) -> list[CompletionItem]:
+        """Complete the names of the bundled tokenizers; if none fits, those of folders."""
+        bundled = [name for name in tokenizer_names() if name.startswith(incomplete)]
+        # The folders first: the script for bash forgets what it was given before them.
+        return [CompletionItem(incomplete, type="dir"), *map(CompletionItem, bundled)]
+
+
+def tokenizer_option(
+    *names: str, more_help: str = "", **settings: Any
+) -> Callable[[_Command], _Command]:
+    """Return the option `--tokenizer`.
+
+    Parameters
+    ----------
+    *names
+        What the command calls its parameter, if not ``tokenizer``.
+    more_help
+        What to add to the sentence that says what the option takes.
+    **settings
+        For `click.option`, such as ``required=True``.
+    """
+    which = f"A bundled tokenizer ({', '.join(tokenizer_names())}), a folder, or a hub name."
+    return click.option(
+        "--tokenizer", *names, type=Tokenizer(), help=f"{which} {more_help}".rstrip(), **settings
+    )
+
+
+def complete_strategy(_context: object, _option: object, incomplete: str) -> list[str]:
+    """Return the strategies that a shell may complete one name to."""
+    return [name for name in names() if name.startswith(incomplete)]
+
+
 _SHARED = (
-    click.option("--template", type=click.Path(path_type=Path), help="Chat template to use."),
     click.option(
-        "--template-kwargs", type=JsonObject(), default="{}", help="Variables for the template."
+        "--template",
+        metavar="FILE",
+        type=click.Path(path_type=Path),
+        help="Chat template to use instead of the tokenizer's own.",
     ),
-    click.option("--revision", help="Commit, branch or tag on the hub."),
-    click.option("--trust-remote-code", is_flag=True, help="Run code that the tokenizer brings."),
+    click.option(
+        "--template-kwargs",
+        type=JsonObject(),
+        default="{}",
+        help="Variables for the template, such as '{\"enable_thinking\": false}'.",
+    ),
+    click.option("--revision", help="Commit, branch or tag of the tokenizer on the hub."),
+    click.option(
+        "--trust-remote-code",
+        is_flag=True,
+        help="Run Python code that the tokenizer's repository brings.",
+    ),
     click.option(
         "--clock",
         type=click.DateTime(),
-        help="The time that templates read as now.  [default: today, 00:00]",
+        metavar="TIME",
+        help="The time that templates read as now, such as 2025-01-31 or 2025-01-31T12:00:00."
+        "  [default: today, 00:00]",
     ),
     click.option(
         "--tool-arguments",
         type=click.Choice(["objects", "as-given"]),
         default="objects",
         show_default=True,
-        help="Parse tool-call arguments that are JSON strings, as servers do, or leave them.",
+        help="What templates get for tool-call arguments that are JSON strings: the parsed "
+        "objects, as servers pass them on, or the strings.",
     ),
     click.option(
         "--on-error",
         type=click.Choice(["raise", "skip"]),
         default="raise",
         show_default=True,
-        help="What to do about a turn that the template refuses.",
+        help="What to do about a turn that the template refuses: end with an error, or leave "
+        "it out.",
     ),
-    click.option("--quiet", is_flag=True, help="No progress, no warnings, no table."),
+    click.option("--quiet", is_flag=True, help="Show no progress, warnings or table."),
     click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table."),
 )
 
 
-def shared_options(command: _Command) -> _Command:
-    """Add the options that all commands on data have."""
-    return functools.reduce(lambda wrapped, option: option(wrapped), reversed(_SHARED), command)
+def shared_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options of every command that loads tokenizers, and its hint at the bundled ones."""
+
+    @functools.wraps(command)
+    def hinting(**options: Any) -> Any:
+        asked = options.get("tokenizers") or [options.get("tokenizer")]
+        try:
+            return command(**options)
+        except InputError as error:
+            # It may have failed in another process, so that its text is all there is.
+            unknown = error.reason.startswith("neither a folder nor a tokenizer on the hub")
+            if not unknown or error.file not in asked:
+                raise
+            bundled = f"bundled are {', '.join(tokenizer_names())}"
+            raise InputError(f"{error.reason} ({bundled})", file=error.file) from None
+
+    return functools.reduce(lambda wrapped, option: option(wrapped), reversed(_SHARED), hinting)
 
 
 def chat_specs(tokenizers: Sequence[str], options: dict[str, Any]) -> list[ChatSpec]:
-    """Return the specification of each tokenizer, with the shared options applied."""
+    """Return the specification of each tokenizer, with the shared options applied.
+
+    Parameters
+    ----------
+    tokenizers
+        As `--tokenizer` takes them.
+    options
+        The shared options by parameter name.
+    """
     return [
         chat_spec(
-            tokenizer,
+            resolve(tokenizer),
             template=options["template"],
             template_kwargs=options["template_kwargs"],
             revision=options["revision"],

@@ -19,6 +19,8 @@ from strategies.errors import one_line
 EXIT_BAD_INPUT = 3
 EXIT_INTERNAL = 70
 EXIT_INTERRUPTED = 130
+COMPLETION_VARIABLE = "_BENCH_COMPLETE"
+"""Set by a shell that asks for its completion script, or for what a line can be completed to."""
 
 
 def main() -> Never:
@@ -26,15 +28,11 @@ def main() -> Never:
     signal.signal(signal.SIGTERM, _terminated)
     sys.unraisablehook = _not_raised
     escape_output()
+    if os.environ.get(COMPLETION_VARIABLE):
+        commands.main(prog_name="bench", complete_var=COMPLETION_VARIABLE)
     errors = Messages(stderr=True, soft_wrap=True, highlight=False)
     try:
-        # Not by calling it: click's own way out of Ctrl-C prints a line of its own.
-        with commands.make_context("bench", sys.argv[1:]) as context:
-            status = commands.invoke(context) or 0
-            # It is None where the shell has closed it: then there is nobody to write to.
-            if sys.stdout is not None:
-                sys.stdout.flush()
-            sys.exit(status)
+        sys.exit(_run())
     except click.exceptions.Exit as error:
         sys.exit(error.exit_code)
     except click.exceptions.NoArgsIsHelpError as error:
@@ -72,6 +70,17 @@ def main() -> Never:
         # A mistake of ours: all that is known about it, and not the code of wrong counts.
         traceback.print_exc()
         sys.exit(EXIT_INTERNAL)
+
+
+def _run() -> int:
+    """Run the command that the arguments name, and return its exit code."""
+    # Not by calling it: click's own way out of Ctrl-C prints a line of its own.
+    with commands.make_context("bench", sys.argv[1:]) as context:
+        status: int = commands.invoke(context) or 0
+        # It is None where the shell has closed it: then there is nobody to write to.
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    return status
 
 
 def _terminated(_signal: int, _frame: object) -> Never:

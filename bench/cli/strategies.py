@@ -10,17 +10,18 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
+from bench.bundled import tokenizer_names
 from bench.cli.console import stderr, stdout
 from bench.cli.inputs import load_tokenizer
-from bench.cli.options import chat_specs, shared_options
+from bench.cli.options import chat_specs, shared_options, tokenizer_option
 from strategies import InputError, availability, get, is_control, names
 
 
 @click.command("strategies")
-@click.option("--tokenizer", metavar="T", help="Say what can run with this tokenizer.")
+@tokenizer_option(more_help="Shows which strategies can run with it.")
 @shared_options
 def strategies_command(tokenizer: str | None, as_json: bool, **options: Any) -> None:
-    """List the strategies: name, summary, available or why not."""
+    """List the strategies, and which can run with a tokenizer."""
     chat = None
     if tokenizer is not None:
         (spec,) = chat_specs([tokenizer], options)
@@ -56,3 +57,5 @@ def strategies_command(tokenizer: str | None, as_json: bool, **options: Any) -> 
         table.add_row(*map(Text, (name, str(row["summary"]), available)))
     stdout().print(table)
     click.echo("* control: wrong on purpose, so that checks can be seen to fail; never ranked")
+    if chat is None:
+        click.echo(f"--tokenizer takes a bundled one by name: {', '.join(tokenizer_names())}")

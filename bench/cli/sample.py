@@ -1,0 +1,70 @@
+"""`bench sample`: the bundled conversations as a file to try things on."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from bench.bundled import tokenizer_names
+from bench.cli.console import stderr
+from bench.cli.progress import working
+from bench.samples import SHAPES, SIZES, sample_bytes
+from strategies import InputError
+
+
+@click.command("sample")
+@click.option(
+    "--size",
+    type=click.Choice(SIZES),
+    default="small",
+    show_default=True,
+    help="How many conversations, and how long they are.",
+)
+@click.option(
+    "--shape",
+    "shapes",
+    type=click.Choice(SHAPES),
+    multiple=True,
+    help="Write only conversations of this shape. May be repeated.  [default: all]",
+)
+@click.option(
+    "--seed",
+    metavar="N",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="Another seed gives other conversations; the same seed gives the same.",
+)
+@click.option(
+    "--out",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="File to write, such as chats.jsonl.  [default: standard output]",
+)
+def sample_command(size: str, shapes: Sequence[str], seed: int, out: Path | None) -> None:
+    """Write the bundled conversations to a file.
+
+    The file has one OpenAI chat record a line. It is complete, or it is not there.
+    """
+    from bench.reporting.output import check_file, write_whole
+
+    if out is not None:
+        if out.suffix != ".jsonl":
+            raise InputError("the sample is JSON Lines; end the name with .jsonl", file=out)
+        check_file(out)
+    with working(stderr(quiet=False), f"making the {size} sample"):
+        data = sample_bytes(size, shapes=shapes or None, seed=seed)
+    if out is None:
+        # It is None where the shell has closed it: then there is nobody to write to.
+        if sys.stdout is not None:
+            # As bytes: the sample is UTF-8, whatever the terminal's encoding is.
+            sys.stdout.buffer.write(data)
+        return
+    write_whole(out, lambda file: file.write(data))
+    conversations = data.count(b"\n")
+    click.echo(f"wrote {conversations} conversations to {out}")
+    click.echo(f"try: bench count {shlex.quote(str(out))} --tokenizer {tokenizer_names()[0]}")
