@@ -10,9 +10,9 @@ use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple};
 
 use crate::count::{self, Counts, Options, Stop};
 use crate::data::{Data, Dict, prepare_message};
+use crate::prompts::{Conversation, Given, Rendered, Source};
 use crate::render::value::Fault;
 use crate::render::{self, constructs};
-use crate::source::{Conversation, Given, Rendered, Source};
 
 create_exception!(
     strategies._native,

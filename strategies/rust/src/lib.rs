@@ -4,15 +4,10 @@
 
 mod binding;
 mod count;
-mod cut;
 mod data;
-mod load;
+mod prompts;
 mod render;
-mod source;
-mod spans;
-#[cfg(test)]
-mod testing;
-mod words;
+mod tokenizer;
 
 /// Version of the crate, which is also the version of the Python distribution.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

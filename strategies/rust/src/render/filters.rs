@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 use std::collections::VecDeque;
 
+use super::eval::get_item;
 use super::json::{self, Style};
 use super::methods;
 use super::program::{Filter, Test};
@@ -10,7 +11,6 @@ use super::value::{
     Fault, Map, Number, Outcome, Seq, Text, Undef, Value, change_case, folded, python_type, raised,
     unsupported,
 };
-use super::vm::get_item;
 
 /// An allocation that fails ends the process, so what could be too big is left to Python.
 const MAX_INDENT: i64 = 1000;

@@ -1,12 +1,12 @@
 //! Chat templates, rendered as transformers' Jinja2 environment renders them.
 
 mod compile;
+mod eval;
 mod filters;
 mod json;
 mod methods;
 mod program;
 pub mod value;
-mod vm;
 
 use crate::data::{Data, Dict};
 use program::Program;
@@ -91,10 +91,10 @@ impl Template {
                 "tools" => tools.map_or(Value::None, Value::from_data),
                 name => match self.variables.get(name) {
                     Some(data) => Value::from_data(data),
-                    None => vm::function_named(name).map_or(Value::Missing, Value::Func),
+                    None => eval::function_named(name).map_or(Value::Missing, Value::Func),
                 },
             })
             .collect();
-        vm::Vm::render(&self.program, &context, &self.dates, out).map_err(|fault| *fault)
+        eval::Vm::render(&self.program, &context, &self.dates, out).map_err(|fault| *fault)
     }
 }

@@ -239,7 +239,7 @@ fn byte_characters() -> [char; 256] {
 #[cfg(test)]
 mod tests {
     use super::{Known, Memory, PROBES, Shared, Words};
-    use crate::testing;
+    use crate::tokenizer::testing;
     use tokenizers::Tokenizer;
     use tokenizers::normalizers::unicode::NFC;
 

@@ -4,6 +4,8 @@
 //! counts are added up. Both big steps run on all workers, biggest pieces first. A turn's prompt
 //! mostly starts with the previous turn's, so cutting resumes where the two part.
 
+mod spans;
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -11,12 +13,12 @@ use std::time::{Duration, Instant};
 
 use tokenizers::Tokenizer;
 
-use crate::cut::{Cutter, EDGE, Marker};
-use crate::load;
+use crate::prompts::{Source, Turn};
 use crate::render::value::Fault;
-use crate::source::{Source, Turn};
-use crate::spans::{Span, Spans};
-use crate::words::{self, Known, Memory, Words};
+use crate::tokenizer::load;
+use crate::tokenizer::markers::{Cutter, EDGE, Marker};
+use crate::tokenizer::words::{self, Known, Memory, Words};
+use spans::{Span, Spans};
 
 /// Turns cut before their spans are encoded, which bounds what is remembered of them.
 const BATCH: usize = 1 << 15;
@@ -650,8 +652,8 @@ fn add_up(chunks: &[Chunk], cut: &[(usize, CutTurns)], counts: &[u32], result: &
 #[cfg(test)]
 mod tests {
     use super::{Counter, Options, Stop, common_prefix};
-    use crate::source::Given;
-    use crate::testing::tokenizer;
+    use crate::prompts::Given;
+    use crate::tokenizer::testing::tokenizer;
 
     fn prompts(texts: &[&[&str]]) -> Given<String> {
         Given(

@@ -4,16 +4,16 @@ use std::cell::Cell;
 use std::cmp::Ordering;
 use std::rc::Rc;
 
-use super::compile::{
+use crate::render::compile::{
     DICT_ATTRIBUTES, DICT_METHODS, LIST_ATTRIBUTES, OTHER_ATTRIBUTES, SANDBOXED_DICT,
     SANDBOXED_LIST, STR_ATTRIBUTES, STR_METHODS,
 };
-use super::filters::{Given, apply, run_test, sequence};
-use super::methods;
-use super::program::{
+use crate::render::filters::{Given, apply, run_test, sequence};
+use crate::render::methods;
+use crate::render::program::{
     Args, Attr, BinOp, CmpOp, Const, Expr, Filter, For, Load, Loads, Program, Slot, Stmt, Target,
 };
-use super::value::{
+use crate::render::value::{
     Func, Map, Number, Outcome, Seq, Text, Undef, Value, char_count, python_type, raised,
     range_len, unsupported,
 };
@@ -341,7 +341,12 @@ impl<'a> Vm<'a> {
                 if args.positional.is_empty() && args.named.is_empty() =>
             {
                 let value = self.eval(inner)?;
-                super::json::push_value(&value, &super::json::Style::default(), 0, &mut self.out)
+                crate::render::json::push_value(
+                    &value,
+                    &crate::render::json::Style::default(),
+                    0,
+                    &mut self.out,
+                )
             }
             Expr::Filter(Filter::Safe | Filter::String, inner, _) => self.print(inner),
             Expr::Call(callee, args) => {
@@ -838,7 +843,7 @@ impl<'a> Vm<'a> {
 
     fn run_body(
         &mut self,
-        defaults: &[&'a super::program::Param],
+        defaults: &[&'a crate::render::program::Param],
         body: &'a [Stmt],
     ) -> Outcome<()> {
         for param in defaults {

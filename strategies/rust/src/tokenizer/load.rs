@@ -126,7 +126,7 @@ impl Model for Bpe {
 #[cfg(test)]
 mod tests {
     use super::{BpeTokenizer, tokenizer};
-    use crate::testing;
+    use crate::tokenizer::testing;
     use tokenizers::models::bpe::BPE;
     use tokenizers::{ModelWrapper, Tokenizer};
 

@@ -121,7 +121,7 @@ impl Cutter {
 #[cfg(test)]
 mod tests {
     use super::{Cut, Cutter};
-    use crate::testing::tokenizer;
+    use crate::tokenizer::testing::tokenizer;
 
     fn found(cutter: &Cutter, text: &str) -> Vec<String> {
         let mut out = Vec::new();
