@@ -8,11 +8,14 @@ use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedStr;
 use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple};
 
-use crate::count::{self, Counts, Options, Stop};
+use crate::count::source::Source;
+use crate::count::workers::{Options, Stop};
+use crate::count::{Counts, count};
 use crate::data::{Data, Dict, prepare_message};
-use crate::prompts::{Conversation, Given, Rendered, Source};
-use crate::render::value::Fault;
+use crate::fault::Fault;
+use crate::prompts::{Conversation, Prompts, Rendered};
 use crate::render::{self, constructs};
+use crate::tokenizer::SpanCounter;
 
 create_exception!(
     strategies._native,
@@ -174,7 +177,7 @@ type PyCounts<'py> = (Vec<Vec<Option<u32>>>, Vec<PyFailure>, Bound<'py, PyDict>)
 /// A tokenizer that counts the prompts of many turns.
 #[pyclass(module = "strategies._native", frozen)]
 struct Counter {
-    inner: count::Counter,
+    inner: SpanCounter,
     workers: usize,
 }
 
@@ -187,7 +190,6 @@ impl Counter {
         progress: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<PyCounts<'py>> {
         let progress = progress.map(|callback| callback.clone().unbind());
-        let started = Instant::now();
         let (result, error) = py.detach(|| {
             let mut error = None;
             let mut watch = |done: usize| {
@@ -205,7 +207,7 @@ impl Counter {
                 workers: self.workers,
                 watch: &mut watch,
             };
-            (self.inner.count(source, &mut options), error)
+            (count(&self.inner, source, &mut options), error)
         });
         if let Some(error) = error {
             return Err(error);
@@ -240,14 +242,9 @@ impl Counter {
         figures.set_item("convert_seconds", convert_seconds)?;
         figures.set_item("render_seconds", report.render_seconds)?;
         figures.set_item("cut_seconds", report.cut_seconds)?;
-        figures.set_item("count_seconds", report.count_seconds)?;
-        figures.set_item("wall_seconds", started.elapsed().as_secs_f64())?;
-        figures.set_item("turns", report.turns)?;
+        figures.set_item("encode_seconds", report.encode_seconds)?;
         figures.set_item("characters", report.characters)?;
-        figures.set_item("distinct_spans", report.distinct_spans)?;
-        figures.set_item("distinct_bytes", report.distinct_bytes)?;
         figures.set_item("markers_found", report.markers_found)?;
-        figures.set_item("markers_kept", report.markers_kept)?;
         Ok((counts, failures, figures))
     }
 }
@@ -264,18 +261,12 @@ impl Counter {
         split_special_tokens: bool,
     ) -> PyResult<Self> {
         let inner = py
-            .detach(|| count::Counter::new(tokenizer, split_special_tokens))
+            .detach(|| SpanCounter::new(tokenizer, split_special_tokens))
             .map_err(NativeError::new_err)?;
         Ok(Self {
             inner,
             workers: workers.max(1),
         })
-    }
-
-    /// Number of added tokens at which prompts are cut.
-    #[getter]
-    fn markers(&self) -> usize {
-        self.inner.markers()
     }
 
     /// Number of entries in the model's vocabulary.
@@ -323,7 +314,7 @@ impl Counter {
             .into_iter()
             .map(|turns| turns.into_iter().map(text).collect())
             .collect();
-        self.run(py, &Given(prompts), 0.0, progress)
+        self.run(py, &Prompts(prompts), 0.0, progress)
     }
 }
 

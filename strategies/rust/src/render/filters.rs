@@ -7,10 +7,8 @@ use super::eval::get_item;
 use super::json::{self, Style};
 use super::methods;
 use super::program::{Filter, Test};
-use super::value::{
-    Fault, Map, Number, Outcome, Seq, Text, Undef, Value, change_case, folded, python_type, raised,
-    unsupported,
-};
+use super::value::{Map, Number, Seq, Text, Undef, Value, change_case, folded, python_type};
+use crate::fault::{Fault, Outcome, raised, unsupported};
 
 /// An allocation that fails ends the process, so what could be too big is left to Python.
 const MAX_INDENT: i64 = 1000;

@@ -1,7 +1,8 @@
 //! `json.dumps`, as transformers' `tojson` filter calls it.
 
-use super::value::{Outcome, Seq, Value, push_float, push_int, raised};
+use super::value::{Seq, Value, push_float, push_int};
 use crate::data::{Data, Dict};
+use crate::fault::{Outcome, raised};
 
 /// Arguments of `json.dumps`.
 #[derive(Debug, Clone)]

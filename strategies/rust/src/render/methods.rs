@@ -1,9 +1,7 @@
 //! Python's methods of strings and dicts.
 
-use super::value::{
-    Fault, Map, Outcome, Text, Value, ViewKind, change_case, is_space, python_type, raised,
-    unsupported,
-};
+use super::value::{Map, Text, Value, ViewKind, change_case, is_space, python_type};
+use crate::fault::{Fault, Outcome, raised, unsupported};
 
 /// Calls `receiver.name(*args)`.
 pub fn call<'a>(receiver: &Value<'a>, name: &str, args: &[Value<'a>]) -> Outcome<Value<'a>> {

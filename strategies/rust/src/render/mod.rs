@@ -9,8 +9,9 @@ mod program;
 pub mod value;
 
 use crate::data::{Data, Dict};
+use crate::fault::Fault;
 use program::Program;
-use value::{Fault, Seq, Value};
+use value::{Seq, Value};
 
 /// The constructs that are rendered, by kind: what the parity tests have to cover.
 pub fn constructs() -> Vec<(&'static str, Vec<&'static str>)> {

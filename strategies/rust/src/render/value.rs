@@ -10,26 +10,7 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 
 use crate::data::{Data, Dict};
-
-/// Why a render ended without a prompt.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Fault {
-    /// The template raises, here as in Jinja2.
-    Raised(String),
-    /// The template left what this renderer is known to do as Jinja2 does.
-    Unsupported(String),
-}
-
-/// Boxed, because nearly every evaluation succeeds and moves its result.
-pub type Outcome<T> = Result<T, Box<Fault>>;
-
-pub fn raised<T>(message: impl Into<String>) -> Outcome<T> {
-    Err(Box::new(Fault::Raised(message.into())))
-}
-
-pub fn unsupported<T>(reason: impl Into<String>) -> Outcome<T> {
-    Err(Box::new(Fault::Unsupported(reason.into())))
-}
+use crate::fault::{Fault, Outcome, raised, unsupported};
 
 /// A string: borrowed, or a range of a shared one.
 #[derive(Debug, Clone)]

@@ -75,12 +75,6 @@ impl Cutter {
         Ok(cutter)
     }
 
-    /// Number of markers.
-    #[must_use]
-    pub fn markers(&self) -> usize {
-        self.cuts.iter().filter(|cut| **cut).count()
-    }
-
     /// Length in bytes of the longest token in the search: how far a match looks ahead.
     #[must_use]
     pub fn longest(&self) -> usize {
@@ -145,7 +139,6 @@ mod tests {
     #[test]
     fn words_and_normalized_tokens_are_no_markers_but_words_take_part() {
         let cutter = Cutter::new(&tokenizer(&["word:<a>x", "normalized:<n>", "<a>"])).unwrap();
-        assert_eq!(cutter.markers(), 1);
         // The search finds the longer token and passes over it, and over what it contains.
         assert_eq!(found(&cutter, "<a>x<n><a>"), ["7:<a>"]);
         let cutter = Cutter::new(&tokenizer(&["word:x<a>", "<a>"])).unwrap();

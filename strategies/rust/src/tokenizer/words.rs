@@ -15,18 +15,18 @@ use tokenizers::utils::SysRegex;
 use tokenizers::{Model, ModelWrapper, NormalizedString, Normalizer, NormalizerWrapper, Tokenizer};
 
 /// Words that a worker has met in this call.
-pub type Known = FxHashMap<Box<str>, u32>;
+pub type KnownWords = FxHashMap<Box<str>, u32>;
 
 /// Shards of the words that all workers share.
 const SHARDS: usize = 64;
 
 /// Words counted in this call by any worker, asked when a worker meets a word first.
 #[derive(Debug)]
-pub struct Shared {
-    shards: Vec<Mutex<Known>>,
+pub struct SharedWords {
+    shards: Vec<Mutex<KnownWords>>,
 }
 
-impl Default for Shared {
+impl Default for SharedWords {
     fn default() -> Self {
         Self {
             shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
@@ -34,8 +34,8 @@ impl Default for Shared {
     }
 }
 
-impl Shared {
-    fn shard(&self, word: &str) -> MutexGuard<'_, Known> {
+impl SharedWords {
+    fn shard(&self, word: &str) -> MutexGuard<'_, KnownWords> {
         let hash = FxBuildHasher.hash_one(word);
         let shard = usize::try_from((hash >> 32) % SHARDS as u64).unwrap_or(0);
         self.shards[shard]
@@ -47,8 +47,8 @@ impl Shared {
 /// What a worker looks words up in.
 #[derive(Debug)]
 pub struct Memory<'m> {
-    pub own: &'m mut Known,
-    pub shared: &'m Shared,
+    pub own: &'m mut KnownWords,
+    pub shared: &'m SharedWords,
 }
 
 /// Words longer than this are counted anew: they hardly ever come again.
@@ -113,8 +113,8 @@ impl Words {
                 .encode_fast(*probe, false)
                 .map(|found| found.len());
             let mut memory = Memory {
-                own: &mut Known::default(),
-                shared: &Shared::default(),
+                own: &mut KnownWords::default(),
+                shared: &SharedWords::default(),
             };
             let short = words.count(tokenizer, probe, &mut memory);
             matches!((long, short), (Ok(long), Ok(short)) if long == short as usize)
@@ -238,7 +238,7 @@ fn byte_characters() -> [char; 256] {
 
 #[cfg(test)]
 mod tests {
-    use super::{Known, Memory, PROBES, Shared, Words};
+    use super::{KnownWords, Memory, PROBES, SharedWords, Words};
     use crate::tokenizer::testing;
     use tokenizers::Tokenizer;
     use tokenizers::normalizers::unicode::NFC;
@@ -251,7 +251,7 @@ mod tests {
                 tokenizer.with_normalizer(Some(NFC)).unwrap();
             }
             let words = Words::of(&tokenizer).unwrap();
-            let (mut own, shared) = (Known::default(), Shared::default());
+            let (mut own, shared) = (KnownWords::default(), SharedWords::default());
             for text in PROBES.iter().chain(&["", " ", "x", "thethe the"]) {
                 let long = tokenizer.encode_fast(*text, false).unwrap().len();
                 for _ in 0..2 {

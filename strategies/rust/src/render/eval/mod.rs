@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::cmp::Ordering;
 use std::rc::Rc;
 
+use crate::fault::{Outcome, raised, unsupported};
 use crate::render::compile::{
     DICT_ATTRIBUTES, DICT_METHODS, LIST_ATTRIBUTES, OTHER_ATTRIBUTES, SANDBOXED_DICT,
     SANDBOXED_LIST, STR_ATTRIBUTES, STR_METHODS,
@@ -14,8 +15,7 @@ use crate::render::program::{
     Args, Attr, BinOp, CmpOp, Const, Expr, Filter, For, Load, Loads, Program, Slot, Stmt, Target,
 };
 use crate::render::value::{
-    Func, Map, Number, Outcome, Seq, Text, Undef, Value, char_count, python_type, raised,
-    range_len, unsupported,
+    Func, Map, Number, Seq, Text, Undef, Value, char_count, python_type, range_len,
 };
 
 /// Macros nested deeper than this leave the render to Jinja2, whose limit depends on Python's.
