@@ -142,3 +142,130 @@ const LOOP_ATTRIBUTES: &[LoopAttribute] = &[
     LoopAttribute::new("revindex", loops::revindex),
     LoopAttribute::new("revindex0", loops::revindex0),
 ];
+
+#[cfg(test)]
+mod unit_tests {
+    use serde_json::{Value as Json, json};
+
+    use super::KNOWN;
+    use crate::data::Dict;
+    use crate::fault::Outcome;
+    use crate::render::Template;
+    use crate::render::environment::{
+        Environment, Filter, Function, Given, Method, StrMethod, Test,
+    };
+    use crate::render::state::State;
+    use crate::render::text::Text;
+    use crate::render::value::Value;
+
+    // The drill of README.md: one more of each kind, by its function and one row.
+    fn shout<'a>(value: &Value<'a>, _: &Given<'_, 'a>) -> Outcome<Value<'a>> {
+        Ok(Value::text(format!("{}!", value.to_text()?.as_str())))
+    }
+
+    #[allow(clippy::unnecessary_wraps)] // the signature of a test
+    fn loud(value: &Value, _: &[Value]) -> Outcome<bool> {
+        Ok(matches!(value, Value::Str(text) if text.as_str().ends_with('!')))
+    }
+
+    #[allow(clippy::unnecessary_wraps)] // the signature of a function
+    fn greeting<'a>(
+        _: &mut State<'a>,
+        _: &[Value<'a>],
+        _: &[(Text<'a>, Value<'a>)],
+    ) -> Outcome<Value<'a>> {
+        Ok(Value::Str(Text::Ref("hello")))
+    }
+
+    #[allow(clippy::unnecessary_wraps)] // the signature of a method
+    fn isascii<'a>(text: &Text<'a>, _: &[Value<'a>]) -> Outcome<Value<'a>> {
+        Ok(Value::Bool(text.as_str().is_ascii()))
+    }
+
+    static DRILL: Environment = Environment {
+        filters: &[Filter::new("shout", shout)],
+        tests: &[Test::new("loud", loud)],
+        functions: &[Function::new("greeting", greeting)],
+        dict_methods: &[],
+        str_methods: &[StrMethod::new("isascii", 0, 0, isascii)],
+        loop_attributes: &[],
+    };
+
+    /// A node with arguments, as Jinja2's parser makes it.
+    fn node(class: &str, more: &Json) -> Json {
+        let mut node = json!({
+            "_": class, "args": [], "kwargs": [], "dyn_args": null, "dyn_kwargs": null,
+            "known": true,
+        });
+        for (name, value) in more.as_object().unwrap() {
+            node[name] = value.clone();
+        }
+        node
+    }
+
+    fn render(environment: &'static Environment, expression: &Json) -> Result<String, String> {
+        let output = json!({"_": "Output", "nodes": [expression]});
+        let tree = json!({"_": "Template", "body": [output]}).to_string();
+        let template = Template::within(environment, &tree, Dict::new())?;
+        let mut out = String::new();
+        template.render(&[], None, &mut out).unwrap();
+        Ok(out)
+    }
+
+    #[test]
+    fn a_row_is_all_that_a_construct_needs() {
+        let text = json!({"_": "Const", "value": "hey"});
+        let shouted = node("Filter", &json!({"node": text, "name": "shout"}));
+        let is_loud = node("Test", &json!({"node": shouted, "name": "loud"}));
+        let name = json!({"_": "Name", "name": "greeting", "ctx": "load"});
+        let called = node("Call", &json!({"node": name}));
+        let attribute = json!({"_": "Getattr", "node": text, "attr": "isascii", "ctx": "load"});
+        let method = node("Call", &json!({"node": attribute}));
+        for (expression, printed) in [
+            (&shouted, "hey!"),
+            (&is_loud, "True"),
+            (&called, "hello"),
+            (&method, "True"),
+        ] {
+            assert_eq!(render(&DRILL, expression).as_deref(), Ok(printed));
+        }
+        for (expression, refused) in [
+            (&shouted, "the filter shout"),
+            (&method, "the method isascii"),
+        ] {
+            assert_eq!(render(&KNOWN, expression), Err(refused.to_owned()));
+        }
+    }
+
+    fn assert_sorted<'n>(names: impl Iterator<Item = &'n str>) {
+        let names: Vec<_> = names.collect();
+        assert!(names.is_sorted_by(|one, two| one < two), "{names:?}");
+    }
+
+    #[test]
+    fn rows_are_in_order_so_that_none_is_there_twice() {
+        assert_sorted(KNOWN.filters.iter().map(|row| row.name));
+        assert_sorted(KNOWN.tests.iter().map(|row| row.name));
+        assert_sorted(KNOWN.functions.iter().map(|row| row.name));
+        assert_sorted(KNOWN.dict_methods.iter().map(|row| row.name));
+        assert_sorted(KNOWN.str_methods.iter().map(|row| row.name));
+        assert_sorted(KNOWN.loop_attributes.iter().map(|row| row.name));
+    }
+
+    #[test]
+    fn methods_are_attributes_of_their_type() {
+        fn names<Call>(rows: &[Method<Call>]) -> impl Iterator<Item = &'static str> {
+            rows.iter().map(|row| row.name)
+        }
+        use crate::render::attributes::{Owners, SANDBOXED_DICT};
+        for name in names(KNOWN.dict_methods) {
+            assert!(
+                Owners::of(name).dict && !SANDBOXED_DICT.contains(&name),
+                "{name}"
+            );
+        }
+        for name in names(KNOWN.str_methods) {
+            assert!(Owners::of(name).str, "{name}");
+        }
+    }
+}
