@@ -8,9 +8,9 @@ use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedStr;
 use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple};
 
-use crate::count::source::Source;
+use crate::count::source::{Source, Turn};
 use crate::count::workers::{Options, Stop};
-use crate::count::{Counts, count};
+use crate::count::{Counts, Failure, Report, count};
 use crate::data::{Data, Dict, prepare_message};
 use crate::fault::Fault;
 use crate::prompts::{Conversation, Prompts, Rendered};
@@ -127,7 +127,7 @@ struct Template {
 
 #[pymethods]
 impl Template {
-    /// Compiles the JSON of Jinja2's syntax tree; refuses what is not known to render alike.
+    /// Compiles the JSON of Jinja2's syntax tree, or refuses it.
     #[new]
     #[pyo3(signature = (tree, variables, strftime))]
     fn new(
@@ -170,6 +170,30 @@ impl Template {
 
 /// A turn without a count: conversation, turn, whether the template raised, and why.
 type PyFailure = (usize, usize, bool, String);
+
+fn py_failure(failure: Failure) -> PyFailure {
+    let (raised, message) = match failure.fault {
+        Fault::Raised(message) => (true, message),
+        Fault::Unsupported(reason) => (false, reason),
+    };
+    let Turn { conversation, turn } = failure.turn;
+    (conversation, turn, raised, message)
+}
+
+fn figures<'py>(
+    py: Python<'py>,
+    convert_seconds: f64,
+    report: &Report,
+) -> PyResult<Bound<'py, PyDict>> {
+    let figures = PyDict::new(py);
+    figures.set_item("convert_seconds", convert_seconds)?;
+    figures.set_item("render_seconds", report.render_seconds)?;
+    figures.set_item("cut_seconds", report.cut_seconds)?;
+    figures.set_item("encode_seconds", report.encode_seconds)?;
+    figures.set_item("characters", report.characters)?;
+    figures.set_item("markers_found", report.markers_found)?;
+    Ok(figures)
+}
 
 /// Counts, failures and figures of one call.
 type PyCounts<'py> = (Vec<Vec<Option<u32>>>, Vec<PyFailure>, Bound<'py, PyDict>);
@@ -223,29 +247,8 @@ impl Counter {
         if let Some(callback) = progress {
             callback.call1(py, (report.turns,))?;
         }
-        let failures = failures
-            .into_iter()
-            .map(|failure| {
-                let (raised, message) = match failure.fault {
-                    Fault::Raised(message) => (true, message),
-                    Fault::Unsupported(reason) => (false, reason),
-                };
-                (
-                    failure.turn.conversation,
-                    failure.turn.turn,
-                    raised,
-                    message,
-                )
-            })
-            .collect();
-        let figures = PyDict::new(py);
-        figures.set_item("convert_seconds", convert_seconds)?;
-        figures.set_item("render_seconds", report.render_seconds)?;
-        figures.set_item("cut_seconds", report.cut_seconds)?;
-        figures.set_item("encode_seconds", report.encode_seconds)?;
-        figures.set_item("characters", report.characters)?;
-        figures.set_item("markers_found", report.markers_found)?;
-        Ok((counts, failures, figures))
+        let failures = failures.into_iter().map(py_failure).collect();
+        Ok((counts, failures, figures(py, convert_seconds, &report)?))
     }
 }
 
@@ -300,7 +303,7 @@ impl Counter {
         self.run(py, &source, convert_seconds, progress)
     }
 
-    /// Counts prompts rendered elsewhere, one list for each conversation.
+    /// Counts prompts that Jinja2 rendered, one list for each conversation.
     #[pyo3(signature = (prompts, *, progress=None))]
     fn count_prompts<'py>(
         &self,
@@ -308,7 +311,7 @@ impl Counter {
         prompts: Vec<Vec<Bound<'py, PyString>>>,
         progress: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<PyCounts<'py>> {
-        // Text with surrogates is none for the tokenizer either, and fails its turn alone.
+        // A text with surrogates is no text for the tokenizer either; only its own turn fails.
         let text = |prompt| PyBackedStr::try_from(prompt).ok();
         let prompts = prompts
             .into_iter()

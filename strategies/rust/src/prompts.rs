@@ -15,7 +15,7 @@ pub struct Conversation {
     pub turns: Vec<usize>,
 }
 
-/// Prompts rendered for each turn anew.
+/// Prompts that this core renders, each turn from its first message on.
 #[derive(Debug)]
 pub struct Rendered<'r> {
     template: &'r Template,
@@ -90,7 +90,7 @@ impl Source for Rendered<'_> {
     }
 }
 
-/// Prompts that Jinja2 rendered, one list for each conversation; None for what is no text.
+/// Prompts that Jinja2 rendered, one list for each conversation; None if one is not valid text.
 #[derive(Debug)]
 pub struct Prompts<T>(pub Vec<Vec<Option<T>>>);
 

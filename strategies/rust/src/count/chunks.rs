@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use super::source::{Source, Turn};
 
-/// Turns cut before their spans are encoded, which bounds what is remembered of them.
+/// Turns that are cut before their spans are encoded: this bounds the memory that they take.
 const BATCH: usize = 1 << 15;
 
 /// Work for a turn beyond the bytes of its prompt, in bytes.
@@ -32,7 +32,7 @@ impl Chunk {
     }
 }
 
-/// The next whole conversations from `first` on that are a batch together: at least one.
+/// The conversations from `first` on that make up the next batch: at least one.
 pub fn next_batch(turns: &[usize], first: usize) -> Range<usize> {
     let (mut end, mut size) = (first, 0);
     while end < turns.len() && (end == first || size + turns[end] <= BATCH) {
@@ -42,7 +42,7 @@ pub fn next_batch(turns: &[usize], first: usize) -> Range<usize> {
     first..end
 }
 
-/// Splits the turns of some conversations so that no chunk is much of a worker's share.
+/// Splits the turns of some conversations so that each chunk is a small part of a worker's share.
 ///
 /// The heaviest chunks come first, so that no worker begins a long one when the others end.
 pub fn chunks(
@@ -61,7 +61,7 @@ pub fn chunks(
                 .sum::<usize>()
         })
         .sum();
-    // With one worker a conversation in one piece resumes at every turn.
+    // One worker takes whole conversations, because each turn goes on from the turn before.
     let most = if workers <= 1 {
         usize::MAX
     } else {

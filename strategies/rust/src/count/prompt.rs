@@ -1,7 +1,7 @@
 //! Cuts the growing prompts of one conversation, searching only what is new in each.
 //!
 //! A turn's prompt mostly starts with the previous turn's, so the search for markers resumes
-//! near the place where the two part.
+//! near the first difference.
 
 use super::spans::{Span, Spans};
 use crate::tokenizer::markers::{Cutter, EDGE, Marker};

@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 
 use crate::fault::panic_message;
 
-/// How often the calling thread looks up while the workers work.
+/// How often the calling thread checks on the call while the workers work.
 const TICK: Duration = Duration::from_millis(20);
 
-/// Rendering and encoding recurse into nested data.
+/// Size of a worker's stack in bytes: rendering and encoding recurse into nested data.
 const STACK: usize = 16 << 20;
 
 /// Why a call has no result.
@@ -30,7 +30,7 @@ pub struct Options<'o> {
     pub watch: &'o mut dyn FnMut(usize) -> bool,
 }
 
-/// How far a call is, and whether it is to end.
+/// How many turns of a call are done, and whether it was cancelled.
 #[derive(Debug, Default)]
 pub struct Progress {
     done: AtomicUsize,
@@ -137,11 +137,11 @@ pub fn parallel<S: Default>(
 /// Waits for the workers; returns false if the caller cancelled the call meanwhile.
 fn watch(running: &AtomicUsize, progress: &Progress, options: &mut Options) -> bool {
     let mut wanted = true;
-    let mut looked_up = Instant::now();
+    let mut checked = Instant::now();
     while running.load(Ordering::Acquire) > 0 {
         thread::park_timeout(TICK);
-        if wanted && looked_up.elapsed() >= TICK {
-            looked_up = Instant::now();
+        if wanted && checked.elapsed() >= TICK {
+            checked = Instant::now();
             if !(options.watch)(progress.turns()) {
                 wanted = false;
                 progress.cancel();

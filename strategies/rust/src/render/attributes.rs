@@ -1,7 +1,7 @@
 //! Names of the public attributes of Python's types.
 //!
-//! Whether `x.name` is an item or an attribute depends on these names also where the attribute
-//! itself is not rendered.
+//! They decide whether `x.name` is an attribute or an item, also for attributes that are not
+//! rendered.
 
 /// Methods that change their object, which the sandbox turns into an undefined value.
 pub const SANDBOXED_DICT: &[&str] = &["clear", "pop", "popitem", "setdefault", "update"];

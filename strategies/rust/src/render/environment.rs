@@ -44,7 +44,7 @@ pub enum Form {
     AttributeAndTestName,
 }
 
-/// How the result of a filter is printed where it is only printed.
+/// How `{{ x | filter }}` is printed, for filters whose result need not be built for that.
 #[derive(Debug, Clone, Copy)]
 pub enum Printing {
     /// It is built, then printed.

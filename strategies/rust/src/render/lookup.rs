@@ -128,7 +128,7 @@ fn own_item<'a>(object: &Value<'a>, key: &Value<'a>) -> Option<Value<'a>> {
     }
 }
 
-/// The attribute that `object['name']` gives where there is no such item.
+/// The attribute that `object['name']` gives if there is no such item.
 fn attribute_by_item<'a>(
     environment: &Environment,
     object: &Value<'a>,

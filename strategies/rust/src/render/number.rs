@@ -43,7 +43,7 @@ impl Number {
     }
 }
 
-/// Compares by value, where converting the integer to a float would round it.
+/// Compares by value: to convert the integer to a float would round it.
 fn compare_mixed(left: i64, right: f64) -> Option<Ordering> {
     if right.is_nan() {
         return None;

@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 use super::number::Number;
 use super::text::Text;
-use super::value::{Value, ViewKind, python_type};
+use super::value::{Map, Value, ViewKind, python_type};
 use crate::fault::{Outcome, raised, unsupported};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,38 +49,14 @@ impl Value<'_> {
                 return unsupported("comparing a very large integer with a float");
             }
             (Self::List(left), Self::List(right)) => {
-                if left.len() != right.len() {
-                    return Ok(false);
-                }
-                for (one, two) in left.iter().zip(right.iter()) {
-                    if !one.equals(&two)? {
-                        return Ok(false);
-                    }
-                }
-                true
+                left.len() == right.len() && all_equal(left.iter().zip(right.iter()))?
             }
             (Self::Tuple(left), Self::Tuple(right)) => {
-                if left.len() != right.len() {
-                    return Ok(false);
-                }
-                for (one, two) in left.iter().zip(right.iter()) {
-                    if !one.equals(two)? {
-                        return Ok(false);
-                    }
-                }
-                true
+                left.len() == right.len()
+                    && all_equal(left.iter().cloned().zip(right.iter().cloned()))?
             }
             (Self::Dict(left), Self::Dict(right)) => {
-                if left.len() != right.len() {
-                    return Ok(false);
-                }
-                for (key, value) in left.pairs() {
-                    match right.get(key.as_str()) {
-                        Some(twin) if value.equals(&twin)? => {}
-                        _ => return Ok(false),
-                    }
-                }
-                true
+                left.len() == right.len() && same_pairs(left, right)?
             }
             (left, right) => match (left.number(), right.number()) {
                 (Some(left), Some(right)) => match left.compare(right) {
@@ -170,6 +146,26 @@ impl Value<'_> {
     }
 }
 
+fn all_equal<'a>(pairs: impl Iterator<Item = (Value<'a>, Value<'a>)>) -> Outcome<bool> {
+    for (left, right) in pairs {
+        if !left.equals(&right)? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+fn same_pairs<'a>(left: &Map<'a>, right: &Map<'a>) -> Outcome<bool> {
+    for (key, value) in left.pairs() {
+        match right.get(key.as_str()) {
+            Some(twin) if value.equals(&twin)? => {}
+            _ => return Ok(false),
+        }
+    }
+    Ok(true)
+}
+
+/// Python's comparison operators.
 pub fn compare<'a>(op: CmpOp, left: &Value<'a>, right: &Value<'a>) -> Outcome<bool> {
     let ordered = |sign: &str, wanted: &[Ordering]| -> Outcome<bool> {
         Ok(left
@@ -276,7 +272,7 @@ pub fn binary<'a>(op: BinOp, left: &Value<'a>, right: &Value<'a>) -> Outcome<Val
     }
 }
 
-/// Adds to a text marked safe, or adds such a text: what is not marked is escaped.
+/// Adds two texts of which one is marked safe; the other one is escaped.
 fn add_marked<'a>(left: &Value<'a>, right: &Value<'a>) -> Outcome<Value<'a>> {
     let mut out = String::new();
     for value in [left, right] {

@@ -1,4 +1,4 @@
-//! Scopes: which names are a scope's own, and where the others come from.
+//! Scopes: which names are a scope's own, and which come from around it.
 //!
 //! Names are resolved as Jinja2's compiler resolves them: a scope is analysed as a whole before
 //! its code, a name that it stores becomes its own, and a name found nowhere is looked up among
@@ -163,7 +163,7 @@ impl Scopes {
         slot
     }
 
-    /// Finds out which names a scope with these nodes stores, and where the others come from.
+    /// Finds the names that a scope with these nodes stores, and those that it reads from around it.
     pub fn analyse(&mut self, nodes: &[Node]) -> Refusal<()> {
         nodes.iter().try_for_each(|node| self.analyse_node(node))
     }

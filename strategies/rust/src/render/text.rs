@@ -93,12 +93,12 @@ pub fn repr_text(text: &str, out: &mut String) -> Outcome<()> {
     Ok(())
 }
 
-/// What `str.isspace` holds for, and so what `strip` and `split` take away.
+/// Whether `str.isspace` holds: `strip` and `split` take such characters away.
 pub fn is_space(c: char) -> bool {
     c.is_whitespace() || ('\u{1c}'..='\u{1f}').contains(&c)
 }
 
-/// Lower or upper case, where Python's and Rust's Unicode versions cannot differ.
+/// Lower or upper case of ASCII text, about which all versions of Unicode agree.
 pub fn change_case(text: &str, upper: bool) -> Outcome<String> {
     if !text.is_ascii() {
         return unsupported("changing the case of text beyond ASCII");

@@ -13,7 +13,7 @@ use crate::data::{Data, Dict};
 use crate::fault::{Fault, Outcome, raised, unsupported};
 
 /// Lists and dicts that a template nests deeper than this leave the render to Jinja2: to print,
-/// compare and drop them recurses, and a full stack ends the process where Python raises.
+/// compare and drop them recurses, and a full stack would end the process.
 const MAX_NESTING: usize = 100;
 
 /// A name that resolves to nothing, and how Jinja2 words the complaint about it.
@@ -157,14 +157,14 @@ pub enum Value<'a> {
     Func(usize),
     Method(Rc<(Value<'a>, Text<'a>)>),
     Opaque(&'a str),
-    /// A text marked safe: printing and joining with `~` know what to do with it.
+    /// A text marked safe, which few operations take.
     Safe(Text<'a>),
     /// A dict with integer keys, such as a template writes for a table of numbers.
     Table(Rc<Vec<(i64, Value<'a>)>>),
 }
 
 impl<'a> Value<'a> {
-    /// Fails for the values that few operations are known to treat as Jinja2 does.
+    /// Fails for values with which few operations are known to do the same as in Jinja2.
     pub fn known(&self) -> Outcome<()> {
         match self {
             Self::Opaque(reason) => unsupported(*reason),
@@ -377,7 +377,7 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// Notes that a generator was read to its end where Python would read it later.
+    /// Notes that a generator was read to its end earlier than Python would read it.
     ///
     /// Whoever else holds it would still find items in Python, so it may not be read again.
     pub fn read_ahead(&self) {
@@ -443,7 +443,7 @@ impl<'a> Value<'a> {
     }
 }
 
-/// The type's name in Python's own messages, where None has a longer one than in Jinja2's.
+/// The type's name in Python's own messages, which call None by a longer name than Jinja2's.
 pub fn python_type(value: &Value) -> &'static str {
     match value {
         Value::None => "NoneType",

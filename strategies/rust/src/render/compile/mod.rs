@@ -1,7 +1,7 @@
-//! From Jinja2's syntax tree to a program, refusing what is not known to render alike.
+//! Compiles Jinja2's syntax tree, and refuses what is not known to render to the same text.
 //!
-//! The tree is the one that Jinja2's own parser makes, so white space control, operator
-//! precedence and literals cannot differ.
+//! Jinja2's own parser makes the tree, so white space control, operator precedence and literals
+//! cannot differ.
 
 pub mod expressions;
 pub mod statements;

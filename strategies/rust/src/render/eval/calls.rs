@@ -151,7 +151,7 @@ impl<'a> Evaluator<'a> {
         result
     }
 
-    /// The value given for each parameter of a macro; None where there is none.
+    /// The value given for each parameter of a macro; None if none is given.
     fn macro_arguments(
         &mut self,
         inner: &Macro,

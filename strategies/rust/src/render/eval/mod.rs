@@ -48,7 +48,7 @@ impl<'a> Evaluator<'a> {
     ///
     /// # Errors
     ///
-    /// What the template raises, or the construct that is not known to be rendered alike.
+    /// What the template raises, or the construct that has to be left to Jinja2.
     pub fn render(
         program: &'a Program,
         context: &'a [Value<'a>],
