@@ -4,9 +4,10 @@ from typing import Any, Literal, TypeAlias, final
 __version__: str
 build_profile: Literal["debug", "release"]
 
-# Conversation and turn (from 0), whether the template raised, and the reason.
+# Conversation and turn (both from 0), whether the template raised, and the reason.
 _Failure: TypeAlias = tuple[int, int, bool, str]
-# Counts of each conversation's turns, the turns without one, and figures of the call by name.
+# The counts of each conversation's turns, the turns without a count, and figures of the call:
+# convert_seconds, render_seconds, cut_seconds, encode_seconds, characters, markers_found.
 _Counted: TypeAlias = tuple[list[list[int | None]], list[_Failure], dict[str, float]]
 _Conversation: TypeAlias = tuple[
     Iterable[dict[str, Any]], Iterable[dict[str, Any]] | None, Sequence[int]
@@ -32,8 +33,6 @@ class Counter:
     def __new__(
         cls, tokenizer: str, *, workers: int, split_special_tokens: bool = False
     ) -> Counter: ...
-    @property
-    def markers(self) -> int: ...
     @property
     def vocabulary(self) -> int: ...
     def count(

@@ -146,7 +146,7 @@ class _Counter:
     note: str | None = None
     parts: dict[str, float] = field(default_factory=dict)
     figures: dict[str, float] = field(default_factory=dict)
-    """Numbers of the last call: distinct spans, characters, markers found and kept."""
+    """Numbers of the last call: seconds of each part, characters, markers found."""
 
     def count(
         self,
@@ -303,7 +303,7 @@ _PARTS = {
     "convert": "convert_seconds",
     "render": "render_seconds",
     "cut": "cut_seconds",
-    "encode": "count_seconds",
+    "encode": "encode_seconds",
 }
 
 

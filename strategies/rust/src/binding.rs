@@ -8,11 +8,14 @@ use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedStr;
 use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple};
 
-use crate::count::{self, Counts, Options, Stop};
+use crate::count::source::{Source, Turn};
+use crate::count::workers::{Options, Stop};
+use crate::count::{Counts, Failure, Report, count};
 use crate::data::{Data, Dict, prepare_message};
-use crate::render::value::Fault;
+use crate::fault::Fault;
+use crate::prompts::{Conversation, Prompts, Rendered};
 use crate::render::{self, constructs};
-use crate::source::{Conversation, Given, Rendered, Source};
+use crate::tokenizer::SpanCounter;
 
 create_exception!(
     strategies._native,
@@ -124,7 +127,7 @@ struct Template {
 
 #[pymethods]
 impl Template {
-    /// Compiles the JSON of Jinja2's syntax tree; refuses what is not known to render alike.
+    /// Compiles the JSON of Jinja2's syntax tree, or refuses it.
     #[new]
     #[pyo3(signature = (tree, variables, strftime))]
     fn new(
@@ -168,13 +171,37 @@ impl Template {
 /// A turn without a count: conversation, turn, whether the template raised, and why.
 type PyFailure = (usize, usize, bool, String);
 
+fn py_failure(failure: Failure) -> PyFailure {
+    let (raised, message) = match failure.fault {
+        Fault::Raised(message) => (true, message),
+        Fault::Unsupported(reason) => (false, reason),
+    };
+    let Turn { conversation, turn } = failure.turn;
+    (conversation, turn, raised, message)
+}
+
+fn figures<'py>(
+    py: Python<'py>,
+    convert_seconds: f64,
+    report: &Report,
+) -> PyResult<Bound<'py, PyDict>> {
+    let figures = PyDict::new(py);
+    figures.set_item("convert_seconds", convert_seconds)?;
+    figures.set_item("render_seconds", report.render_seconds)?;
+    figures.set_item("cut_seconds", report.cut_seconds)?;
+    figures.set_item("encode_seconds", report.encode_seconds)?;
+    figures.set_item("characters", report.characters)?;
+    figures.set_item("markers_found", report.markers_found)?;
+    Ok(figures)
+}
+
 /// Counts, failures and figures of one call.
 type PyCounts<'py> = (Vec<Vec<Option<u32>>>, Vec<PyFailure>, Bound<'py, PyDict>);
 
 /// A tokenizer that counts the prompts of many turns.
 #[pyclass(module = "strategies._native", frozen)]
 struct Counter {
-    inner: count::Counter,
+    inner: SpanCounter,
     workers: usize,
 }
 
@@ -187,7 +214,6 @@ impl Counter {
         progress: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<PyCounts<'py>> {
         let progress = progress.map(|callback| callback.clone().unbind());
-        let started = Instant::now();
         let (result, error) = py.detach(|| {
             let mut error = None;
             let mut watch = |done: usize| {
@@ -205,7 +231,7 @@ impl Counter {
                 workers: self.workers,
                 watch: &mut watch,
             };
-            (self.inner.count(source, &mut options), error)
+            (count(&self.inner, source, &mut options), error)
         });
         if let Some(error) = error {
             return Err(error);
@@ -221,34 +247,8 @@ impl Counter {
         if let Some(callback) = progress {
             callback.call1(py, (report.turns,))?;
         }
-        let failures = failures
-            .into_iter()
-            .map(|failure| {
-                let (raised, message) = match failure.fault {
-                    Fault::Raised(message) => (true, message),
-                    Fault::Unsupported(reason) => (false, reason),
-                };
-                (
-                    failure.turn.conversation,
-                    failure.turn.turn,
-                    raised,
-                    message,
-                )
-            })
-            .collect();
-        let figures = PyDict::new(py);
-        figures.set_item("convert_seconds", convert_seconds)?;
-        figures.set_item("render_seconds", report.render_seconds)?;
-        figures.set_item("cut_seconds", report.cut_seconds)?;
-        figures.set_item("count_seconds", report.count_seconds)?;
-        figures.set_item("wall_seconds", started.elapsed().as_secs_f64())?;
-        figures.set_item("turns", report.turns)?;
-        figures.set_item("characters", report.characters)?;
-        figures.set_item("distinct_spans", report.distinct_spans)?;
-        figures.set_item("distinct_bytes", report.distinct_bytes)?;
-        figures.set_item("markers_found", report.markers_found)?;
-        figures.set_item("markers_kept", report.markers_kept)?;
-        Ok((counts, failures, figures))
+        let failures = failures.into_iter().map(py_failure).collect();
+        Ok((counts, failures, figures(py, convert_seconds, &report)?))
     }
 }
 
@@ -264,18 +264,12 @@ impl Counter {
         split_special_tokens: bool,
     ) -> PyResult<Self> {
         let inner = py
-            .detach(|| count::Counter::new(tokenizer, split_special_tokens))
+            .detach(|| SpanCounter::new(tokenizer, split_special_tokens))
             .map_err(NativeError::new_err)?;
         Ok(Self {
             inner,
             workers: workers.max(1),
         })
-    }
-
-    /// Number of added tokens at which prompts are cut.
-    #[getter]
-    fn markers(&self) -> usize {
-        self.inner.markers()
     }
 
     /// Number of entries in the model's vocabulary.
@@ -309,7 +303,7 @@ impl Counter {
         self.run(py, &source, convert_seconds, progress)
     }
 
-    /// Counts prompts rendered elsewhere, one list for each conversation.
+    /// Counts prompts that Jinja2 rendered, one list for each conversation.
     #[pyo3(signature = (prompts, *, progress=None))]
     fn count_prompts<'py>(
         &self,
@@ -317,13 +311,13 @@ impl Counter {
         prompts: Vec<Vec<Bound<'py, PyString>>>,
         progress: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<PyCounts<'py>> {
-        // Text with surrogates is none for the tokenizer either, and fails its turn alone.
+        // A text with surrogates is no text for the tokenizer either; only its own turn fails.
         let text = |prompt| PyBackedStr::try_from(prompt).ok();
         let prompts = prompts
             .into_iter()
             .map(|turns| turns.into_iter().map(text).collect())
             .collect();
-        self.run(py, &Given(prompts), 0.0, progress)
+        self.run(py, &Prompts(prompts), 0.0, progress)
     }
 }
 

@@ -60,7 +60,7 @@ impl Dict {
     }
 }
 
-/// Names under which reasoning arrives, the first being the one that templates read.
+/// Names under which reasoning arrives; templates read the first.
 const REASONING: [&str; 3] = ["reasoning_content", "thinking", "reasoning"];
 
 /// Brings a message into the form in which transformers shows it to a template.
@@ -76,7 +76,7 @@ pub fn prepare_message(message: Dict) -> Dict {
     let Some(reasoning) = REASONING.iter().find_map(|name| message.get(name)).cloned() else {
         return message;
     };
-    // In transformers it is written first, and set again where the message has it.
+    // transformers writes this key first; if the message has it too, its value replaces that.
     let place = message
         .entries
         .iter()

@@ -1,7 +1,9 @@
 //! `json.dumps`, as transformers' `tojson` filter calls it.
 
-use super::value::{Outcome, Seq, Value, push_float, push_int, raised};
+use super::number::{push_float, push_int};
+use super::value::{Map, Seq, Value};
 use crate::data::{Data, Dict};
+use crate::fault::{Outcome, raised};
 
 /// Arguments of `json.dumps`.
 #[derive(Debug, Clone)]
@@ -26,6 +28,12 @@ impl Default for Style {
     }
 }
 
+/// Writes a value in the style that `tojson` has without arguments.
+pub fn push_plainly(value: &Value, out: &mut String) -> Outcome<()> {
+    push_value(value, &Style::default(), 0, out)
+}
+
+/// Writes a value; `level` is the number of indentations around it.
 pub fn push_value(value: &Value, style: &Style, level: usize, out: &mut String) -> Outcome<()> {
     match value {
         Value::None => out.push_str("null"),
@@ -45,8 +53,8 @@ pub fn push_value(value: &Value, style: &Style, level: usize, out: &mut String) 
                 push_value(item, style, level + 1, out)
             })?;
         }
-        Value::Dict(super::value::Map::Data(dict)) => push_dict(dict, style, level, out)?,
-        Value::Dict(super::value::Map::Own(pairs)) => {
+        Value::Dict(Map::Data(dict)) => push_dict(dict, style, level, out)?,
+        Value::Dict(Map::Own(pairs)) => {
             let mut pairs: Vec<_> = pairs
                 .iter()
                 .map(|(key, item)| (key.as_str(), item))
@@ -187,7 +195,7 @@ fn push_string(text: &str, ensure_ascii: bool, out: &mut String) {
             0..0x20 => "",
             _ => continue,
         };
-        push_plain(&text[plain..at], ensure_ascii, out);
+        push_unescaped(&text[plain..at], ensure_ascii, out);
         if escape.is_empty() {
             let _ = write!(out, "\\u{byte:04x}");
         } else {
@@ -195,11 +203,11 @@ fn push_string(text: &str, ensure_ascii: bool, out: &mut String) {
         }
         plain = at + 1;
     }
-    push_plain(&text[plain..], ensure_ascii, out);
+    push_unescaped(&text[plain..], ensure_ascii, out);
     out.push('"');
 }
 
-fn push_plain(text: &str, ensure_ascii: bool, out: &mut String) {
+fn push_unescaped(text: &str, ensure_ascii: bool, out: &mut String) {
     use std::fmt::Write;
     if !ensure_ascii || text.is_ascii() && !text.contains('\u{7f}') {
         out.push_str(text);

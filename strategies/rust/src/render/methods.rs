@@ -1,58 +1,37 @@
-//! Python's methods of strings and dicts.
+//! Python's methods of dicts and strings. Their rows in `known.rs` check the number of arguments.
+#![allow(clippy::unnecessary_wraps)] // the rows of a table share one signature
 
-use super::value::{
-    Fault, Map, Outcome, Text, Value, ViewKind, change_case, is_space, python_type, raised,
-    unsupported,
-};
+use super::text::{Text, change_case, char_count, is_space};
+use super::value::{Map, Value, ViewKind, python_type};
+use crate::fault::{Fault, Outcome, raised, unsupported};
 
-/// Calls `receiver.name(*args)`.
-pub fn call<'a>(receiver: &Value<'a>, name: &str, args: &[Value<'a>]) -> Outcome<Value<'a>> {
-    for arg in args {
-        arg.known()?;
-    }
-    match receiver {
-        Value::Dict(map) => dict_method(map, name, args),
-        Value::Str(text) => str_method(text, name, args),
-        other => unsupported(format!("the method {name} of a {}", other.kind())),
-    }
-}
-
-fn arity<'v, 'a>(
-    name: &str,
-    args: &'v [Value<'a>],
-    least: usize,
-    most: usize,
-) -> Outcome<&'v [Value<'a>]> {
-    if args.len() < least || args.len() > most {
-        return raised(format!(
-            "{name} takes {least} to {most} arguments ({} given)",
-            args.len()
-        ));
-    }
-    Ok(args)
-}
-
-fn dict_method<'a>(map: &Map<'a>, name: &str, args: &[Value<'a>]) -> Outcome<Value<'a>> {
-    match name {
-        "get" => {
-            let args = arity(name, args, 1, 2)?;
-            let found = match &args[0] {
-                Value::Str(key) => map.get(key.as_str()),
-                Value::List(_) | Value::Dict(_) => {
-                    return raised(format!("unhashable type: '{}'", args[0].kind()));
-                }
-                Value::Tuple(_) => return unsupported("a tuple as a key"),
-                Value::View(..) => return unsupported("a view as a key"),
-                _ => None,
-            };
-            Ok(found.unwrap_or_else(|| args.get(1).cloned().unwrap_or(Value::None)))
+pub fn dict_get<'a>(map: &Map<'a>, arguments: &[Value<'a>]) -> Outcome<Value<'a>> {
+    let found = match &arguments[0] {
+        Value::Str(key) => map.get(key.as_str()),
+        Value::List(_) | Value::Dict(_) => {
+            return raised(format!("unhashable type: '{}'", arguments[0].kind()));
         }
-        "items" => arity(name, args, 0, 0).map(|_| Value::View(ViewKind::Items, map.clone())),
-        "keys" => arity(name, args, 0, 0).map(|_| Value::View(ViewKind::Keys, map.clone())),
-        "values" => arity(name, args, 0, 0).map(|_| Value::View(ViewKind::Values, map.clone())),
-        "copy" => arity(name, args, 0, 0).map(|_| Value::Dict(map.clone())),
-        _ => unsupported(format!("the dict method {name}")),
-    }
+        Value::Tuple(_) => return unsupported("a tuple as a key"),
+        Value::View(..) => return unsupported("a view as a key"),
+        _ => None,
+    };
+    Ok(found.unwrap_or_else(|| arguments.get(1).cloned().unwrap_or(Value::None)))
+}
+
+pub fn dict_items<'a>(map: &Map<'a>, _: &[Value<'a>]) -> Outcome<Value<'a>> {
+    Ok(Value::View(ViewKind::Items, map.clone()))
+}
+
+pub fn dict_keys<'a>(map: &Map<'a>, _: &[Value<'a>]) -> Outcome<Value<'a>> {
+    Ok(Value::View(ViewKind::Keys, map.clone()))
+}
+
+pub fn dict_values<'a>(map: &Map<'a>, _: &[Value<'a>]) -> Outcome<Value<'a>> {
+    Ok(Value::View(ViewKind::Values, map.clone()))
+}
+
+pub fn dict_copy<'a>(map: &Map<'a>, _: &[Value<'a>]) -> Outcome<Value<'a>> {
+    Ok(Value::Dict(map.clone()))
 }
 
 fn text_arg<'v>(name: &str, value: &'v Value) -> Outcome<&'v str> {
@@ -90,13 +69,16 @@ fn ascii<'t>(name: &str, text: &'t str) -> Outcome<&'t str> {
     }
 }
 
+/// The only argument of a method that also takes bounds, which are not rendered.
+fn without_bounds<'v, 'a>(name: &str, arguments: &'v [Value<'a>]) -> Outcome<&'v Value<'a>> {
+    match arguments {
+        [argument] => Ok(argument),
+        _ => unsupported(format!("{name} with bounds")),
+    }
+}
+
 /// Byte range of `text` without the characters that `drop` holds for at its ends.
-pub fn strip_range(
-    text: &str,
-    left: bool,
-    right: bool,
-    drop: impl Fn(char) -> bool,
-) -> (usize, usize) {
+fn strip_range(text: &str, left: bool, right: bool, drop: impl Fn(char) -> bool) -> (usize, usize) {
     let rest = if left {
         text.trim_start_matches(&drop)
     } else {
@@ -111,8 +93,8 @@ pub fn strip_range(
     (start, start + kept.len())
 }
 
-/// `strip`, `lstrip` or `rstrip`, with white space where no characters are given.
-pub fn strip<'a>(
+/// `strip`, `lstrip` or `rstrip`, of white space if no characters are given.
+pub fn strip_ends<'a>(
     text: &Text<'a>,
     chars: Option<&Value<'a>>,
     left: bool,
@@ -130,29 +112,49 @@ pub fn strip<'a>(
     Ok(Value::Str(text.slice(start, end)))
 }
 
-fn affix(name: &str, text: &str, value: &Value) -> Outcome<bool> {
-    let test = |part: &str| {
-        if name == "startswith" {
-            text.starts_with(part)
-        } else {
-            text.ends_with(part)
-        }
-    };
-    match value {
-        Value::Str(part) => Ok(test(part.as_str())),
+pub fn strip<'a>(text: &Text<'a>, arguments: &[Value<'a>]) -> Outcome<Value<'a>> {
+    strip_ends(text, arguments.first(), true, true)
+}
+
+pub fn lstrip<'a>(text: &Text<'a>, arguments: &[Value<'a>]) -> Outcome<Value<'a>> {
+    strip_ends(text, arguments.first(), true, false)
+}
+
+pub fn rstrip<'a>(text: &Text<'a>, arguments: &[Value<'a>]) -> Outcome<Value<'a>> {
+    strip_ends(text, arguments.first(), false, true)
+}
+
+/// Whether `has` holds for the text given, or for one of a tuple of texts.
+fn affix<'a>(
+    name: &str,
+    arguments: &[Value<'a>],
+    has: impl Fn(&str) -> bool,
+) -> Outcome<Value<'a>> {
+    match without_bounds(name, arguments)? {
+        Value::Str(part) => Ok(Value::Bool(has(part.as_str()))),
         Value::Tuple(parts) => {
             for part in parts.iter() {
-                if test(text_arg(name, part)?) {
-                    return Ok(true);
+                if has(text_arg(name, part)?) {
+                    return Ok(Value::Bool(true));
                 }
             }
-            Ok(false)
+            Ok(Value::Bool(false))
         }
         other => raised(format!(
             "{name} first arg must be str or a tuple of str, not {}",
             python_type(other)
         )),
     }
+}
+
+pub fn startswith<'a>(text: &Text<'a>, arguments: &[Value<'a>]) -> Outcome<Value<'a>> {
+    affix("startswith", arguments, |part| {
+        text.as_str().starts_with(part)
+    })
+}
+
+pub fn endswith<'a>(text: &Text<'a>, arguments: &[Value<'a>]) -> Outcome<Value<'a>> {
+    affix("endswith", arguments, |part| text.as_str().ends_with(part))
 }
 
 fn pieces<'a>(text: &Text<'a>, ranges: &[(usize, usize)]) -> Value<'a> {
@@ -239,8 +241,47 @@ fn split_lines<'a>(text: &Text<'a>) -> Value<'a> {
     pieces(text, &ranges)
 }
 
+/// `split` or `rsplit` at a text.
+fn split_at_text<'a>(
+    text: &Text<'a>,
+    separator: &Value<'a>,
+    most: i64,
+    from_right: bool,
+) -> Outcome<Value<'a>> {
+    let name = if from_right { "rsplit" } else { "split" };
+    let separator = text_arg(name, separator)?;
+    if separator.is_empty() {
+        return raised("empty separator");
+    }
+    Ok(split_at(text, separator, limit(most), from_right))
+}
+
+pub fn split<'a>(text: &Text<'a>, arguments: &[Value<'a>]) -> Outcome<Value<'a>> {
+    let most = count_arg(arguments.get(1))?;
+    match arguments.first() {
+        None | Some(Value::None) => Ok(split_spaces(text, limit(most))),
+        Some(separator) => split_at_text(text, separator, most, false),
+    }
+}
+
+pub fn rsplit<'a>(text: &Text<'a>, arguments: &[Value<'a>]) -> Outcome<Value<'a>> {
+    let most = count_arg(arguments.get(1))?;
+    match arguments.first() {
+        None | Some(Value::None) if most < 0 => Ok(split_spaces(text, limit(most))),
+        None | Some(Value::None) => unsupported("rsplit at white space"),
+        Some(separator) => split_at_text(text, separator, most, true),
+    }
+}
+
+pub fn splitlines<'a>(text: &Text<'a>, arguments: &[Value<'a>]) -> Outcome<Value<'a>> {
+    if !arguments.is_empty() {
+        return unsupported("splitlines that keeps the ends");
+    }
+    Ok(split_lines(text))
+}
+
 /// Python's `text.replace(old, new, count)`.
-pub fn replace<'a>(text: &Text<'a>, old: &str, new: &str, count: i64) -> Value<'a> {
+pub fn replace_in<'a>(text: &Text<'a>, old: &str, new: &str, count: i64) -> Value<'a> {
     let source = text.as_str();
     if count == 0 || (!old.is_empty() && !source.contains(old)) {
         return Value::Str(text.clone());
@@ -252,17 +293,35 @@ pub fn replace<'a>(text: &Text<'a>, old: &str, new: &str, count: i64) -> Value<'
     })
 }
 
-fn capitalized(text: &str) -> Outcome<String> {
-    let mut out = change_case(text, false)?;
+pub fn replace<'a>(text: &Text<'a>, arguments: &[Value<'a>]) -> Outcome<Value<'a>> {
+    let count = count_arg(arguments.get(2))?;
+    Ok(replace_in(
+        text,
+        text_arg("replace", &arguments[0])?,
+        text_arg("replace", &arguments[1])?,
+        count,
+    ))
+}
+
+pub fn lower<'a>(text: &Text<'a>, _: &[Value<'a>]) -> Outcome<Value<'a>> {
+    change_case(text.as_str(), false).map(Value::text)
+}
+
+pub fn upper<'a>(text: &Text<'a>, _: &[Value<'a>]) -> Outcome<Value<'a>> {
+    change_case(text.as_str(), true).map(Value::text)
+}
+
+pub fn capitalize<'a>(text: &Text<'a>, _: &[Value<'a>]) -> Outcome<Value<'a>> {
+    let mut out = change_case(text.as_str(), false)?;
     if let Some(first) = out.get_mut(..1) {
         first.make_ascii_uppercase();
     }
-    Ok(out)
+    Ok(Value::text(out))
 }
 
-fn titled(text: &str) -> Outcome<String> {
+pub fn title<'a>(text: &Text<'a>, _: &[Value<'a>]) -> Outcome<Value<'a>> {
     let mut inside = false;
-    Ok(ascii("title", text)?
+    let titled = ascii("title", text.as_str())?
         .chars()
         .map(|c| {
             let out = if inside {
@@ -273,139 +332,101 @@ fn titled(text: &str) -> Outcome<String> {
             inside = c.is_ascii_alphabetic();
             out
         })
-        .collect())
+        .collect();
+    Ok(Value::text(titled))
+}
+
+pub fn isdigit<'a>(text: &Text<'a>, _: &[Value<'a>]) -> Outcome<Value<'a>> {
+    let source = ascii("isdigit", text.as_str())?;
+    Ok(Value::Bool(
+        !source.is_empty() && source.bytes().all(|byte| byte.is_ascii_digit()),
+    ))
 }
 
 fn char_index(text: &str, at: Option<usize>) -> Outcome<i64> {
     match at {
         None => Ok(-1),
-        Some(at) => i64::try_from(super::value::char_count(&text[..at]))
+        Some(at) => i64::try_from(char_count(&text[..at]))
             .map_err(|_| Box::new(Fault::Unsupported("an index beyond 64 bits".to_owned()))),
     }
 }
 
-fn str_method<'a>(text: &Text<'a>, name: &str, args: &[Value<'a>]) -> Outcome<Value<'a>> {
+pub fn find<'a>(text: &Text<'a>, arguments: &[Value<'a>]) -> Outcome<Value<'a>> {
     let source = text.as_str();
-    Ok(match name {
-        "strip" => strip(text, arity(name, args, 0, 1)?.first(), true, true)?,
-        "lstrip" => strip(text, arity(name, args, 0, 1)?.first(), true, false)?,
-        "rstrip" => strip(text, arity(name, args, 0, 1)?.first(), false, true)?,
-        "startswith" | "endswith" => {
-            if args.len() > 1 {
-                return unsupported(format!("{name} with bounds"));
-            }
-            Value::Bool(affix(name, source, &arity(name, args, 1, 1)?[0])?)
-        }
-        "split" | "rsplit" => {
-            let args = arity(name, args, 0, 2)?;
-            let most = count_arg(args.get(1))?;
-            match args.first() {
-                None | Some(Value::None) if name == "split" || most < 0 => {
-                    split_spaces(text, limit(most))
-                }
-                None | Some(Value::None) => return unsupported("rsplit at white space"),
-                Some(separator) => {
-                    let separator = text_arg(name, separator)?;
-                    if separator.is_empty() {
-                        return raised("empty separator");
-                    }
-                    split_at(text, separator, limit(most), name == "rsplit")
-                }
-            }
-        }
-        "splitlines" if !args.is_empty() => return unsupported("splitlines that keeps the ends"),
-        "splitlines" => split_lines(text),
-        "replace" => {
-            let args = arity(name, args, 2, 3)?;
-            let count = count_arg(args.get(2))?;
-            replace(
-                text,
-                text_arg(name, &args[0])?,
-                text_arg(name, &args[1])?,
-                count,
-            )
-        }
-        "lower" => arity(name, args, 0, 0)
-            .and_then(|_| change_case(source, false))
-            .map(Value::text)?,
-        "upper" => arity(name, args, 0, 0)
-            .and_then(|_| change_case(source, true))
-            .map(Value::text)?,
-        "capitalize" => arity(name, args, 0, 0)
-            .and_then(|_| capitalized(source))
-            .map(Value::text)?,
-        "title" => arity(name, args, 0, 0)
-            .and_then(|_| titled(source))
-            .map(Value::text)?,
-        "isdigit" => {
-            arity(name, args, 0, 0)?;
-            let source = ascii(name, source)?;
-            Value::Bool(!source.is_empty() && source.bytes().all(|byte| byte.is_ascii_digit()))
-        }
-        "find" | "rfind" | "count" => {
-            if args.len() > 1 {
-                return unsupported(format!("{name} with bounds"));
-            }
-            let part = text_arg(name, &arity(name, args, 1, 1)?[0])?;
-            match name {
-                "find" => Value::Int(char_index(source, source.find(part))?),
-                "rfind" => Value::Int(char_index(source, source.rfind(part))?),
-                _ => Value::Int(matches(source, part)),
-            }
-        }
-        "join" => {
-            let mut out = String::new();
-            for (index, item) in arity(name, args, 1, 1)?[0].iterate()?.enumerate() {
-                if index > 0 {
-                    out.push_str(source);
-                }
-                match item? {
-                    Value::Str(part) => out.push_str(part.as_str()),
-                    other => {
-                        other.known()?;
-                        return raised(format!(
-                            "sequence item {index}: expected str instance, {} found",
-                            python_type(&other)
-                        ));
-                    }
-                }
-            }
-            Value::text(out)
-        }
-        "format" => Value::text(format_plain(source, args)?),
-        "removeprefix" => {
-            let part = text_arg(name, &arity(name, args, 1, 1)?[0])?;
-            let start = if source.starts_with(part) {
-                part.len()
-            } else {
-                0
-            };
-            Value::Str(text.slice(start, source.len()))
-        }
-        "removesuffix" => {
-            let part = text_arg(name, &arity(name, args, 1, 1)?[0])?;
-            let cut = if source.ends_with(part) {
-                part.len()
-            } else {
-                0
-            };
-            Value::Str(text.slice(0, source.len() - cut))
-        }
-        _ => return unsupported(format!("the str method {name}")),
-    })
+    let part = text_arg("find", without_bounds("find", arguments)?)?;
+    char_index(source, source.find(part)).map(Value::Int)
 }
 
-/// `str.format` where every field is a bare `{}` and every value prints alike in any format.
-fn format_plain(source: &str, args: &[Value]) -> Outcome<String> {
+pub fn rfind<'a>(text: &Text<'a>, arguments: &[Value<'a>]) -> Outcome<Value<'a>> {
+    let source = text.as_str();
+    let part = text_arg("rfind", without_bounds("rfind", arguments)?)?;
+    char_index(source, source.rfind(part)).map(Value::Int)
+}
+
+pub fn count<'a>(text: &Text<'a>, arguments: &[Value<'a>]) -> Outcome<Value<'a>> {
+    let source = text.as_str();
+    let part = text_arg("count", without_bounds("count", arguments)?)?;
+    let count = if part.is_empty() {
+        char_count(source) + 1
+    } else {
+        source.matches(part).count()
+    };
+    Ok(Value::Int(i64::try_from(count).unwrap_or(i64::MAX)))
+}
+
+pub fn join<'a>(text: &Text<'a>, arguments: &[Value<'a>]) -> Outcome<Value<'a>> {
     let mut out = String::new();
-    let mut args = args.iter();
-    let mut rest = source;
+    for (index, item) in arguments[0].iterate()?.enumerate() {
+        if index > 0 {
+            out.push_str(text.as_str());
+        }
+        match item? {
+            Value::Str(part) => out.push_str(part.as_str()),
+            other => {
+                other.known()?;
+                return raised(format!(
+                    "sequence item {index}: expected str instance, {} found",
+                    python_type(&other)
+                ));
+            }
+        }
+    }
+    Ok(Value::text(out))
+}
+
+pub fn removeprefix<'a>(text: &Text<'a>, arguments: &[Value<'a>]) -> Outcome<Value<'a>> {
+    let part = text_arg("removeprefix", &arguments[0])?;
+    let source = text.as_str();
+    let start = if source.starts_with(part) {
+        part.len()
+    } else {
+        0
+    };
+    Ok(Value::Str(text.slice(start, source.len())))
+}
+
+pub fn removesuffix<'a>(text: &Text<'a>, arguments: &[Value<'a>]) -> Outcome<Value<'a>> {
+    let part = text_arg("removesuffix", &arguments[0])?;
+    let source = text.as_str();
+    let cut = if source.ends_with(part) {
+        part.len()
+    } else {
+        0
+    };
+    Ok(Value::Str(text.slice(0, source.len() - cut)))
+}
+
+/// `str.format` for bare `{}` fields and for values that print the same in any format.
+pub fn format<'a>(text: &Text<'a>, arguments: &[Value<'a>]) -> Outcome<Value<'a>> {
+    let mut out = String::new();
+    let mut arguments = arguments.iter();
+    let mut rest = text.as_str();
     while let Some(at) = rest.find(['{', '}']) {
         out.push_str(&rest[..at]);
         let Some(after) = rest[at..].strip_prefix("{}") else {
             return unsupported("format with more than bare fields");
         };
-        match args.next() {
+        match arguments.next() {
             Some(value @ (Value::Str(_) | Value::Int(_))) => value.print(&mut out)?,
             Some(other) => return unsupported(format!("format of a {}", other.kind())),
             None => return raised("Replacement index out of range for positional args tuple"),
@@ -413,27 +434,20 @@ fn format_plain(source: &str, args: &[Value]) -> Outcome<String> {
         rest = after;
     }
     out.push_str(rest);
-    Ok(out)
-}
-
-fn matches(source: &str, part: &str) -> i64 {
-    let count = if part.is_empty() {
-        super::value::char_count(source) + 1
-    } else {
-        source.matches(part).count()
-    };
-    i64::try_from(count).unwrap_or(i64::MAX)
+    Ok(Value::text(out))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::call;
-    use crate::render::value::{Text, Value};
+    use crate::render::known::KNOWN;
+    use crate::render::text::Text;
+    use crate::render::value::Value;
 
     fn run(text: &'static str, name: &str, args: &[&'static str]) -> String {
         let args: Vec<_> = args.iter().map(|arg| Value::Str(Text::Ref(arg))).collect();
         let mut out = String::new();
-        call(&Value::Str(Text::Ref(text)), name, &args)
+        let method = KNOWN.str_method(name).unwrap().with(&args).unwrap();
+        method(&Text::Ref(text), &args)
             .unwrap()
             .repr(&mut out)
             .unwrap();
@@ -462,6 +476,6 @@ mod tests {
     #[test]
     fn case_is_refused_beyond_ascii() {
         assert_eq!(run("it's a", "title", &[]), "\"It'S A\"");
-        assert!(call(&Value::Str(Text::Ref("É")), "lower", &[]).is_err());
+        assert!(super::lower(&Text::Ref("É"), &[]).is_err());
     }
 }

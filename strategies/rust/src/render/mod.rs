@@ -1,34 +1,62 @@
 //! Chat templates, rendered as transformers' Jinja2 environment renders them.
 
+mod attributes;
 mod compile;
+mod environment;
+mod eval;
 mod filters;
+mod functions;
 mod json;
+mod known;
+mod lookup;
+mod loops;
 mod methods;
+mod number;
+mod ops;
 mod program;
-pub mod value;
-mod vm;
+mod scope;
+mod state;
+mod tests;
+mod text;
+mod tree;
+mod value;
 
 use crate::data::{Data, Dict};
+use crate::fault::Fault;
+use compile::expressions::EXPRESSIONS;
+use compile::statements::STATEMENTS;
+use environment::Environment;
+use eval::Evaluator;
+use known::KNOWN;
 use program::Program;
-use value::{Fault, Seq, Value};
+use value::{Seq, Value};
 
 /// The constructs that are rendered, by kind: what the parity tests have to cover.
 pub fn constructs() -> Vec<(&'static str, Vec<&'static str>)> {
     vec![
-        ("statements", compile::STATEMENTS.to_vec()),
-        ("expressions", compile::EXPRESSIONS.to_vec()),
+        ("statements", STATEMENTS.iter().map(|row| row.0).collect()),
+        ("expressions", EXPRESSIONS.iter().map(|row| row.0).collect()),
         (
             "filters",
-            compile::FILTERS.iter().map(|known| known.0).collect(),
+            KNOWN.filters.iter().map(|row| row.name).collect(),
+        ),
+        ("tests", KNOWN.tests.iter().map(|row| row.name).collect()),
+        (
+            "functions",
+            KNOWN.functions.iter().map(|row| row.name).collect(),
         ),
         (
-            "tests",
-            compile::TESTS.iter().map(|known| known.0).collect(),
+            "dict methods",
+            KNOWN.dict_methods.iter().map(|row| row.name).collect(),
         ),
-        ("functions", compile::FUNCTIONS.to_vec()),
-        ("dict methods", compile::DICT_METHODS.to_vec()),
-        ("str methods", compile::STR_METHODS.to_vec()),
-        ("loop attributes", compile::LOOP_ATTRIBUTES.to_vec()),
+        (
+            "str methods",
+            KNOWN.str_methods.iter().map(|row| row.name).collect(),
+        ),
+        (
+            "loop attributes",
+            KNOWN.loop_attributes.iter().map(|row| row.name).collect(),
+        ),
     ]
 }
 
@@ -47,8 +75,16 @@ impl Template {
     ///
     /// Why the template is not rendered here.
     pub fn new(tree: &str, variables: Dict) -> Result<Self, String> {
+        Self::within(&KNOWN, tree, variables)
+    }
+
+    fn within(
+        environment: &'static Environment,
+        tree: &str,
+        variables: Dict,
+    ) -> Result<Self, String> {
         let tree = serde_json::from_str(tree).map_err(|error| error.to_string())?;
-        let program = compile::compile(&tree)?;
+        let program = compile::compile(environment, &tree)?;
         Ok(Self {
             program,
             variables,
@@ -82,6 +118,7 @@ impl Template {
         tools: Option<&Data>,
         out: &mut String,
     ) -> Result<(), Fault> {
+        let environment = self.program.environment;
         let context: Vec<Value> = self
             .program
             .names
@@ -91,10 +128,12 @@ impl Template {
                 "tools" => tools.map_or(Value::None, Value::from_data),
                 name => match self.variables.get(name) {
                     Some(data) => Value::from_data(data),
-                    None => vm::function_named(name).map_or(Value::Missing, Value::Func),
+                    None => environment
+                        .function(name)
+                        .map_or(Value::Missing, Value::Func),
                 },
             })
             .collect();
-        vm::Vm::render(&self.program, &context, &self.dates, out).map_err(|fault| *fault)
+        Evaluator::render(&self.program, &context, &self.dates, out).map_err(|fault| *fault)
     }
 }

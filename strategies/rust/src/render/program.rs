@@ -1,5 +1,9 @@
 //! The compiled template: expressions and statements whose names are slots.
 
+use super::attributes::Owners;
+use super::environment::{DictMethod, Environment, Filter, LoopAttribute, StrMethod, Test};
+use super::ops::{BinOp, CmpOp};
+
 /// Where a variable lives: the template's own slots, or those of the running macro.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Slot {
@@ -19,7 +23,7 @@ pub enum Load {
 
 pub type Loads = Vec<(Slot, Load)>;
 
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub enum Const {
     None,
     Bool(bool),
@@ -28,103 +32,23 @@ pub enum Const {
     Str(Box<str>),
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum BinOp {
-    Add,
-    Sub,
-    Mul,
-    Div,
-    FloorDiv,
-    Mod,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CmpOp {
-    Eq,
-    Ne,
-    Lt,
-    Le,
-    Gt,
-    Ge,
-    In,
-    NotIn,
-}
-
-/// An attribute name, with the Python types on which it is an attribute of the type itself.
-#[allow(clippy::struct_excessive_bools)] // one for each type, read together
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// An attribute by its name, with all that the name could mean.
+#[derive(Debug, Clone)]
 pub struct Attr {
     pub name: Box<str>,
-    pub of_dict: bool,
-    pub of_str: bool,
-    pub of_list: bool,
-    pub of_other: bool,
+    pub owners: Owners,
+    pub dict_method: Option<&'static DictMethod>,
+    pub str_method: Option<&'static StrMethod>,
+    pub of_loop: Option<&'static LoopAttribute>,
 }
 
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default)]
 pub struct Args {
     pub positional: Vec<Expr>,
     pub named: Vec<(Box<str>, Expr)>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Filter {
-    Capitalize,
-    Default,
-    DictSort,
-    First,
-    Int,
-    Items,
-    Join,
-    Last,
-    Length,
-    List,
-    Lower,
-    Map,
-    Reject,
-    RejectAttr,
-    Replace,
-    Reverse,
-    Safe,
-    Select,
-    SelectAttr,
-    Sort,
-    String,
-    ToJson,
-    Trim,
-    Unique,
-    Upper,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Test {
-    Boolean,
-    Callable,
-    Defined,
-    DivisibleBy,
-    Eq,
-    Even,
-    False,
-    Float,
-    Ge,
-    Gt,
-    In,
-    Integer,
-    Iterable,
-    Le,
-    Lt,
-    Mapping,
-    Ne,
-    None,
-    Number,
-    Odd,
-    Sequence,
-    String,
-    True,
-    Undefined,
-}
-
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub enum Expr {
     Const(Const),
     Name(Slot, Box<str>),
@@ -135,8 +59,8 @@ pub enum Expr {
     Item(Box<Expr>, Box<Expr>),
     Slice(Box<Expr>, [Option<Box<Expr>>; 3]),
     Call(Box<Expr>, Args),
-    Filter(Filter, Box<Expr>, Args),
-    Test(Test, Box<Expr>, Vec<Expr>),
+    Filter(&'static Filter, Box<Expr>, Args),
+    Test(&'static Test, Box<Expr>, Vec<Expr>),
     Not(Box<Expr>),
     Neg(Box<Expr>),
     Pos(Box<Expr>),
@@ -150,7 +74,7 @@ pub enum Expr {
     Unknown(Box<Expr>, Box<str>),
 }
 
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub enum Target {
     Slot(Slot),
     Tuple(Vec<Target>),
@@ -158,7 +82,7 @@ pub enum Target {
     Namespace(Slot, Box<str>),
 }
 
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct For {
     pub target: Target,
     pub iter: Expr,
@@ -170,7 +94,7 @@ pub struct For {
     pub or_else: Option<(Loads, Vec<Stmt>)>,
 }
 
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub enum Stmt {
     Text(Box<str>),
     Print(Expr),
@@ -178,7 +102,7 @@ pub enum Stmt {
     For(Box<For>),
     Set(Target, Expr),
     /// `{% set x %}…{% endset %}`, with its filters from the inside out.
-    SetBlock(Target, Loads, Vec<Stmt>, Vec<(Filter, Args)>),
+    SetBlock(Target, Loads, Vec<Stmt>, Vec<(&'static Filter, Args)>),
     Macro(Slot, usize),
     /// A body with a scope of its own: `{% generation %}`.
     Scope(Loads, Vec<Stmt>),
@@ -187,14 +111,14 @@ pub enum Stmt {
     Continue,
 }
 
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Param {
     pub name: Box<str>,
     pub slot: Slot,
     pub default: Option<Expr>,
 }
 
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Macro {
     pub name: Box<str>,
     pub params: Vec<Param>,
@@ -204,8 +128,10 @@ pub struct Macro {
 }
 
 /// A template, ready to render.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Program {
+    /// What the template's names were looked up in.
+    pub environment: &'static Environment,
     pub loads: Loads,
     pub slots: usize,
     pub body: Vec<Stmt>,

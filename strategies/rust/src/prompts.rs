@@ -1,15 +1,11 @@
-//! Where prompts come from: the seam between rendering and counting.
+//! Prompts for counting: rendered here, or given. Only this file knows both sides.
 
+use std::borrow::Cow;
+
+use crate::count::source::{Source, Turn};
 use crate::data::Data;
+use crate::fault::Fault;
 use crate::render::Template;
-use crate::render::value::Fault;
-
-/// One client turn, by its place in the input.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Turn {
-    pub conversation: usize,
-    pub turn: usize,
-}
 
 /// A conversation: its messages, each held once, and the prefix lengths that are its turns.
 #[derive(Debug, Default)]
@@ -19,25 +15,7 @@ pub struct Conversation {
     pub turns: Vec<usize>,
 }
 
-/// Gives prompts, as the pieces of text of which they consist, in order.
-///
-/// A piece may have been rendered for this turn or for an earlier one; who counts cannot tell.
-pub trait Source: Sync {
-    /// Number of turns of each conversation.
-    fn turns(&self) -> Vec<usize>;
-
-    /// Rough size of a turn's prompt, for scheduling.
-    fn weight(&self, turn: Turn) -> usize;
-
-    /// Calls `piece` with the pieces of a turn's prompt.
-    ///
-    /// # Errors
-    ///
-    /// Why the turn has no prompt here.
-    fn pieces(&self, turn: Turn, piece: &mut dyn FnMut(&str)) -> Result<(), Fault>;
-}
-
-/// Prompts rendered for each turn anew.
+/// Prompts that this core renders, each turn from its first message on.
 #[derive(Debug)]
 pub struct Rendered<'r> {
     template: &'r Template,
@@ -96,7 +74,7 @@ impl Source for Rendered<'_> {
         sizes[prefix.min(sizes.len() - 1)]
     }
 
-    fn pieces(&self, turn: Turn, piece: &mut dyn FnMut(&str)) -> Result<(), Fault> {
+    fn prompt(&self, turn: Turn) -> Result<Cow<'_, str>, Fault> {
         let conversation = &self.conversations[turn.conversation];
         let prefix = conversation.turns[turn.turn];
         let Some(messages) = conversation.messages.get(..prefix) else {
@@ -108,16 +86,15 @@ impl Source for Rendered<'_> {
         let mut out = String::with_capacity(self.weight(turn) + 1024);
         self.template
             .render(messages, conversation.tools.as_ref(), &mut out)?;
-        piece(&out);
-        Ok(())
+        Ok(out.into())
     }
 }
 
-/// Prompts that somebody else rendered: lists of turns' prompts, None for what is no text.
+/// Prompts that Jinja2 rendered, one list for each conversation; None if one is not valid text.
 #[derive(Debug)]
-pub struct Given<T>(pub Vec<Vec<Option<T>>>);
+pub struct Prompts<T>(pub Vec<Vec<Option<T>>>);
 
-impl<T: AsRef<str> + Sync> Source for Given<T> {
+impl<T: AsRef<str> + Sync> Source for Prompts<T> {
     fn turns(&self) -> Vec<usize> {
         self.0.iter().map(Vec::len).collect()
     }
@@ -127,11 +104,10 @@ impl<T: AsRef<str> + Sync> Source for Given<T> {
         prompt.map_or(0, |text| text.as_ref().len())
     }
 
-    fn pieces(&self, turn: Turn, piece: &mut dyn FnMut(&str)) -> Result<(), Fault> {
+    fn prompt(&self, turn: Turn) -> Result<Cow<'_, str>, Fault> {
         let Some(prompt) = &self.0[turn.conversation][turn.turn] else {
             return Err(Fault::Unsupported("the prompt is no valid text".to_owned()));
         };
-        piece(prompt.as_ref());
-        Ok(())
+        Ok(prompt.as_ref().into())
     }
 }

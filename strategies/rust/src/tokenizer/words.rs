@@ -1,10 +1,10 @@
 //! A shorter way to the count of a text, for byte-level BPE.
 //!
-//! Encoding a text costs mostly what is not its number of tokens: offsets, alignments and a
-//! string for each token. Where a tokenizer only splits its text by regular expressions, maps
-//! bytes to characters and runs BPE on each word, the number of tokens is the sum over the
-//! words, and a word's number never changes. The words are found by the library's own regular
-//! expressions and counted by the library's own model.
+//! Most of the time of encoding goes into offsets, alignments and a string for each token, none
+//! of which a count needs. Many tokenizers only split a text by regular expressions, map its
+//! bytes to characters and run BPE on each word. For these the number of tokens is the sum over
+//! the words, and the same word always has the same number. The words are found by the library's
+//! own regular expressions and counted by the library's own model.
 
 use std::hash::BuildHasher;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -15,18 +15,18 @@ use tokenizers::utils::SysRegex;
 use tokenizers::{Model, ModelWrapper, NormalizedString, Normalizer, NormalizerWrapper, Tokenizer};
 
 /// Words that a worker has met in this call.
-pub type Known = FxHashMap<Box<str>, u32>;
+pub type KnownWords = FxHashMap<Box<str>, u32>;
 
 /// Shards of the words that all workers share.
 const SHARDS: usize = 64;
 
-/// Words counted in this call by any worker, asked when a worker meets a word first.
+/// Words that any worker has counted in this call: asked when a word is new to a worker.
 #[derive(Debug)]
-pub struct Shared {
-    shards: Vec<Mutex<Known>>,
+pub struct SharedWords {
+    shards: Vec<Mutex<KnownWords>>,
 }
 
-impl Default for Shared {
+impl Default for SharedWords {
     fn default() -> Self {
         Self {
             shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
@@ -34,8 +34,8 @@ impl Default for Shared {
     }
 }
 
-impl Shared {
-    fn shard(&self, word: &str) -> MutexGuard<'_, Known> {
+impl SharedWords {
+    fn shard(&self, word: &str) -> MutexGuard<'_, KnownWords> {
         let hash = FxBuildHasher.hash_one(word);
         let shard = usize::try_from((hash >> 32) % SHARDS as u64).unwrap_or(0);
         self.shards[shard]
@@ -44,17 +44,17 @@ impl Shared {
     }
 }
 
-/// What a worker looks words up in.
+/// Where a worker looks words up.
 #[derive(Debug)]
 pub struct Memory<'m> {
-    pub own: &'m mut Known,
-    pub shared: &'m Shared,
+    pub own: &'m mut KnownWords,
+    pub shared: &'m SharedWords,
 }
 
-/// Words longer than this are counted anew: they hardly ever come again.
+/// Longer words, in bytes, are not remembered: they hardly ever come again.
 const LONGEST_KEPT: usize = 64;
 
-/// Texts on which the short way has to agree with the long one before it is taken.
+/// Texts that both ways have to count the same before the short way is taken.
 const PROBES: [&str; 6] = [
     "Hello, it's 12345 o'clock!  \n\n\tfn main() {}  ",
     " leading and trailing ",
@@ -87,7 +87,7 @@ impl Words {
         if !plain_tokens || !matches!(tokenizer.get_model(), ModelWrapper::BPE(_)) {
             return None;
         }
-        // With dropout a count is random; there is no way to repeat one.
+        // With dropout a count is random, so it cannot be repeated.
         let random =
             matches!(tokenizer.get_model(), ModelWrapper::BPE(model) if model.dropout.is_some());
         if random {
@@ -113,8 +113,8 @@ impl Words {
                 .encode_fast(*probe, false)
                 .map(|found| found.len());
             let mut memory = Memory {
-                own: &mut Known::default(),
-                shared: &Shared::default(),
+                own: &mut KnownWords::default(),
+                shared: &SharedWords::default(),
             };
             let short = words.count(tokenizer, probe, &mut memory);
             matches!((long, short), (Ok(long), Ok(short)) if long == short as usize)
@@ -142,8 +142,8 @@ impl Words {
         self.split(tokenizer, normalized.get(), 0, memory)
     }
 
-    /// Splits at the matches of one expression after another; a match is a piece, and so is
-    /// what lies between two.
+    /// Splits at the matches of one expression after another. A match is a piece, and so is the
+    /// text between two matches.
     fn split(
         &self,
         tokenizer: &Tokenizer,
@@ -192,7 +192,7 @@ impl Words {
     }
 }
 
-/// The expressions of a pre-tokenizer that is splits, then bytes to characters.
+/// The expressions of a pre-tokenizer that only splits and then maps bytes to characters.
 fn splits(pre_tokenizer: &Value) -> Option<Vec<SysRegex>> {
     let steps = match pre_tokenizer["type"].as_str()? {
         "Sequence" => pre_tokenizer["pretokenizers"].as_array()?.as_slice(),
@@ -219,8 +219,8 @@ fn splits(pre_tokenizer: &Value) -> Option<Vec<SysRegex>> {
         .collect()
 }
 
-/// The character that byte-level tokenizers write for each byte: itself where it prints, else
-/// the next free one from U+0100.
+/// The character that byte-level tokenizers write for each byte: itself if it is printable,
+/// or else the next free one from U+0100.
 fn byte_characters() -> [char; 256] {
     let mut next = 0x100_u32;
     std::array::from_fn(|byte| {
@@ -238,8 +238,8 @@ fn byte_characters() -> [char; 256] {
 
 #[cfg(test)]
 mod tests {
-    use super::{Known, Memory, PROBES, Shared, Words};
-    use crate::testing;
+    use super::{KnownWords, Memory, PROBES, SharedWords, Words};
+    use crate::tokenizer::testing;
     use tokenizers::Tokenizer;
     use tokenizers::normalizers::unicode::NFC;
 
@@ -251,7 +251,7 @@ mod tests {
                 tokenizer.with_normalizer(Some(NFC)).unwrap();
             }
             let words = Words::of(&tokenizer).unwrap();
-            let (mut own, shared) = (Known::default(), Shared::default());
+            let (mut own, shared) = (KnownWords::default(), SharedWords::default());
             for text in PROBES.iter().chain(&["", " ", "x", "thethe the"]) {
                 let long = tokenizer.encode_fast(*text, false).unwrap().len();
                 for _ in 0..2 {

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use hashbrown::HashTable;
 use rustc_hash::FxBuildHasher;
 
-use crate::cut::Marker;
+use crate::tokenizer::markers::Marker;
 
 /// Shards of the table: enough that threads rarely meet in one.
 const SHARDS: usize = 256;
@@ -102,7 +102,7 @@ impl Spans {
 #[cfg(test)]
 mod tests {
     use super::{Span, Spans};
-    use crate::cut::EDGE;
+    use crate::tokenizer::markers::EDGE;
 
     fn span(before: u32, text: &str, after: u32) -> Span<'_> {
         Span {

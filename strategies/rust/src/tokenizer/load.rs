@@ -1,8 +1,8 @@
 //! Reads a tokenizer from its JSON, a BPE model by a shorter way.
 //!
-//! The library reads a model of any kind into a tree of values first, which takes longer than
-//! the model itself. Here it reads everything but the model, and its own builder makes that.
-//! Whatever is not written as the library writes it today is left to the library.
+//! The library first reads a model of any kind into a tree of values, which takes longer than to
+//! build the model from it. Here a BPE model is read field by field and built by the library's own
+//! builder. JSON that looks different from what the library writes today is left to the library.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -34,7 +34,7 @@ pub fn tokenizer(json: &str) -> Result<Tokenizer> {
     }
 }
 
-/// A BPE model that is read without a detour.
+/// A BPE model that is read field by field.
 struct Bpe(BPE);
 
 #[derive(Deserialize)]
@@ -126,7 +126,7 @@ impl Model for Bpe {
 #[cfg(test)]
 mod tests {
     use super::{BpeTokenizer, tokenizer};
-    use crate::testing;
+    use crate::tokenizer::testing;
     use tokenizers::models::bpe::BPE;
     use tokenizers::{ModelWrapper, Tokenizer};
 

@@ -1,0 +1,450 @@
+//! Counts the turns of many conversations, each distinct span once.
+//!
+//! First all prompts are cut and their spans numbered, then the new spans are encoded, then the
+//! counts are added up. Both big steps run on all workers, biggest pieces first.
+
+mod chunks;
+mod prompt;
+pub mod source;
+mod spans;
+pub mod workers;
+
+use std::cmp::Reverse;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use crate::fault::Fault;
+use crate::tokenizer::SpanCounter;
+use crate::tokenizer::markers::Marker;
+use crate::tokenizer::words::{KnownWords, Memory, SharedWords};
+use chunks::{Chunk, chunks, next_batch};
+use prompt::{CutTurn, GrowingPrompt};
+use source::{Source, Turn};
+use spans::Spans;
+use workers::{Options, Progress, Stop, parallel};
+
+/// Stands for the count of a span that the tokenizer fails on.
+const UNKNOWN: u32 = u32::MAX;
+
+/// Why a turn has no count.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    pub turn: Turn,
+    pub fault: Fault,
+}
+
+/// What a call did and where its time went, summed over the workers.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Report {
+    pub render_seconds: f64,
+    pub cut_seconds: f64,
+    pub encode_seconds: f64,
+    pub turns: usize,
+    /// Bytes of all prompts.
+    pub characters: u64,
+    /// Markers that the search found, without those taken over from the turn before.
+    pub markers_found: u64,
+}
+
+/// Counts of all turns; a turn without one is among the failures.
+#[derive(Debug, Default)]
+pub struct Counts {
+    pub turns: Vec<Vec<Option<u32>>>,
+    pub failures: Vec<Failure>,
+    pub report: Report,
+}
+
+/// Figures that the workers add to.
+#[derive(Debug, Default)]
+struct Tally {
+    render: AtomicU64,
+    cut: AtomicU64,
+    encode: AtomicU64,
+    characters: AtomicU64,
+    found: AtomicU64,
+}
+
+impl Tally {
+    fn report(&self, turns: usize) -> Report {
+        let seconds = |nanoseconds: &AtomicU64| {
+            Duration::from_nanos(nanoseconds.load(Ordering::Relaxed)).as_secs_f64()
+        };
+        Report {
+            render_seconds: seconds(&self.render),
+            cut_seconds: seconds(&self.cut),
+            encode_seconds: seconds(&self.encode),
+            turns,
+            characters: self.characters.load(Ordering::Relaxed),
+            markers_found: self.found.load(Ordering::Relaxed),
+        }
+    }
+}
+
+fn add(figure: &AtomicU64, amount: usize) {
+    figure.fetch_add(amount as u64, Ordering::Relaxed);
+}
+
+fn add_time(figure: &AtomicU64, since: Instant) {
+    let nanoseconds = u64::try_from(since.elapsed().as_nanos()).unwrap_or(u64::MAX);
+    figure.fetch_add(nanoseconds, Ordering::Relaxed);
+}
+
+/// Counts every turn of `source`.
+///
+/// # Errors
+///
+/// If the call was cancelled or the core failed. Turns that have no prompt are no error here.
+pub fn count(
+    tokenizer: &SpanCounter,
+    source: &dyn Source,
+    options: &mut Options,
+) -> Result<Counts, Stop> {
+    let turns = source.turns();
+    let mut result = Counts {
+        turns: turns.iter().map(|turns| vec![None; *turns]).collect(),
+        ..Counts::default()
+    };
+    let call = Call {
+        tokenizer,
+        source,
+        spans: Spans::default(),
+        progress: Progress::default(),
+        tally: Tally::default(),
+    };
+    let mut counts: Vec<u32> = Vec::new();
+    let mut first = 0;
+    while first < turns.len() {
+        let batch = next_batch(&turns, first);
+        first = batch.end;
+        let chunks = chunks(source, &turns, batch, options.workers);
+        let cut = call.cut_all(&chunks, options)?;
+        call.encode_new(&mut counts, options)?;
+        for (index, cut) in cut {
+            add_up(chunks[index], cut, &counts, &mut result);
+        }
+    }
+    result.failures.sort_by_key(|failure| failure.turn);
+    result.report = call.tally.report(call.progress.turns());
+    Ok(result)
+}
+
+/// What the workers of a call share.
+struct Call<'c> {
+    tokenizer: &'c SpanCounter,
+    source: &'c dyn Source,
+    spans: Spans,
+    progress: Progress,
+    tally: Tally,
+}
+
+/// The spans of a chunk's turns: each turn keeps some of the previous one's and adds its own.
+#[derive(Debug, Default)]
+struct CutChunk {
+    /// The added spans of all turns, by number.
+    spans: Vec<u32>,
+    /// None for a turn that has no prompt: it changes nothing for the turns after it.
+    turns: Vec<Option<CutTurn>>,
+    failures: Vec<Failure>,
+}
+
+impl Call<'_> {
+    /// Cuts all chunks; each result comes with the index of its chunk, in no order.
+    fn cut_all(
+        &self,
+        chunks: &[Chunk],
+        options: &mut Options,
+    ) -> Result<Vec<(usize, CutChunk)>, Stop> {
+        let cut = Mutex::new(Vec::with_capacity(chunks.len()));
+        parallel(
+            chunks.len(),
+            &self.progress,
+            options,
+            |index, (): &mut ()| {
+                let turns = self.cut_chunk(chunks[index]);
+                if let Ok(mut cut) = cut.lock() {
+                    cut.push((index, turns));
+                }
+            },
+        )?;
+        cut.into_inner()
+            .map_err(|_| Stop::Internal("a worker failed".to_owned()))
+    }
+
+    fn cut_chunk(&self, chunk: Chunk) -> CutChunk {
+        let mut out = CutChunk::default();
+        let mut prompt = GrowingPrompt::default();
+        for index in chunk.first..chunk.end {
+            if self.progress.is_cancelled() {
+                break;
+            }
+            let turn = Turn {
+                conversation: chunk.conversation,
+                turn: index,
+            };
+            let started = Instant::now();
+            let rendered = self.source.prompt(turn).map(|text| prompt.take(&text));
+            add_time(&self.tally.render, started);
+            match rendered {
+                Ok(()) => {
+                    let started = Instant::now();
+                    let cut = prompt.cut(self.tokenizer.cutter(), &self.spans, &mut out.spans);
+                    add_time(&self.tally.cut, started);
+                    add(&self.tally.characters, prompt.len());
+                    // After the last span there is no marker.
+                    add(&self.tally.found, cut.added - 1);
+                    out.turns.push(Some(cut));
+                }
+                Err(fault) => {
+                    out.failures.push(Failure { turn, fault });
+                    out.turns.push(None);
+                }
+            }
+            self.progress.add_turn();
+        }
+        out
+    }
+
+    /// Counts the spans that have no count yet.
+    fn encode_new(&self, counts: &mut Vec<u32>, options: &mut Options) -> Result<(), Stop> {
+        let mut fresh: Vec<(u32, Marker, Arc<str>, Marker)> = Vec::new();
+        self.spans.each_from(counts.len(), |seen| {
+            fresh.push((seen.id, seen.before, Arc::clone(&seen.text), seen.after));
+        });
+        fresh.sort_unstable_by_key(|span| Reverse(span.2.len()));
+        counts.resize(self.spans.len(), 0);
+        let encoded: Vec<AtomicU32> = fresh.iter().map(|_| AtomicU32::new(UNKNOWN)).collect();
+        let shared = SharedWords::default();
+        parallel(
+            fresh.len(),
+            &self.progress,
+            options,
+            |index, own: &mut KnownWords| {
+                let started = Instant::now();
+                let (_, before, text, after) = &fresh[index];
+                let mut memory = Memory {
+                    own,
+                    shared: &shared,
+                };
+                // A text that the model cannot encode, or that the library panics on, fails the
+                // turns that hold it, not the call.
+                let counted = catch_unwind(AssertUnwindSafe(|| {
+                    self.tokenizer
+                        .count_span(*before, text, *after, &mut memory)
+                }));
+                if let Ok(Ok(count)) = counted {
+                    encoded[index].store(count, Ordering::Relaxed);
+                }
+                add_time(&self.tally.encode, started);
+            },
+        )?;
+        for (span, count) in fresh.iter().zip(encoded) {
+            counts[span.0 as usize] = count.into_inner();
+        }
+        Ok(())
+    }
+}
+
+/// Adds up the counts of a chunk's turns.
+fn add_up(chunk: Chunk, cut: CutChunk, counts: &[u32], result: &mut Counts) {
+    result.failures.extend(cut.failures);
+    // Tokens and failed spans before each span of the turn at hand, markers included.
+    let mut sums: Vec<(u64, u32)> = vec![(0, 0)];
+    let mut added = cut.spans.as_slice();
+    for (turn, cut) in (chunk.first..).zip(cut.turns) {
+        let Some(cut) = cut else { continue };
+        let (own, later) = added.split_at(cut.added);
+        added = later;
+        sums.truncate(cut.kept + 1);
+        for number in own {
+            let (tokens, failed) = sums.last().copied().unwrap_or_default();
+            sums.push(match counts[*number as usize] {
+                UNKNOWN => (tokens, failed + 1),
+                count => (tokens + u64::from(count) + 1, failed),
+            });
+        }
+        // After the last span there is no marker.
+        let (tokens, failed) = sums.last().copied().unwrap_or((1, 0));
+        if failed == 0 {
+            result.turns[chunk.conversation][turn] = u32::try_from(tokens.saturating_sub(1)).ok();
+        } else {
+            result.failures.push(Failure {
+                turn: Turn {
+                    conversation: chunk.conversation,
+                    turn,
+                },
+                fault: Fault::Unsupported("the tokenizer fails on its text".to_owned()),
+            });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::borrow::Cow;
+
+    use super::source::{Source, Turn};
+    use super::workers::{Options, Stop};
+    use super::{Counts, count};
+    use crate::fault::Fault;
+    use crate::tokenizer::SpanCounter;
+    use crate::tokenizer::testing::tokenizer;
+
+    /// Prompts of each conversation's turns; a turn may have none.
+    struct Texts(Vec<Vec<Option<String>>>);
+
+    impl Source for Texts {
+        fn turns(&self) -> Vec<usize> {
+            self.0.iter().map(Vec::len).collect()
+        }
+
+        fn weight(&self, turn: Turn) -> usize {
+            self.prompt(turn).map_or(0, |prompt| prompt.len())
+        }
+
+        fn prompt(&self, turn: Turn) -> Result<Cow<'_, str>, Fault> {
+            match &self.0[turn.conversation][turn.turn] {
+                Some(prompt) => Ok(prompt.into()),
+                None => Err(Fault::Raised("no prompt".to_owned())),
+            }
+        }
+    }
+
+    fn run(tokenizer: &SpanCounter, source: &Texts, workers: usize) -> Counts {
+        let mut options = Options {
+            workers,
+            watch: &mut |_| true,
+        };
+        count(tokenizer, source, &mut options).unwrap()
+    }
+
+    fn prompts(texts: &[&[&str]]) -> Texts {
+        Texts(
+            texts
+                .iter()
+                .map(|turns| turns.iter().map(|turn| Some((*turn).to_owned())).collect())
+                .collect(),
+        )
+    }
+
+    fn counts(counter: &SpanCounter, source: &Texts, workers: usize) -> Vec<Vec<usize>> {
+        let result = run(counter, source, workers);
+        assert!(result.failures.is_empty());
+        result
+            .turns
+            .into_iter()
+            .map(|turns| {
+                turns
+                    .into_iter()
+                    .map(|count| count.unwrap() as usize)
+                    .collect()
+            })
+            .collect()
+    }
+
+    /// What the tokenizer says of each prompt as a whole.
+    fn expected(counter: &SpanCounter, source: &Texts) -> Vec<Vec<usize>> {
+        source
+            .0
+            .iter()
+            .map(|turns| {
+                turns
+                    .iter()
+                    .map(|turn| counter.encode(turn.as_ref().unwrap()).unwrap())
+                    .collect()
+            })
+            .collect()
+    }
+
+    #[test]
+    fn counts_equal_those_of_whole_prompts() {
+        let counter = SpanCounter::of(tokenizer(&[
+            "<a>",
+            "<a><b>",
+            "left:<l>",
+            "right:<r>",
+            "word:w",
+        ]))
+        .unwrap();
+        let source = prompts(&[
+            &["", "x", "x<a>", "x<a>y<r>  z", "x<a>y<r>  zz <l><a><b>"],
+            &[
+                "<a><a>",
+                "<a><a",
+                "w <a>w<a> w<l>",
+                "<r>\n\n<l>",
+                "<a><b><a>",
+            ],
+            &[],
+            &["é<a>日本", "é<a>日<a>", "è<a>日"],
+        ]);
+        for workers in [1, 2, 5] {
+            assert_eq!(
+                counts(&counter, &source, workers),
+                expected(&counter, &source)
+            );
+        }
+    }
+
+    #[test]
+    fn resuming_never_trusts_a_marker_at_the_edge_of_what_is_common() {
+        let counter = SpanCounter::of(tokenizer(&["<a>", "<a><b><c>", "<b>"])).unwrap();
+        // The first prompt ends in what the second continues to a longer marker.
+        let source = prompts(&[&["xx<a><b>", "xx<a><b><c>", "xx<a><b><d>", "xx<a>"]]);
+        assert_eq!(counts(&counter, &source, 1), expected(&counter, &source));
+    }
+
+    #[test]
+    fn a_turn_without_a_prompt_leaves_the_turns_after_it_alone() {
+        let counter = SpanCounter::of(tokenizer(&["<a>", "<b>"])).unwrap();
+        let texts = [
+            Some("x<a>y<b>z"),
+            None,
+            Some("x<a>y<b>zz"),
+            None,
+            Some("x<a>"),
+        ];
+        let source = Texts(vec![
+            texts.iter().map(|text| text.map(str::to_owned)).collect(),
+        ]);
+        for workers in [1, 3] {
+            let result = run(&counter, &source, workers);
+            for (text, count) in texts.iter().zip(&result.turns[0]) {
+                let expected = text.map(|text| counter.encode(text).unwrap());
+                assert_eq!(count.map(|count| count as usize), expected);
+            }
+            let failed: Vec<usize> = result.failures.iter().map(|each| each.turn.turn).collect();
+            assert_eq!(failed, [1, 3]);
+        }
+    }
+
+    #[test]
+    fn many_chunks_of_one_conversation() {
+        let counter = SpanCounter::of(tokenizer(&["<a>", "<b>"])).unwrap();
+        let mut turns = Vec::new();
+        let mut prompt = String::new();
+        for turn in 0..200 {
+            prompt.push_str(if turn % 3 == 0 { "<a>" } else { "<b>" });
+            prompt.push_str(&turn.to_string());
+            turns.push(Some(prompt.clone()));
+        }
+        let source = Texts(vec![turns]);
+        assert_eq!(counts(&counter, &source, 3), expected(&counter, &source));
+    }
+
+    #[test]
+    fn a_call_can_be_cancelled() {
+        let counter = SpanCounter::of(tokenizer(&["<a>"])).unwrap();
+        let long: String = "x".repeat(1_000_000);
+        let source = Texts(vec![vec![Some(long); 8]]);
+        let mut options = Options {
+            workers: 2,
+            watch: &mut |_| false,
+        };
+        assert_eq!(
+            count(&counter, &source, &mut options).err(),
+            Some(Stop::Cancelled)
+        );
+    }
+}

@@ -1,0 +1,296 @@
+//! Expressions.
+
+use std::rc::Rc;
+
+use super::Evaluator;
+use crate::fault::{Outcome, raised, unsupported};
+use crate::render::environment::Printing;
+use crate::render::lookup::{get_attribute, get_item, slice, slice_bound};
+use crate::render::ops::{BinOp, CmpOp, binary, compare, negative, positive};
+use crate::render::program::{Attr, Const, Expr};
+use crate::render::text::Text;
+use crate::render::value::{Map, Pairs, Undef, Value, insert};
+
+/// What Jinja2 says when the value of an inline `if` without `else` is used.
+const NO_ELSE: &str =
+    "the inline if-expression evaluated to false and no else section was defined.";
+
+impl<'a> Evaluator<'a> {
+    pub fn truth(&mut self, expr: &'a Expr) -> Outcome<bool> {
+        match expr {
+            Expr::Not(inner) => Ok(!self.truth(inner)?),
+            Expr::And(left, right) => Ok(self.truth(left)? && self.truth(right)?),
+            Expr::Or(left, right) => Ok(self.truth(left)? || self.truth(right)?),
+            other => self.eval(other)?.truth(),
+        }
+    }
+
+    /// Prints the value of `expr`, without building strings that are only printed.
+    pub fn print(&mut self, expr: &'a Expr) -> Outcome<()> {
+        match expr {
+            Expr::Const(Const::Str(text)) => {
+                self.out.push_str(text);
+                Ok(())
+            }
+            Expr::Bin(BinOp::Add, ..) => self.print_sum(expr),
+            Expr::Concat(parts) => {
+                for part in parts {
+                    // Evaluating a part writes nothing here, so the order of output is kept.
+                    let value = self.eval(part)?;
+                    value.print(&mut self.out)?;
+                }
+                Ok(())
+            }
+            Expr::Cond(test, one, two) => {
+                if self.truth(test)? {
+                    self.print(one)
+                } else if let Some(two) = two {
+                    self.print(two)
+                } else {
+                    Ok(())
+                }
+            }
+            Expr::Filter(filter, inner, args) => match filter.printing {
+                Printing::AsInput => self.print(inner),
+                Printing::By(print) if args.positional.is_empty() && args.named.is_empty() => {
+                    let value = self.eval(inner)?;
+                    print(&value, &mut self.out)
+                }
+                _ => self.eval(expr)?.print(&mut self.out),
+            },
+            Expr::Call(callee, args) => {
+                if let Expr::Name(..) = **callee {
+                    if let Value::Macro(index) = self.eval(callee)? {
+                        return self.run_macro(index, args);
+                    }
+                }
+                let value = self.eval(expr)?;
+                value.print(&mut self.out)
+            }
+            other => {
+                let value = self.eval(other)?;
+                value.print(&mut self.out)
+            }
+        }
+    }
+
+    /// Prints a chain of additions; strings, which they nearly always are, go straight out.
+    fn print_sum(&mut self, expr: &'a Expr) -> Outcome<()> {
+        let mut operands = Vec::new();
+        let mut rest = expr;
+        while let Expr::Bin(BinOp::Add, left, right) = rest {
+            operands.push(&**right);
+            rest = left;
+        }
+        let start = self.out.len();
+        let mut sum = self.eval(rest)?;
+        let mut printed = false;
+        while let Some(operand) = operands.pop() {
+            let value = self.eval(operand)?;
+            match (&sum, &value) {
+                (Value::Str(left), Value::Str(right)) => {
+                    if !printed {
+                        self.out.push_str(left.as_str());
+                        printed = true;
+                    }
+                    self.out.push_str(right.as_str());
+                }
+                _ if printed => {
+                    // Not a plain string after all: go on with the sum as a value.
+                    let text = self.out.split_off(start);
+                    sum = binary(BinOp::Add, &Value::text(text), &value)?;
+                    printed = false;
+                }
+                _ => sum = binary(BinOp::Add, &sum, &value)?,
+            }
+        }
+        if printed {
+            return Ok(());
+        }
+        sum.print(&mut self.out)
+    }
+
+    pub fn eval(&mut self, expr: &'a Expr) -> Outcome<Value<'a>> {
+        Ok(match expr {
+            Expr::Const(constant) => of_constant(constant),
+            Expr::Name(slot, name) => match &self.stack[self.at(*slot)] {
+                Value::Missing => Value::Undefined(Undef::Name(name)),
+                value => value.clone(),
+            },
+            Expr::List(items) => Value::list(self.eval_all(items)?).shallow()?,
+            Expr::Tuple(items) => Value::Tuple(self.eval_all(items)?.into()).shallow()?,
+            Expr::Dict(pairs) => self.dict(pairs)?,
+            Expr::Attr(inner, attr) => {
+                let object = self.eval(inner)?;
+                self.get_attr(&object, attr)?
+            }
+            Expr::Item(inner, key) => self.item(inner, key)?,
+            Expr::Slice(inner, bounds) => self.slice(inner, bounds)?,
+            Expr::Call(callee, args) => self.call(callee, args)?,
+            Expr::Filter(filter, inner, args) => {
+                let value = self.eval(inner)?;
+                self.filter(filter, &value, args)?
+            }
+            Expr::Test(test, inner, args) => {
+                let value = self.eval(inner)?;
+                // Most tests have no arguments, and an empty list is not allocated.
+                let args = self.eval_all(args)?;
+                Value::Bool(test.holds(&value, &args)?)
+            }
+            Expr::Not(inner) => Value::Bool(!self.truth(inner)?),
+            Expr::Neg(inner) => negative(&self.eval(inner)?)?,
+            Expr::Pos(inner) => positive(&self.eval(inner)?)?,
+            Expr::And(left, right) => {
+                let left = self.eval(left)?;
+                if left.truth()? {
+                    self.eval(right)?
+                } else {
+                    left
+                }
+            }
+            Expr::Or(left, right) => {
+                let left = self.eval(left)?;
+                if left.truth()? {
+                    left
+                } else {
+                    self.eval(right)?
+                }
+            }
+            Expr::Cond(test, one, two) => {
+                if self.truth(test)? {
+                    self.eval(one)?
+                } else if let Some(two) = two {
+                    self.eval(two)?
+                } else {
+                    Value::Undefined(Undef::Message(NO_ELSE))
+                }
+            }
+            Expr::Compare(first, rest) => Value::Bool(self.comparison(first, rest)?),
+            Expr::Concat(parts) => {
+                let mut out = String::new();
+                for part in parts {
+                    self.eval(part)?.print(&mut out)?;
+                }
+                Value::text(out)
+            }
+            Expr::Bin(op, left, right) => {
+                let left = self.eval(left)?;
+                let right = self.eval(right)?;
+                binary(*op, &left, &right)?
+            }
+            Expr::Unknown(inner, message) => {
+                self.eval(inner)?;
+                return raised(&**message);
+            }
+        })
+    }
+
+    fn dict(&mut self, pairs: &'a [(Expr, Expr)]) -> Outcome<Value<'a>> {
+        if let [(Expr::Const(Const::Int(_)), _), ..] = pairs {
+            return self.table(pairs);
+        }
+        let mut out: Pairs<'a> = Vec::with_capacity(pairs.len());
+        for (key, value) in pairs {
+            let key = match self.eval(key)? {
+                Value::Str(key) => key,
+                other => return unsupported(format!("a {} as a key", other.kind())),
+            };
+            let value = self.eval(value)?;
+            insert(&mut out, key, value);
+        }
+        Value::Dict(Map::Own(Rc::new(out))).shallow()
+    }
+
+    /// A dict with integer keys.
+    fn table(&mut self, pairs: &'a [(Expr, Expr)]) -> Outcome<Value<'a>> {
+        let mut out: Vec<(i64, Value<'a>)> = Vec::with_capacity(pairs.len());
+        for (key, value) in pairs {
+            let Expr::Const(Const::Int(key)) = key else {
+                return unsupported("a dict with keys of several types");
+            };
+            let value = self.eval(value)?;
+            match out.iter_mut().find(|(known, _)| known == key) {
+                Some(entry) => entry.1 = value,
+                None => out.push((*key, value)),
+            }
+        }
+        Value::Table(Rc::new(out)).shallow()
+    }
+
+    pub fn eval_all(&mut self, exprs: &'a [Expr]) -> Outcome<Vec<Value<'a>>> {
+        exprs.iter().map(|expr| self.eval(expr)).collect()
+    }
+
+    fn item(&mut self, object: &'a Expr, key: &'a Expr) -> Outcome<Value<'a>> {
+        let object = self.eval(object)?;
+        let key = self.eval(key)?;
+        let Value::Namespace(index) = object else {
+            return get_item(self.program.environment, &object, &key);
+        };
+        match &key {
+            Value::Str(name) => Ok(self.namespace_item(index, name.as_str())),
+            _ => Ok(Value::Undefined(Undef::Element("Namespace"))),
+        }
+    }
+
+    fn slice(
+        &mut self,
+        object: &'a Expr,
+        bounds: &'a [Option<Box<Expr>>; 3],
+    ) -> Outcome<Value<'a>> {
+        let object = self.eval(object)?;
+        let mut given = [None, None, None];
+        for (bound, expr) in given.iter_mut().zip(bounds) {
+            if let Some(expr) = expr {
+                *bound = slice_bound(&self.eval(expr)?)?;
+            }
+        }
+        slice(&object, given)
+    }
+
+    fn comparison(&mut self, first: &'a Expr, rest: &'a [(CmpOp, Expr)]) -> Outcome<bool> {
+        let mut left = self.eval(first)?;
+        for (op, operand) in rest {
+            let right = self.eval(operand)?;
+            if !compare(*op, &left, &right)? {
+                return Ok(false);
+            }
+            left = right;
+        }
+        Ok(true)
+    }
+
+    fn namespace_item(&self, index: usize, name: &str) -> Value<'a> {
+        self.reads.set(self.reads.get() + 1);
+        self.state.get(index, name)
+    }
+
+    /// `object.name`.
+    pub fn get_attr(&self, object: &Value<'a>, attr: &'a Attr) -> Outcome<Value<'a>> {
+        match object {
+            Value::Namespace(index) => Ok(self.namespace_item(*index, &attr.name)),
+            Value::Loop(index) => self.loop_attr(*index, attr),
+            other => get_attribute(self.program.environment, other, &attr.name, attr.owners),
+        }
+    }
+
+    fn loop_attr(&self, index: usize, attr: &Attr) -> Outcome<Value<'a>> {
+        let Some(state) = self.loops.get(index) else {
+            return unsupported("a loop object outside its loop");
+        };
+        match attr.of_loop {
+            Some(attribute) => Ok((attribute.get)(state)),
+            None => unsupported(format!("loop.{}", attr.name)),
+        }
+    }
+}
+
+fn of_constant(constant: &Const) -> Value<'_> {
+    match constant {
+        Const::None => Value::None,
+        Const::Bool(value) => Value::Bool(*value),
+        Const::Int(value) => Value::Int(*value),
+        Const::Float(value) => Value::Float(*value),
+        Const::Str(text) => Value::Str(Text::Ref(text)),
+    }
+}

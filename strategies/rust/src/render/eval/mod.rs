@@ -1,0 +1,284 @@
+//! Runs a compiled template.
+
+mod calls;
+mod expressions;
+
+use std::cell::Cell;
+
+use super::program::{Expr, For, Load, Loads, Program, Slot, Stmt, Target};
+use super::state::{LoopState, State};
+use super::value::{Seq, Value};
+use crate::fault::{Fault, Outcome, raised, unsupported};
+
+enum Flow {
+    Next,
+    Break,
+    Continue,
+}
+
+/// How a loop ended: whether it ran its body to the end for any item, and whether by `break`.
+struct Finished {
+    any: bool,
+    broken: bool,
+}
+
+/// One render: the slots of its scopes, its namespaces and loops, and its output.
+pub struct Evaluator<'a> {
+    program: &'a Program,
+    /// The values of [`Program::names`].
+    context: &'a [Value<'a>],
+    stack: Vec<Value<'a>>,
+    /// Where the slots of the running macro begin.
+    base: usize,
+    /// Number of macros that are running.
+    depth: usize,
+    state: State<'a>,
+    loops: Vec<LoopState<'a>>,
+    /// For each macro that was defined, its index among the program's.
+    macros: Vec<usize>,
+    /// Number of times that something was read, and that something was written, whose value
+    /// depends on when that happens: attributes of namespaces, generators that a variable holds.
+    reads: Cell<usize>,
+    writes: usize,
+    out: String,
+}
+
+impl<'a> Evaluator<'a> {
+    /// Renders `program` to the end of `out`.
+    ///
+    /// # Errors
+    ///
+    /// What the template raises, or the construct that has to be left to Jinja2.
+    pub fn render(
+        program: &'a Program,
+        context: &'a [Value<'a>],
+        dates: &'a [String],
+        out: &mut String,
+    ) -> Outcome<()> {
+        let mut evaluator = Self {
+            program,
+            context,
+            stack: vec![Value::Missing; program.slots],
+            base: 0,
+            depth: 0,
+            state: State::new(&program.date_formats, dates),
+            loops: Vec::new(),
+            macros: Vec::new(),
+            reads: Cell::new(0),
+            writes: 0,
+            out: std::mem::take(out),
+        };
+        evaluator.load(&program.loads);
+        let result = evaluator.run(&program.body);
+        *out = evaluator.out;
+        result.map(|_| ())
+    }
+
+    fn at(&self, slot: Slot) -> usize {
+        if slot.root {
+            slot.index
+        } else {
+            self.base + slot.index
+        }
+    }
+
+    fn load(&mut self, loads: &Loads) {
+        for (slot, load) in loads {
+            let value = match load {
+                Load::Context(index) => self.context[*index].clone(),
+                Load::Alias(outer) => self.stack[self.at(*outer)].clone(),
+                Load::Missing => Value::Missing,
+            };
+            let at = self.at(*slot);
+            self.stack[at] = value;
+        }
+    }
+
+    fn run(&mut self, body: &'a [Stmt]) -> Outcome<Flow> {
+        for statement in body {
+            match self.step(statement)? {
+                Flow::Next => {}
+                flow => return Ok(flow),
+            }
+        }
+        Ok(Flow::Next)
+    }
+
+    fn step(&mut self, statement: &'a Stmt) -> Outcome<Flow> {
+        match statement {
+            Stmt::Text(text) => self.out.push_str(text),
+            Stmt::Print(expr) => self.print(expr)?,
+            Stmt::If(arms, otherwise) => {
+                for (test, body) in arms {
+                    if self.truth(test)? {
+                        return self.run(body);
+                    }
+                }
+                return self.run(otherwise);
+            }
+            Stmt::For(inner) => return self.run_for(inner),
+            Stmt::Set(target, expr) => {
+                let value = self.eval(expr)?;
+                self.assign(target, value)?;
+            }
+            Stmt::SetBlock(target, loads, body, filters) => {
+                self.load(loads);
+                let (flow, text) = self.captured(body)?;
+                if !matches!(flow, Flow::Next) {
+                    return Ok(flow);
+                }
+                let mut value = Value::text(text);
+                for (filter, args) in filters {
+                    value = self.filter(filter, &value, args)?;
+                }
+                self.assign(target, value)?;
+            }
+            Stmt::Macro(slot, index) => {
+                let at = self.at(*slot);
+                self.stack[at] = Value::Macro(self.macros.len());
+                self.macros.push(*index);
+            }
+            Stmt::Scope(loads, body) => {
+                self.load(loads);
+                self.run(body)?;
+            }
+            Stmt::With(pairs, loads, body) => {
+                let values = pairs
+                    .iter()
+                    .map(|(_, expr)| self.eval(expr))
+                    .collect::<Outcome<Vec<_>>>()?;
+                self.load(loads);
+                for ((slot, _), value) in pairs.iter().zip(values) {
+                    let at = self.at(*slot);
+                    self.stack[at] = value;
+                }
+                return self.run(body);
+            }
+            Stmt::Break => return Ok(Flow::Break),
+            Stmt::Continue => return Ok(Flow::Continue),
+        }
+        Ok(Flow::Next)
+    }
+
+    fn run_for(&mut self, inner: &'a For) -> Outcome<Flow> {
+        let iterable = self.eval(&inner.iter)?;
+        let (mut items, mut fault) = iterable.sequence()?;
+        // Python reads a generator one item at a time, and the loop's body could read it, too.
+        iterable.read_ahead();
+        let (reads, writes) = (self.reads.get(), self.writes);
+        if let Some((target, loads, condition)) = &inner.filter {
+            let (kept, found) = self.passing(&items, target, loads, condition);
+            items = Seq::Own(kept.into());
+            fault = found.or(fault);
+        }
+        if self.writes != writes {
+            return unsupported("a loop condition that changes something");
+        }
+        // Jinja2 tests each item when the loop reaches it; testing them all before is the same
+        // only if nothing that runs meanwhile changes what the condition reads.
+        let reads_state = self.reads.get() != reads;
+        let state = self.loops.len();
+        if let Some(slot) = inner.loop_slot {
+            let at = self.at(slot);
+            self.stack[at] = Value::Loop(state);
+        }
+        self.loops.push(LoopState { items, index: 0 });
+        let Finished { any, broken } = self.run_items(inner, state)?;
+        self.loops.truncate(state);
+        if reads_state && self.writes != writes {
+            return unsupported("a loop condition that its body changes");
+        }
+        match (fault, broken) {
+            // A loop object looks ahead, so that Jinja2 may have met the error before the break.
+            (Some(_), true) if inner.loop_slot.is_some() => {
+                return unsupported("an error after the end of a loop");
+            }
+            (Some(fault), false) => return Err(fault),
+            _ => {}
+        }
+        if !broken {
+            iterable.forget_reader();
+        }
+        if let (Some((loads, body)), false) = (&inner.or_else, any) {
+            self.load(loads);
+            return self.run(body);
+        }
+        Ok(Flow::Next)
+    }
+
+    /// The items for which a loop's condition holds, and the error that ended the search.
+    fn passing(
+        &mut self,
+        items: &Seq<'a>,
+        target: &'a Target,
+        loads: &Loads,
+        condition: &'a Expr,
+    ) -> (Vec<Value<'a>>, Option<Box<Fault>>) {
+        let mut kept = Vec::new();
+        for item in items.iter() {
+            self.load(loads);
+            let test = self.assign(target, item.clone());
+            match test.and_then(|()| self.truth(condition)) {
+                Ok(true) => kept.push(item),
+                Ok(false) => {}
+                Err(fault) => return (kept, Some(fault)),
+            }
+        }
+        (kept, None)
+    }
+
+    /// Runs the body of a loop for each of its items.
+    fn run_items(&mut self, inner: &'a For, state: usize) -> Outcome<Finished> {
+        let mut any = false;
+        let items = self.loops[state].items.clone();
+        for (index, item) in items.iter().enumerate() {
+            self.loops[state].index = index;
+            self.assign(&inner.target, item)?;
+            self.load(&inner.loads);
+            match self.run(&inner.body)? {
+                Flow::Next => any = true,
+                Flow::Continue => {}
+                Flow::Break => return Ok(Finished { any, broken: true }),
+            }
+        }
+        Ok(Finished { any, broken: false })
+    }
+
+    fn assign(&mut self, target: &'a Target, value: Value<'a>) -> Outcome<()> {
+        match target {
+            Target::Slot(slot) => {
+                let at = self.at(*slot);
+                self.stack[at] = value;
+            }
+            Target::Tuple(targets) => {
+                let items = value.collect()?;
+                if items.len() != targets.len() {
+                    return raised(format!(
+                        "cannot unpack {} values into {}",
+                        items.len(),
+                        targets.len()
+                    ));
+                }
+                for (target, item) in targets.iter().zip(items) {
+                    self.assign(target, item)?;
+                }
+            }
+            Target::Namespace(slot, name) => {
+                let Value::Namespace(index) = self.stack[self.at(*slot)] else {
+                    return raised("cannot assign attribute on non-namespace object");
+                };
+                self.writes += 1;
+                self.state.set(index, name, value)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Runs `body` into a string of its own.
+    fn captured(&mut self, body: &'a [Stmt]) -> Outcome<(Flow, String)> {
+        let outside = std::mem::take(&mut self.out);
+        let result = self.run(body);
+        let inside = std::mem::replace(&mut self.out, outside);
+        result.map(|flow| (flow, inside))
+    }
+}

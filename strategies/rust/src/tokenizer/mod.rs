@@ -1,0 +1,115 @@
+//! A loaded tokenizer: finds the markers of a prompt and counts the spans between them.
+
+pub mod load;
+pub mod markers;
+#[cfg(test)]
+pub mod testing;
+pub mod words;
+
+use tokenizers::Tokenizer;
+
+use crate::fault::panic_message;
+use markers::{Cutter, EDGE, Marker};
+use words::{Memory, Words};
+
+/// A tokenizer that counts spans.
+#[derive(Debug)]
+pub struct SpanCounter {
+    tokenizer: Tokenizer,
+    cutter: Cutter,
+    words: Option<Words>,
+}
+
+impl SpanCounter {
+    /// Loads a tokenizer from its JSON.
+    ///
+    /// # Errors
+    ///
+    /// If the JSON is no tokenizer that can count.
+    pub fn new(json: &str, encode_special_tokens: bool) -> Result<Self, String> {
+        let mut tokenizer = load::tokenizer(json).map_err(|error| error.to_string())?;
+        tokenizer
+            .with_truncation(None)
+            .map_err(|error| error.to_string())?;
+        tokenizer.with_padding(None);
+        tokenizer.set_encode_special_tokens(encode_special_tokens);
+        Self::of(tokenizer)
+    }
+
+    /// Takes a tokenizer that neither truncates nor pads.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be searched for markers.
+    pub fn of(tokenizer: Tokenizer) -> Result<Self, String> {
+        let cutter = Cutter::new(&tokenizer)?;
+        // The library keeps a cache for each model and thread until the thread ends, so the
+        // caller's thread must never encode.
+        let words = std::thread::scope(|scope| scope.spawn(|| Words::of(&tokenizer)).join())
+            .map_err(|panic| panic_message(&*panic))?;
+        Ok(Self {
+            tokenizer,
+            cutter,
+            words,
+        })
+    }
+
+    /// Number of entries in the model's vocabulary.
+    #[must_use]
+    pub fn vocabulary(&self) -> usize {
+        self.tokenizer.get_vocab_size(false)
+    }
+
+    #[must_use]
+    pub fn cutter(&self) -> &Cutter {
+        &self.cutter
+    }
+
+    /// Tokens of a whole text, markers included.
+    ///
+    /// # Errors
+    ///
+    /// If the model cannot encode it.
+    pub fn encode(&self, text: &str) -> Result<usize, String> {
+        self.tokenizer
+            .encode_fast(text, false)
+            .map(|encoding| encoding.len())
+            .map_err(|error| error.to_string())
+    }
+
+    /// Tokens of `text` between two markers, without those of the markers.
+    ///
+    /// # Errors
+    ///
+    /// If the model cannot encode it.
+    pub fn count_span(
+        &self,
+        before: Marker,
+        text: &str,
+        after: Marker,
+        memory: &mut Memory,
+    ) -> Result<u32, String> {
+        if text.is_empty() {
+            return Ok(0);
+        }
+        if let Some(words) = &self.words {
+            // Its markers neither strip nor leave anything of themselves in the span.
+            return words.count(&self.tokenizer, text, memory);
+        }
+        let around = usize::from(before != EDGE) + usize::from(after != EDGE);
+        let count = if around == 0 {
+            self.encode(text)?
+        } else {
+            let (left, right) = (self.cutter.text(before), self.cutter.text(after));
+            let mut whole = String::with_capacity(left.len() + text.len() + right.len());
+            whole.push_str(left);
+            whole.push_str(text);
+            whole.push_str(right);
+            self.encode(&whole)?
+        };
+        count
+            .checked_sub(around)
+            .and_then(|count| u32::try_from(count).ok())
+            .ok_or_else(|| "a marker is no token of its own".to_owned())
+    }
+}
