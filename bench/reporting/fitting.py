@@ -75,7 +75,7 @@ def print_table(
     shown = list(range(len(heads)))
     while True:
         last = max(shown, key=lambda i: (heads[i].rank, i))
-        can_drop = heads[last].rank > 1
+        can_drop = heads[last].rank > 1 and len(shown) > 1
         columns = [[row[i] for row in everything] for i in shown]
         chosen = [heads[i] for i in shown]
         widths = _widths(chosen, columns, console.width, whole_titles=can_drop)

@@ -13,7 +13,7 @@ from rich.text import Text
 from bench.measuring.growth import Point
 from bench.reporting.fitting import Head, print_table
 from bench.reporting.json_value import encode, member
-from bench.reporting.report import read_fingerprint
+from bench.reporting.report import LEAST, MOST, read_fingerprint
 from bench.reporting.words import number, printable
 from strategies import InputError
 
@@ -61,9 +61,10 @@ class GrowthReport:
         if not points:
             raise InputError("must not be empty", field="points")
         for i, point in enumerate(points):
-            # Plots show logarithms.
-            if min(point.turns, point.seconds_per_turn) <= 0:
-                raise InputError("turns and seconds must be above 0", field=f"points[{i}]")
+            # Plots show logarithms, and beyond these limits nothing was measured.
+            for name in ("turns", "seconds_per_turn"):
+                if not LEAST <= getattr(point, name) <= MOST:
+                    raise InputError(f"must be {LEAST:g} to {MOST:g}", field=f"points[{i}].{name}")
             if list(point.parts) != list(points[0].parts):
                 raise InputError("must be those of the first point", field=f"points[{i}].parts")
         return cls(

@@ -111,7 +111,7 @@ def _scalar(kind: type, value: Any, field: str) -> Any:
     # To Python true is a number, too.
     if not fits or (isinstance(value, bool) and kind is not bool):
         raise InputError(f"must be {_SCALARS[kind]}", field=field)
-    if kind is float and not _finite(value):
+    if kind in {int, float} and not _finite(value):
         raise InputError("must be a finite number", field=field)
     return value
 
@@ -120,7 +120,7 @@ def _finite(value: float) -> bool:
     try:
         return math.isfinite(value)
     except OverflowError:
-        # A whole number that no float can hold.
+        # A whole number with hundreds of digits.
         return False
 
 

@@ -29,9 +29,9 @@ def png(figure: Figure) -> bytes:
     file = io.BytesIO()
     dots = min(DOTS_PER_INCH, MOST_PIXELS / max(figure.get_size_inches()))
     with warnings.catch_warnings():
-        # A name in a script that the font lacks is drawn as boxes; that is all there is
-        # to say, and standard error is for what a user can mend.
-        warnings.filterwarnings("ignore", message="Glyph .* missing from")
+        # Such as a script that the font lacks, which is drawn as boxes. Standard error is for
+        # what a user can mend.
+        warnings.simplefilter("ignore", UserWarning)
         figure.savefig(file, format="png", dpi=dots)
     return file.getvalue()
 
@@ -49,7 +49,7 @@ def growth_figure(report: GrowthReport) -> Figure:
         times = [1e6 * point.parts[part] for point in points]
         # A logarithm has no place for a part that took nothing.
         if min(times) > 0:
-            panel.plot(turns, times, marker="o", label=printable(part))
+            panel.plot(turns, times, marker="o", label=_name(part))
     whole = [1e6 * point.seconds_per_turn for point in points]
     panel.plot(turns, whole, marker="o", color="black", label="whole")
     panel.set_xscale("log")
@@ -59,7 +59,7 @@ def growth_figure(report: GrowthReport) -> Figure:
     panel.xaxis.set_minor_formatter("")
     panel.set_xlabel("turns per conversation (as much new text in each turn)")
     panel.set_ylabel("microseconds per turn")
-    panel.set_title(report.title, loc="left", fontsize=10, parse_math=False)
+    panel.set_title(_name(report.title), loc="left", fontsize=10)
     panel.legend()
     panel.grid(alpha=0.3)
     return figure
@@ -82,9 +82,7 @@ def speedup_figure(report: Report) -> Figure:
     panels = figure.subplots(len(names), 1, sharex=True, squeeze=False)[:, 0]
     for panel, about, group, found in zip(panels, report.tokenizers, groups, speedups, strict=True):
         _draw(panel, group, found)
-        title = printable(f"{about.tokenizer} ({about.family})")
-        # A dollar sign in a name is no formula.
-        panel.set_title(title, loc="left", fontsize=10, parse_math=False)
+        panel.set_title(_name(f"{about.tokenizer} ({about.family})"), loc="left", fontsize=10)
     estimates = [one for each in speedups for group in each for one in group.values()]
     nearest = min([0.5, *(0.9 * one.low for one in estimates)])
     furthest = max([2.0, *(one.high for one in estimates)])
@@ -130,7 +128,7 @@ def _draw(panel: Axes, groups: Sequence[Group], speedups: Sequence[Mapping[str, 
     panel.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}x"))
     panel.xaxis.set_minor_formatter(NullFormatter())
     panel.axvline(1, color="grey", lw=0.8)
-    panel.set_yticks(range(len(names)), [printable(name) for name in names], parse_math=False)
+    panel.set_yticks(range(len(names)), [_name(name) for name in names])
     panel.invert_yaxis()
     handles = [
         panel.barh(0, 0, color=f"C{place}", label=_label(group))
@@ -138,6 +136,11 @@ def _draw(panel: Axes, groups: Sequence[Group], speedups: Sequence[Mapping[str, 
     ]
     panel.legend(handles=handles, fontsize=8, loc="lower right")
     panel.spines[["top", "right"]].set_visible(False)
+
+
+def _name(text: str) -> str:
+    """Return a name as matplotlib takes it: a dollar sign in it is no formula."""
+    return printable(text).replace("$", r"\$")
 
 
 def _label(group: Group) -> str:

@@ -34,6 +34,9 @@ FINGERPRINT: Mapping[str, Any] = {
 }
 """What every fingerprint of a tokenizer holds. It may hold more, which is kept."""
 
+LEAST, MOST = 1e-12, 1e12
+"""Of seconds and speedups that can have been measured."""
+
 SHOWN_VERSIONS = ("python", "transformers", "tokenizers")
 """The versions that a report in Markdown names."""
 
@@ -313,6 +316,8 @@ def _entry(document: Mapping[str, Any], field: str) -> Entry:
 
 
 def _check(estimate: Estimate | None, field: str) -> None:
-    # Plots show logarithms.
-    if estimate and not 0 < estimate.low <= estimate.median <= estimate.high:
-        raise InputError("must be above 0, with low <= median <= high", field=field)
+    if estimate is None:
+        return
+    # Plots show logarithms, and beyond these limits nothing was measured.
+    if not LEAST <= estimate.low <= estimate.median <= estimate.high <= MOST:
+        raise InputError(f"must have {LEAST:g} <= low <= median <= high <= {MOST:g}", field=field)
