@@ -3,8 +3,8 @@
 #
 # Draws the `report.json` that `bench compare --out FOLDER` wrote: every exact strategy against
 # `sequential` on the same cores, with 95 % intervals. The shaded band is the noise floor,
-# `sequential` against itself. After `make compare` it runs as it is, from the project's folder;
-# name another report to draw that.
+# `sequential` against itself. After `make compare` it runs as it is, from the project's folder.
+# Name another report to draw that one.
 
 # %%
 from bench.reporting.plots import speedup_figure

@@ -19,8 +19,9 @@ import pytest
 from bench.bundled import tokenizer_path
 from bench.cli import inputs
 from bench.measuring import compare
-from bench.measuring.compare import Entry, Plan
 from bench.measuring.jobs import Reference
+from bench.measuring.plan import Plan
+from bench.measuring.result import Comparison, Entry, Group
 from bench.reporting.isl_table import distribution
 from strategies import (
     Amplification,
@@ -193,22 +194,21 @@ def test_the_exit_code_says_whether_a_strategy_is_wrong_or_failed(
     control: bool,
     code: int,
 ) -> None:
-    group = compare.Group(
+    group = Group(
         tokenizer="name",
-        reference=Reference([[1]], Amplification(1, 1, 1), {}, ()),
         cores=1,
         workers=1,
-        checked_turns=1,
         rounds=0,
-        conversations=1,
-        turns=1,
-        tokens=1,
+        timed_conversations=1,
+        timed_turns=1,
         subset=False,
         noise_floor=None,
-        entries=(Entry("sequential", False, "ok", None), Entry("other", control, status, None)),
         recommended=(),
+        entries=(Entry("sequential", False, "ok", None), Entry("other", control, status, None)),
     )
-    monkeypatch.setattr(compare, "compare", lambda *_: [group])
+    reference = Reference([[1]], Amplification(1, 1, 1), {}, ())
+    found = Comparison({"name": reference}, (group,))
+    monkeypatch.setattr(compare, "compare", lambda *_: found)
     assert bench("compare", dataset, "--quiet") == Result(code, "", "")
 
 

@@ -16,7 +16,9 @@ import pytest
 
 from bench.bundled import tokenizer_path
 from bench.measuring.subset import conversations_within
+from bench.reporting.plots import COMPARISON_PLOTS
 from bench.reporting.report import SCHEMA_PATH
+from bench.reporting.words import listed
 from bench.samples import sample_bytes
 from strategies import (
     Conversation,
@@ -28,6 +30,8 @@ from strategies import (
     read_conversations,
 )
 from tests.conftest import BENCH, bundled_chat, plain_counts
+
+WRITTEN = ["report.json", "report.md", *COMPARISON_PLOTS]
 
 PLUGIN = """
 import os
@@ -354,12 +358,14 @@ def test_unavailable_is_a_status_with_a_reason(
     }
 
 
-def test_the_tables_fit_a_terminal_and_name_everything(
+def test_the_tables_name_everything_and_can_be_shown_again(
     outcome: tuple[subprocess.CompletedProcess[str], Path],
 ) -> None:
     done, out = outcome
-    lines = done.stdout.splitlines()
-    assert max(len(line) for line in lines if str(out) not in line) <= 80
+    # What is shown again from the file is what was printed, but for the line about files.
+    *printed, closing = done.stdout.splitlines(keepends=True)
+    assert run("show", str(out / "report.json")).stdout == "".join(printed)
+    assert closing == f"wrote {listed(WRITTEN)} to {out}\n"
     for text in (
         "sequential (again)",
         "spliced-alone *",
@@ -373,17 +379,23 @@ def test_the_tables_fit_a_terminal_and_name_everything(
     assert "| spliced |" in markdown
 
 
-def test_the_plot_is_a_picture(outcome: tuple[subprocess.CompletedProcess[str], Path]) -> None:
-    data = (outcome[1] / "speedup.png").read_bytes()
-    assert data.startswith(b"\x89PNG")
-    assert {path.name for path in outcome[1].iterdir()} == {
-        "report.json",
-        "report.md",
-        "speedup.png",
-    }
-    # An interruption while it is drawn finds nothing written.
-    drawn = (outcome[1] / "speedup.png").stat().st_mtime_ns
-    assert drawn <= (outcome[1] / "report.json").stat().st_mtime_ns
+def test_the_plots_are_pictures(outcome: tuple[subprocess.CompletedProcess[str], Path]) -> None:
+    assert {path.name for path in outcome[1].iterdir()} == set(WRITTEN)
+    for name in COMPARISON_PLOTS:
+        assert (outcome[1] / name).read_bytes().startswith(b"\x89PNG")
+
+
+def test_everything_is_written_again_from_the_file(
+    outcome: tuple[subprocess.CompletedProcess[str], Path], tmp_path: Path
+) -> None:
+    first = outcome[1]
+    done = run("show", str(first / "report.json"), "--out", str(tmp_path), "--json")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert json.loads(done.stdout) == json.loads((first / "report.json").read_bytes())
+    again = [name for name in WRITTEN if name != "report.json"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(again)
+    for name in again:
+        assert (tmp_path / name).read_bytes() == (first / name).read_bytes()
 
 
 def test_a_plugin_is_listed_like_ours(with_plugin: dict[str, str]) -> None:

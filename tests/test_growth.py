@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 from bench.measuring.growth import LENGTHS, conversations_of
+from bench.reporting.plots import GROWTH_PLOTS
 from strategies import count_turns
 from tests.conftest import Bench
 
@@ -29,4 +30,7 @@ def test_the_command_reports_each_length_and_part(bench: Bench, tmp_path: Path) 
     for point in report["points"]:
         assert set(point["parts"]) == {"convert", "render", "cut", "encode"}
         assert point["seconds_per_turn"] > 0
-    assert (tmp_path / "growth.png").read_bytes().startswith(b"\x89PNG")
+    for name in GROWTH_PLOTS:
+        assert (tmp_path / name).read_bytes().startswith(b"\x89PNG")
+    shown = bench("show", tmp_path / "growth.json")
+    assert [line.split()[0] for line in shown.out.splitlines()[4:-1]] == list(map(str, LENGTHS))

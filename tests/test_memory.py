@@ -9,7 +9,8 @@ from collections.abc import Iterator
 import psutil
 import pytest
 
-from bench.measuring.memory import PeakMemory, end_children, kill_tree, tree_rss
+from bench.measuring.ending import end_children, kill_tree
+from bench.measuring.memory import PeakMemory, tree_rss
 from tests.conftest import eventually, is_alive
 
 HOLDS = 40 << 20

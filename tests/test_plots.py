@@ -6,60 +6,73 @@ import itertools
 import json
 import runpy
 import warnings
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 from matplotlib.collections import LineCollection
 from matplotlib.patches import Rectangle
 
 from bench.measuring.growth import Point
-from bench.reporting.plots import speedup_figure, write_growth_plot, write_speedup_plot
-from bench.reporting.report import read_report
-from strategies import InputError
+from bench.reporting.json_file import json_bytes
+from bench.reporting.plots import COMPARISON_PLOTS, GROWTH_PLOTS, png, speedup_figure
+from bench.reporting.report import LEAST, MOST, Report
+from tests.reports import entry, everything, group, growth, report, report_of
 
 ROOT = Path(__file__).parent.parent
-
-
-def estimate(median: float) -> dict[str, float]:
-    return {"median": median, "low": 0.8 * median, "high": 1.3 * median}
-
-
-def report_of(speedups: dict[str, dict[str, float | None]]) -> dict[str, Any]:
-    """A report as far as it is drawn; a strategy without a speedup is not ranked."""
-    settings = [("cores", 1, 1), ("cores", 2, 4)]
-    return {
-        "schema_version": 1,
-        "tokenizers": [{"tokenizer": name, "family": "BPE"} for name in speedups],
-        "groups": [
-            {"tokenizer": name, "cores": cores, "workers": workers, "noise_floor": estimate(1)}
-            for name in speedups
-            for _, cores, workers in settings
-        ],
-        "results": [
-            {
-                "tokenizer": name,
-                "strategy": strategy,
-                "cores": cores,
-                "workers": workers,
-                "speedup": median and estimate(median * cores),
-            }
-            for name, strategies in speedups.items()
-            for strategy, median in strategies.items()
-            for _, cores, workers in settings
-        ],
-    }
 
 
 def plain(fast: float, slow: float) -> dict[str, float | None]:
     return {"sequential": 1.0, "fast": fast, "slow": slow, "spliced-alone": None}
 
 
+def is_png(data: bytes) -> bool:
+    return data.startswith(b"\x89PNG\r\n\x1a\n") and data.endswith(b"IEND\xaeB`\x82")
+
+
+NOTHING_RANKED = report_of({"one": {"sequential": None}})
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        report_of({"one": plain(30, 0.2)}),
+        report_of({"one": plain(2000, 0.001), "two": plain(1.1, 0.9)}),
+        everything(),
+        NOTHING_RANKED,
+        report([group("one", [])]),
+        report([group("one", [entry("slow", 1.3 * LEAST), entry("fast", MOST / 1.3)])]),
+    ],
+    ids=["one", "two", "everything", "nothing ranked", "nothing run", "out of proportion"],
+)
+@pytest.mark.parametrize("name", COMPARISON_PLOTS)
+def test_every_plot_of_a_comparison_is_a_picture_and_the_same_again(
+    name: str, shown: Report
+) -> None:
+    data = png(COMPARISON_PLOTS[name](shown))
+    assert is_png(data)
+    assert png(COMPARISON_PLOTS[name](shown)) == data
+
+
+@pytest.mark.parametrize("name", GROWTH_PLOTS)
+def test_every_plot_of_growth_is_a_picture_and_the_same_again(name: str) -> None:
+    nothing = Point(25, 1.0, {"render": 0.0, "encode": 1.0})
+    for shown in (growth(), replace(growth(), points=(nothing,))):
+        data = png(GROWTH_PLOTS[name](shown))
+        assert is_png(data)
+        assert png(GROWTH_PLOTS[name](shown)) == data
+
+
+def test_a_picture_of_very_many_tokenizers_is_drawn_in_fewer_dots() -> None:
+    figure = speedup_figure(report_of({"one": plain(30, 0.2)}))
+    figure.set_size_inches(0.5, 2000)
+    assert is_png(png(figure))
+
+
 @pytest.mark.parametrize(("fastest", "first"), [(1.1, True), (30.0, False), (2000.0, True)])
 def test_every_bar_and_label_lies_inside_its_panel(fastest: float, first: bool) -> None:
     both = {"wide": plain(fastest, 0.2), "narrow": plain(1.2, 0.9)}
-    report = report_of(both if first else dict(reversed(both.items())))
-    figure = speedup_figure(report)
+    figure = speedup_figure(report_of(both if first else dict(reversed(both.items()))))
     figure.draw_without_rendering()
     for panel in figure.axes:
         bars = [p for p in panel.patches if isinstance(p, Rectangle) and p.get_width()]
@@ -88,46 +101,29 @@ def test_what_is_ranked_is_drawn_fastest_first_and_nothing_else() -> None:
 
 
 def test_a_comparison_without_a_ranked_strategy_is_drawn() -> None:
-    figure = speedup_figure(report_of({"one": {"sequential": None}}))
+    figure = speedup_figure(NOTHING_RANKED)
     figure.draw_without_rendering()
     assert not figure.axes[0].texts
-
-
-@pytest.mark.parametrize(
-    ("text", "reason"),
-    [
-        ("{", "not JSON: "),
-        pytest.param("[" * 100_000, "not JSON: ", id="nested too deeply"),
-        ("[]", "schema_version: must be 1"),
-        ('{"schema_version": 2}', "schema_version: must be 1"),
-    ],
-)
-def test_what_is_no_report_is_one_line(tmp_path: Path, text: str, reason: str) -> None:
-    path = tmp_path / "report.json"
-    path.write_text(text, encoding="utf-8")
-    with pytest.raises(InputError) as caught:
-        read_report(path)
-    assert f"{path}: {reason}" in str(caught.value)
-    assert "\n" not in str(caught.value)
-
-
-def test_a_missing_report_is_named(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"report\.json: cannot be read: No such file"):
-        read_report(tmp_path / "report.json")
 
 
 def test_the_notebook_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "results" / "bundled"
     folder.mkdir(parents=True)
-    text = json.dumps(report_of({"one": plain(30, 0.2)}))
-    (folder / "report.json").write_text(text, encoding="utf-8")
+    drawn = report_of({"one": plain(30, 0.2)})
+    (folder / "report.json").write_bytes(json_bytes(drawn.as_dict()))
     monkeypatch.chdir(tmp_path)
-    assert runpy.run_path(str(ROOT / "notebooks" / "speedup.py"))["report"]["results"]
+    read = runpy.run_path(str(ROOT / "notebooks" / "speedup.py"))["report"]
+    assert read == drawn
+    assert json.loads((folder / "report.json").read_bytes())["results"]
 
 
-@pytest.mark.parametrize("name", ["a$b_{$", r"$\frac$", "日本"])
-def test_a_name_is_no_formula_and_its_script_no_warning(tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize("name", ["a$b_{$", r"$\frac$", "日本", "a\x1b\n"])
+def test_a_name_is_no_formula_and_its_script_no_warning(name: str) -> None:
+    drawn = report_of({name: {"sequential": 1, name: 30}})
+    grown = replace(growth(), strategy=name, points=(Point(25, 1.0, {name: 0.5}),))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        write_speedup_plot(tmp_path / "speedup.png", report_of({name: plain(30, 0.2)}))
-        write_growth_plot(tmp_path / "growth.png", name, [Point(25, 1.0, {}), Point(50, 2.0, {})])
+        for plot in COMPARISON_PLOTS.values():
+            png(plot(drawn))
+        for draw in GROWTH_PLOTS.values():
+            png(draw(grown))

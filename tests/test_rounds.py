@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import count, pairwise
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import pytest
@@ -15,7 +14,8 @@ from rich.console import Console
 
 from bench.cli.progress import ConsoleWatcher
 from bench.measuring import compare, jobs
-from bench.measuring.compare import Entry, Plan, unique_names
+from bench.measuring.advice import recommended, timings
+from bench.measuring.compare import Session
 from bench.measuring.estimates import Estimate
 from bench.measuring.fresh import Outcome
 from bench.measuring.jobs import (
@@ -29,9 +29,12 @@ from bench.measuring.jobs import (
     run_rounds,
 )
 from bench.measuring.machine import first_cores
+from bench.measuring.plan import Plan, unique_names
+from bench.measuring.result import Comparison, Entry, Group
 from bench.measuring.subset import conversations_within
-from bench.reporting.report import Dataset, build_report
-from bench.reporting.tables import notes, write_markdown
+from bench.reporting.dataset import Dataset
+from bench.reporting.report import build_report
+from bench.reporting.tables import markdown, notes
 from strategies import (
     Amplification,
     ChatSpec,
@@ -211,15 +214,15 @@ def rounds_of(**strategies: tuple[float, float]) -> list[Round]:
 
 
 def test_the_noise_floor_is_the_baseline_against_itself() -> None:
-    timings = compare._timings(
+    found = timings(
         rounds_of(fast=(0.25, 0.0), slow=(2.0, 0.0), near=(0.95, 0.0), less=(1.05, 0.0)), 0
     )
-    floor = timings[AGAIN].speedup
+    floor = found[AGAIN].speedup
     assert (floor.low, floor.median, floor.high) == pytest.approx((1 / 1.1, 1, 1 / 0.9))
-    assert timings[BASELINE].speedup == Estimate(1, 1, 1)
-    assert timings["fast"].speedup.median == pytest.approx(4)
-    assert timings["slow"].speedup.median == pytest.approx(0.5)
-    assert {name: timing.verdict for name, timing in timings.items()} == {
+    assert found[BASELINE].speedup == Estimate(1, 1, 1)
+    assert found["fast"].speedup.median == pytest.approx(4)
+    assert found["slow"].speedup.median == pytest.approx(0.5)
+    assert {name: timing.verdict for name, timing in found.items()} == {
         BASELINE: "inconclusive",
         AGAIN: "inconclusive",
         "fast": "faster",
@@ -229,15 +232,14 @@ def test_the_noise_floor_is_the_baseline_against_itself() -> None:
         "less": "inconclusive",
     }
     # Of these rounds the median was twice as slow as the first.
-    assert timings["fast"].seconds.median == pytest.approx(0.5)
-    assert timings["fast"].parts == {"encode": pytest.approx(0.25)}
+    assert found["fast"].seconds.median == pytest.approx(0.5)
+    assert found["fast"].parts == {"encode": pytest.approx(0.25)}
 
 
 def advice(rounds: list[Round], *entries: Entry) -> tuple[str, ...]:
-    timings = compare._timings(rounds, 0)
-    floor = timings.pop(AGAIN).speedup
-    measured = [replace(entry, timing=timings.get(entry.strategy)) for entry in entries]
-    return compare._recommended(measured, rounds, floor, 0)
+    floor = timings(rounds, 0)[AGAIN].speedup
+    rankable = [entry.strategy for entry in entries if entry.rankable]
+    return recommended(rankable, rounds, floor, 0)
 
 
 def test_the_fastest_exact_strategies_are_recommended_and_no_control_and_not_auto() -> None:
@@ -301,10 +303,10 @@ def checked(name: str, counts: Counts = COUNTS) -> Check:
 REFERENCE = Reference(COUNTS, Amplification(1, 1, 1), {"family": "a kind"}, ("careful",))
 
 
-def grouped(told: Told, plan: Plan = PLAN) -> compare.Group:
+def grouped(told: Told, plan: Plan = PLAN) -> Group:
     processes = cast("FreshProcesses", told)
     watcher = ConsoleWatcher(Console(quiet=True))
-    session = compare._Session(plan, "name", plan.chats[0], DATA, processes, watcher)
+    session = Session(plan, "name", plan.chats[0], DATA, processes, watcher)
     return session.group(REFERENCE, 1, 2)
 
 
@@ -333,7 +335,7 @@ def test_a_group_is_checked_on_everything_and_timed_on_what_the_budget_allows() 
         f"conversation '1', turn 1: expected {COUNTS[1][0]}, got 1 (and 1 more)"
     )
     assert found["spliced"].reason == "spliced says"
-    assert (found["rust"].reason, found["rust"].timing) == ("it cannot", None)
+    assert (found["rust"].reason, found["rust"].seconds) == ("it cannot", None)
     # Importing and opening; counting is not in it.
     assert found["spliced"].cold_seconds == 1.75
     assert found["spliced"].peak_rss_bytes == 77
@@ -346,9 +348,15 @@ def test_a_group_is_checked_on_everything_and_timed_on_what_the_budget_allows() 
     subset = conversations_within(DATA, share, 5)
     assert group.subset
     assert len(subset) < len(DATA)
-    assert (group.conversations, group.turns) == (len(subset), count_turns(subset))
-    assert group.tokens == sum(100 * k for c in subset for k in c.turns)
-    assert group.checked_turns == count_turns(DATA)
+    assert (group.timed_conversations, group.timed_turns) == (len(subset), count_turns(subset))
+    # What is wrong is timed, and never ranked.
+    assert found["batched"].seconds is not None
+    assert (found["batched"].speedup, found["batched"].verdict) == (None, None)
+    assert found["spliced"].verdict == "faster"
+    fast = found["spliced"]
+    assert fast.seconds is not None
+    tokens = sum(100 * k for c in subset for k in c.turns)
+    assert fast.tokens_per_second == pytest.approx(tokens / fast.seconds.median)
     *checks, timing = told.asked
     for name, asked in zip([BASELINE, "batched", "spliced", "rust"], checks, strict=True):
         assert asked == (run_check, PLAN.chats[0], name, DATA, 2, "skip", first_cores(1))
@@ -359,45 +367,45 @@ def test_a_group_is_checked_on_everything_and_timed_on_what_the_budget_allows() 
     )
 
 
-def test_a_report_tells_what_was_checked_from_what_was_timed(tmp_path: Path) -> None:
+def test_a_report_tells_what_was_checked_from_what_was_timed() -> None:
     checks: dict[str, Check | InputError] = {name: checked(name) for name in SECONDS}
     rounds = rounds_of(batched=(0.5, 0.0), spliced=(0.1, 0.0))
     group = grouped(Told({**checks, "rust": Check("no")}, rounds))
     dataset = Dataset("path", "0" * 64, DATA)
-    report = build_report([group], dataset, ["bench"], 5)
+    built = build_report(Comparison({"name": REFERENCE}, (group,)), dataset, ["bench"], 5)
+    report = built.as_dict()
     (setting,) = report["groups"]
     assert (setting["subset"], setting["rounds"]) == (True, len(NOISE))
-    assert setting["timed_turns"] == group.turns < count_turns(DATA)
-    assert setting["timed_conversations"] == group.conversations
+    assert setting["timed_turns"] == group.timed_turns < count_turns(DATA)
+    assert setting["timed_conversations"] == group.timed_conversations
     (fast,) = [result for result in report["results"] if result["strategy"] == "spliced"]
     assert fast["turns"] == count_turns(DATA)
     # Of these rounds the median is two seconds for the baseline, and a tenth of it here.
-    assert fast["turns_per_second"] == pytest.approx(group.turns / 0.2)
-    assert fast["tokens_per_second"] == pytest.approx(group.tokens / 0.2)
+    assert fast["turns_per_second"] == pytest.approx(group.timed_turns / 0.2)
     assert report["tokenizers"][0]["tokens"] == REFERENCE.tokens
     assert report["tokenizers"][0]["warnings"] == ["careful"]
-    said = list(notes(group))
-    assert said[0].startswith(f"{len(NOISE)} rounds of {group.turns:,} turns in ")
-    assert group.conversations == 1
+    said = list(notes(built, group))
+    assert said[0].startswith(f"{len(NOISE)} rounds of {group.timed_turns:,} turns in ")
+    assert group.timed_conversations == 1
     assert " 1 whole conversation; noise floor 0.91 to 1.11; " in said[0]
     assert "rust: no" in said
     assert said[-1] == "use spliced"
-    broken = replace(group.entries[-1], strategy="a|b", status="failed")
     skipping = replace(REFERENCE, counts=[[None, 1], [None]])
-    other = replace(group, entries=(*group.entries, broken), reference=skipping)
-    assert f"2 of {count_turns(DATA)} turns have no ISL and are skipped by all" in notes(other)
-    write_markdown(tmp_path / "report.md", [other], dataset, report)
-    rows = (tmp_path / "report.md").read_text(encoding="utf-8").splitlines()
-    assert any(row.startswith("| rust | n/a |") for row in rows)
-    assert any(row.startswith("| a\\|b | failed |") for row in rows)
+    other = build_report(Comparison({"name": skipping}, (group,)), dataset, ["bench"], 5)
+    assert f"2 of {count_turns(DATA)} turns have no ISL and are skipped by all" in notes(
+        other, group
+    )
+    assert "\n| rust | n/a |" in markdown(other)
 
 
 def test_full_rounds_are_over_everything_and_without_a_baseline_nothing_is_timed() -> None:
     checks: dict[str, Check | InputError] = {name: checked(name) for name in SECONDS}
     told = Told({**checks, "rust": InputError("broke")}, rounds_of(batched=(2, 0), spliced=(1, 0)))
     group = grouped(told, replace(PLAN, rounds=7))
-    assert (group.subset, group.turns) == (False, count_turns(DATA))
-    assert group.tokens == REFERENCE.tokens
+    assert (group.subset, group.timed_turns) == (False, count_turns(DATA))
+    timed = group.entries[0]
+    assert timed.seconds is not None
+    assert timed.tokens_per_second == pytest.approx(REFERENCE.tokens / timed.seconds.median)
     assert told.asked[-1][3:] == (DATA, 2, "skip", 7, float("inf"), 5, first_cores(1))
     (failed,) = [entry for entry in group.entries if entry.status == "failed"]
     assert (failed.strategy, failed.reason, failed.mismatches) == ("rust", "broke", None)
@@ -405,7 +413,7 @@ def test_full_rounds_are_over_everything_and_without_a_baseline_nothing_is_timed
     group = grouped(lost)
     assert [asked[0] for asked in lost.asked] == [run_check] * 4
     assert (group.rounds, group.noise_floor, group.recommended) == (0, None, ())
-    assert all(entry.timing is None for entry in group.entries)
+    assert all(entry.seconds is None for entry in group.entries)
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -70,7 +69,7 @@ QUICK_BUDGET_SECONDS = 12.0
     "--out",
     metavar="FOLDER",
     type=click.Path(path_type=Path),
-    help="Folder for the reports and the plot.",
+    help="Folder for the reports and the plots.",
 )
 @shared_options
 def compare_command(
@@ -96,11 +95,13 @@ def compare_command(
     Without DATASET the bundled sample is used, without --tokenizer the bundled tokenizers.
     """
     from bench.bundled import tokenizer_names, tokenizer_path
-    from bench.measuring.compare import Plan, compare
+    from bench.measuring.compare import compare
+    from bench.measuring.plan import Plan
+    from bench.reporting.dataset import Dataset, file_sha256
+    from bench.reporting.json_file import json_line
+    from bench.reporting.kinds import COMPARISON
     from bench.reporting.output import make_folder
-    from bench.reporting.plots import write_speedup_plot
-    from bench.reporting.report import Dataset, build_report, file_sha256, write_json
-    from bench.reporting.tables import print_groups, write_markdown
+    from bench.reporting.report import build_report
 
     if dataset is not None and sample is not None:
         raise click.UsageError("--sample is for the bundled data; leave it out or DATASET")
@@ -123,20 +124,18 @@ def compare_command(
         data = Dataset(str(dataset), file_sha256(dataset), conversations)
     if out is not None:
         make_folder(out)
-    groups = compare(plan, data.conversations, ConsoleWatcher(console))
-    for name, reference in {group.tokenizer: group.reference for group in groups}.items():
+    comparison = compare(plan, data.conversations, ConsoleWatcher(console))
+    for name, reference in comparison.references.items():
         warn(console, name, reference.warnings)
-    report = build_report(groups, data, ["bench", *sys.argv[1:]], seed)
+    report = build_report(comparison, data, ["bench", *sys.argv[1:]], seed)
+    written = None
     if out is not None:
-        # It takes a second or more: first, so that an interruption finds nothing written.
-        write_speedup_plot(out / "speedup.png", report)
-        write_json(out / "report.json", report)
-        write_markdown(out / "report.md", groups, data, report)
+        written = COMPARISON.write(out, report, with_json=True)
     if as_json:
-        click.echo(json.dumps(report, ensure_ascii=False, allow_nan=False))
+        click.echo(json_line(report.as_dict()))
     elif not quiet:
-        print_groups(stdout(), groups, data)
-        if out is not None:
-            click.echo(f"wrote report.json, report.md and speedup.png to {out}")
-    entries = [entry for group in groups for entry in group.entries if not entry.control]
+        COMPARISON.show(stdout(), report)
+        if written:
+            click.echo(written)
+    entries = [entry for group in report.groups for entry in group.entries if not entry.control]
     return EXIT_WRONG if any(entry.status in {"wrong", "failed"} for entry in entries) else 0

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.text import Text
 
 TABLE_WIDTH = 80
-"""The characters that every table fits in."""
+"""The characters of a line where there is no terminal."""
 
 
 class _Console(Console):
@@ -33,13 +33,11 @@ class Messages(_Console):
 
 
 def stdout() -> Console:
-    """Return what tables are printed to, at least as wide as they need.
-
-    Rich leaves out columns for which a terminal has no room, and whether a strategy is exact
-    may be one of them.
-    """
+    """Return what tables are printed to: as wide as the terminal, or 80 where there is none."""
     console = _Console(highlight=False)
-    console.width = max(console.width, TABLE_WIDTH)
+    # Rich would take the width of a terminal that commands are typed into.
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console.width = TABLE_WIDTH
     return console
 
 

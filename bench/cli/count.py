@@ -9,8 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich import box
-from rich.table import Table
 from rich.text import Text
 
 from bench.cli.console import stderr, stdout
@@ -82,9 +80,10 @@ def count_command(
     The command prints how the ISLs are distributed. DATASET is a file of conversations; `bench
     sample --out chats.jsonl` writes one to try this on.
     """
+    from bench.reporting.dataset import file_sha256
+    from bench.reporting.fitting import Head, print_table
     from bench.reporting.isl_table import check_ending, distribution, write_table
     from bench.reporting.output import check_file
-    from bench.reporting.report import file_sha256
 
     if out is not None:
         check_ending(out)
@@ -124,8 +123,5 @@ def count_command(
     if as_json:
         click.echo(json.dumps(summary))
     elif not quiet:
-        table = Table(box=box.SIMPLE_HEAD)
-        for column in summary:
-            table.add_column(column, justify="right")
-        table.add_row(*map(_number, summary.values()))
-        stdout().print(table)
+        cells = [_number(value) for value in summary.values()]
+        print_table(stdout(), [Head(title) for title in summary], [cells])

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 from typing import Any
 
 import click
-from rich import box
-from rich.table import Table
-from rich.text import Text
 
 from bench.cli.console import stderr, stdout
 from bench.cli.inputs import load_tokenizer
@@ -72,9 +68,10 @@ def growth_command(
     """
     from bench.bundled import tokenizer_path
     from bench.measuring.growth import LENGTHS, measure_growth
+    from bench.reporting.growth_report import GrowthReport
+    from bench.reporting.json_file import json_line
+    from bench.reporting.kinds import GROWTH
     from bench.reporting.output import make_folder
-    from bench.reporting.plots import write_growth_plot
-    from bench.reporting.report import write_json
 
     (spec,) = chat_specs([tokenizer or str(tokenizer_path("bpe-chatml"))], options)
     if out is not None:
@@ -85,23 +82,13 @@ def growth_command(
     title = f"{strategy}, {chat.name}"
     with progress_bar(console, title, rounds * len(LENGTHS), "runs") as advance:
         points = measure_growth(strategy, chat, workers=workers, rounds=rounds, progress=advance)
-    report = {
-        "strategy": strategy,
-        "workers": workers,
-        "tokenizer": chat.fingerprint,
-        "points": [point.as_dict() for point in points],
-    }
+    report = GrowthReport(strategy, workers, chat.fingerprint, tuple(points))
+    written = None
     if out is not None:
-        write_growth_plot(out / "growth.png", title, points)
-        write_json(out / "growth.json", report)
+        written = GROWTH.write(out, report, with_json=True)
     if as_json:
-        click.echo(json.dumps(report, ensure_ascii=False))
+        click.echo(json_line(report.as_dict()))
     elif not quiet:
-        heading = Text(f"{title}: microseconds per turn", style="table.title")
-        table = Table(title=heading, box=box.SIMPLE_HEAD)
-        for column in ("turns", *points[0].parts, "whole"):
-            table.add_column(column, justify="right")
-        for point in points:
-            cells = (*point.parts.values(), point.total)
-            table.add_row(f"{point.turns}", *(f"{1e6 * cell:,.1f}" for cell in cells))
-        stdout().print(table)
+        GROWTH.show(stdout(), report)
+        if written:
+            click.echo(written)

@@ -16,12 +16,12 @@ from strategies import ChatSpec, ChatTokenizer, Conversation, read_conversations
 from strategies.conversations.messages import ToolArguments
 
 if TYPE_CHECKING:
-    from bench.reporting.report import Dataset
+    from bench.reporting.dataset import Dataset
 
 
 def bundled_sample(size: str, tool_arguments: ToolArguments) -> Dataset:
     """Return the bundled sample of a size."""
-    from bench.reporting.report import Dataset
+    from bench.reporting.dataset import Dataset
     from bench.samples import sample_bytes
 
     data = sample_bytes(size)

@@ -6,9 +6,6 @@ import json
 from typing import Any
 
 import click
-from rich import box
-from rich.table import Table
-from rich.text import Text
 
 from bench.bundled import tokenizer_names
 from bench.cli.console import stderr, stdout
@@ -22,6 +19,8 @@ from strategies import InputError, availability, get, is_control, names
 @shared_options
 def strategies_command(tokenizer: str | None, as_json: bool, **options: Any) -> None:
     """List the strategies, and which can run with a tokenizer."""
+    from bench.reporting.fitting import Head, print_table
+
     chat = None
     if tokenizer is not None:
         (spec,) = chat_specs([tokenizer], options)
@@ -47,15 +46,21 @@ def strategies_command(tokenizer: str | None, as_json: bool, **options: Any) -> 
     if as_json:
         click.echo(json.dumps(listed, indent=2, ensure_ascii=False))
         return
-    table = Table(box=box.SIMPLE_HEAD)
-    table.add_column("name", no_wrap=True)
-    table.add_column("summary")
-    table.add_column("available" if chat is None else Text(f"with {chat.name}"))
-    for row in listed:
-        name = f"{row['name']} *" if row["control"] else str(row["name"])
-        available = "yes" if row["available"] else str(row["reason"])
-        table.add_row(*map(Text, (name, str(row["summary"]), available)))
-    stdout().print(table)
+    available = "available" if chat is None else f"with {chat.name}"
+    heads = [
+        Head("name", left=True),
+        Head("summary", left=True, wraps=True),
+        Head(available, left=True, wraps=True),
+    ]
+    rows = [
+        [
+            f"{row['name']} *" if row["control"] else str(row["name"]),
+            str(row["summary"]),
+            "yes" if row["available"] else str(row["reason"]),
+        ]
+        for row in listed
+    ]
+    print_table(stdout(), heads, rows)
     click.echo("* control: wrong on purpose, so that checks can be seen to fail; never ranked")
     if chat is None:
         click.echo(f"--tokenizer takes a bundled one by name: {', '.join(tokenizer_names())}")

@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, replace
 from math import ceil
-from typing import Any, Literal, Protocol, TypeAlias
+from typing import Any, Protocol
 
-from bench.measuring.estimates import Estimate, Verdict, median_estimate, speedup_estimate, verdict
+from bench.measuring.advice import Timing, recommended, timings
 from bench.measuring.fresh import FreshProcesses, Job, Outcome, fresh_processes
 from bench.measuring.jobs import (
     AGAIN,
@@ -21,24 +21,24 @@ from bench.measuring.jobs import (
     run_rounds,
 )
 from bench.measuring.machine import available, first_cores
+from bench.measuring.plan import Plan, unique_names
+from bench.measuring.result import Comparison, Entry, Group
 from bench.measuring.subset import conversations_within
-from strategies import ChatSpec, Conversation, InputError, OnError, count_turns, get, is_control
+from strategies import ChatSpec, Conversation, InputError, count_turns, get, is_control
 from strategies.verification import mismatches
-
-Status: TypeAlias = Literal["ok", "wrong", "unavailable", "failed"]
 
 MOST_ROUNDS = 30
 SHORTEST_BASELINE_SECONDS = 0.2
 """What is timed is not cut down to less than this: short runs measure the scheduler."""
 WANTED_ROUNDS = 15
-"""Where a budget is short, conversations are left out until so many rounds fit."""
+"""If a budget is short, conversations are left out until this many rounds fit."""
 
 
 class Watcher(Protocol):
     """Shows a person how far a comparison has come; what it shows changes no result."""
 
     def working(self, what: str) -> AbstractContextManager[None]:
-        """Show that something goes on of which nobody knows how much is done."""
+        """Show that something goes on, when nobody knows how much of it is done."""
         ...
 
     def counting(
@@ -58,137 +58,17 @@ class Watcher(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What to compare.
-
-    Parameters
-    ----------
-    chats
-        Tokenizers.
-    strategies
-        Names; the baseline is run even where it is not among them.
-    cores
-        Numbers of cores to pin to, one comparison each.
-    workers
-        Worker counts for each number of cores; None for as many workers as cores.
-    rounds
-        Full rounds over all conversations, or None to keep to the budget.
-    budget_seconds
-        For the timed rounds of everything together.
-    seed
-        Of the order in rounds, of the choice of conversations, of the bootstrap.
-    on_error
-        Whether a turn that fails fails the comparison.
-    """
-
-    chats: Sequence[ChatSpec]
-    strategies: Sequence[str]
-    cores: Sequence[int]
-    workers: Sequence[int] | None
-    rounds: int | None
-    budget_seconds: float
-    seed: int
-    on_error: OnError
-
-    def __post_init__(self) -> None:
-        for count in self.cores:
-            first_cores(count)
-
-    @property
-    def settings(self) -> list[tuple[int, int]]:
-        """Pairs of cores and workers."""
-        return [(cores, workers) for cores in self.cores for workers in (self.workers or (cores,))]
-
-
-@dataclass(frozen=True, slots=True)
-class Timing:
-    """Seconds of a strategy over the rounds, and its speedup over the baseline."""
-
-    seconds: Estimate
-    speedup: Estimate
-    verdict: Verdict
-    parts: dict[str, float]
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A strategy in a group: whether it is right, and what it costs.
-
-    Parameters
-    ----------
-    strategy, control
-        Its name, and whether it is wrong on purpose.
-    status
-        ``"ok"``, ``"wrong"`` counts, ``"unavailable"`` with this tokenizer, or ``"failed"``.
-    reason
-        Why it is not ok, or what it says about its run.
-    mismatches
-        How many turns differ from the reference; None where nothing was counted.
-    cold_seconds
-        Importing the libraries, loading the tokenizer and opening the strategy.
-    peak_rss_bytes
-        Of the process tree, while it counted all turns once.
-    timing
-        None where it was not timed.
-    """
-
-    strategy: str
-    control: bool
-    status: Status
-    reason: str | None
-    mismatches: int | None = None
-    cold_seconds: float | None = None
-    peak_rss_bytes: int | None = None
-    timing: Timing | None = None
-
-    @property
-    def ranked(self) -> bool:
-        """Whether it may be compared with others: exact, timed and meant to be right."""
-        return self.status == "ok" and not self.control and self.timing is not None
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """All strategies with one tokenizer on so many cores, with so many workers.
-
-    Parameters
-    ----------
-    tokenizer
-        Name of the tokenizer, unique in the comparison.
-    reference
-        The truth about it.
-    checked_turns
-        All turns of the dataset; each is checked.
-    rounds, conversations, turns, tokens
-        What was timed: how often, and how much each time.
-    subset
-        Whether conversations were left out of the timing. They never are out of the check.
-    noise_floor
-        Speedup of the baseline over itself.
-    entries
-        In the order of the registry.
-    recommended
-        The fastest exact strategies: one, or several where no difference shows.
-    """
-
-    tokenizer: str
-    reference: Reference
-    cores: int
-    workers: int
-    checked_turns: int
-    rounds: int
-    conversations: int
-    turns: int
-    tokens: int
-    subset: bool
-    noise_floor: Estimate | None
-    entries: tuple[Entry, ...]
-    recommended: tuple[str, ...]
-
-
-def compare(plan: Plan, conversations: Sequence[Conversation], watcher: Watcher) -> list[Group]:
+def compare(plan: Plan, conversations: Sequence[Conversation], watcher: Watcher) -> Comparison:
     """Carry out a plan.
+
+    Parameters
+    ----------
+    plan
+        What to compare.
+    conversations
+        The data. Every turn of them is checked.
+    watcher
+        Shows a person how far it has come.
 
     Raises
     ------
@@ -198,34 +78,34 @@ def compare(plan: Plan, conversations: Sequence[Conversation], watcher: Watcher)
         If a turn fails and the plan does not skip it.
     """
     names = unique_names(plan.chats)
-    groups = []
+    references, groups = {}, []
     with ExitStack() as stack:
         with watcher.working("importing the libraries"):
             processes = stack.enter_context(fresh_processes())
         for name, spec in zip(names, plan.chats, strict=True):
-            session = _Session(plan, name, spec, conversations, processes, watcher)
-            reference = session.reference()
-            groups += [session.group(reference, *setting) for setting in plan.settings]
-    return groups
-
-
-def unique_names(chats: Sequence[ChatSpec]) -> list[str]:
-    """Return the last part of each name or path, with more of it where two would be equal."""
-    parts = [spec.name_or_path.rstrip("/").split("/") for spec in chats]
-    depth = 1
-    while True:
-        names = ["/".join(path[-depth:]) for path in parts]
-        if len(set(names)) == len(names):
-            return names
-        if depth >= max(map(len, parts)):
-            # The same one twice, with other templates or kwargs.
-            return [f"{name} ({number})" for number, name in enumerate(names, 1)]
-        depth += 1
+            session = Session(plan, name, spec, conversations, processes, watcher)
+            references[name] = session.reference()
+            groups += [session.group(references[name], *setting) for setting in plan.settings]
+    return Comparison(references, tuple(groups))
 
 
 @dataclass(frozen=True, slots=True)
-class _Session:
-    """The work on one tokenizer."""
+class Session:
+    """The work on one tokenizer.
+
+    Parameters
+    ----------
+    plan
+        What to compare.
+    name, spec
+        The tokenizer, and its name in the comparison.
+    conversations
+        The data.
+    processes
+        Where everything runs.
+    watcher
+        Shows a person how far it has come.
+    """
 
     plan: Plan
     name: str
@@ -235,7 +115,7 @@ class _Session:
     watcher: Watcher
 
     def reference(self) -> Reference:
-        """Return the truth, counted on one core, whichever it is: it is not timed."""
+        """Return the truth. It is counted on one core, any of them, because it is not timed."""
         outcome = self._run(
             "reference", run_reference, self.spec, self.conversations, self.plan.on_error
         )
@@ -245,7 +125,15 @@ class _Session:
         return result
 
     def group(self, reference: Reference, cores: int, workers: int) -> Group:
-        """Check all strategies, then time those that can be."""
+        """Check all strategies, then time those that can be.
+
+        Parameters
+        ----------
+        reference
+            The truth about the tokenizer.
+        cores, workers
+            How many processors to pin to, and how many workers each strategy has.
+        """
         names = list(dict.fromkeys((BASELINE, *self.plan.strategies)))
         checked = {name: self._check(name, reference, cores, workers) for name in names}
         timed = [name for name, (entry, _) in checked.items() if entry.status in {"ok", "wrong"}]
@@ -254,27 +142,30 @@ class _Session:
         # The baseline runs twice in a round.
         cost = sum(seconds for _, seconds in checked.values()) + checked[BASELINE][1]
         subset, rounds = self._rounds(timed, cost, checked[BASELINE][1], cores, workers)
-        timings = _timings(rounds, self.plan.seed)
-        floor = timings.pop(AGAIN).speedup if rounds else None
-        entries = tuple(
-            replace(entry, timing=timings.get(name)) for name, (entry, _) in checked.items()
-        )
         places = {id(conversation): i for i, conversation in enumerate(self.conversations)}
+        turns = count_turns(subset)
         tokens = sum(isl or 0 for c in subset for isl in reference.counts[places[id(c)]])
+        found = timings(rounds, self.plan.seed)
+        floor = found[AGAIN].speedup if rounds else None
+        entries = tuple(
+            _timed(entry, found[name], turns, tokens) if name in found else entry
+            for name, (entry, _) in checked.items()
+        )
+        rankable = [entry.strategy for entry in entries if entry.rankable]
         return Group(
             tokenizer=self.name,
-            reference=reference,
             cores=cores,
             workers=workers,
-            checked_turns=count_turns(self.conversations),
             rounds=len(rounds),
-            conversations=len(subset),
-            turns=count_turns(subset),
-            tokens=tokens,
+            timed_conversations=len(subset),
+            timed_turns=turns,
             subset=len(subset) < len(self.conversations),
             noise_floor=floor,
+            # Nobody is advised on the ground of turns that hold no token.
+            recommended=recommended(rankable, rounds, floor, self.plan.seed)
+            if floor and tokens
+            else (),
             entries=entries,
-            recommended=_recommended(entries, rounds, floor, self.plan.seed) if tokens else (),
         )
 
     def _check(
@@ -311,9 +202,9 @@ class _Session:
             control,
             "wrong" if wrong else "ok",
             said,
-            len(wrong),
-            self.processes.import_seconds + check.open_seconds,
-            outcome.peak_rss_bytes,
+            mismatches=len(wrong),
+            cold_seconds=self.processes.import_seconds + check.open_seconds,
+            peak_rss_bytes=outcome.peak_rss_bytes,
         )
         return entry, check.count_seconds
 
@@ -377,39 +268,14 @@ class _Session:
         return self.watcher.counting(f"{self.name}: {what}", total, unit)
 
 
-def _timings(rounds: Sequence[Round], seed: int) -> dict[str, Timing]:
-    if not rounds:
-        return {}
-    samples = {name: [r.seconds[name] for r in rounds] for name in rounds[0].seconds}
-    baseline = samples[BASELINE]
-    floor = speedup_estimate(baseline, samples[AGAIN], seed)
-    timings = {}
-    for name, seconds in samples.items():
-        parts = {
-            part: median_estimate([r.parts[name].get(part, 0.0) for r in rounds], seed).median
-            for part in rounds[0].parts[name]
-        }
-        speedup = speedup_estimate(baseline, seconds, seed)
-        timings[name] = Timing(
-            median_estimate(seconds, seed), speedup, verdict(speedup, floor), parts
-        )
-    return timings
-
-
-def _recommended(
-    entries: Sequence[Entry], rounds: Sequence[Round], floor: Estimate | None, seed: int
-) -> tuple[str, ...]:
-    """Return the fastest exact strategy, and those that it is not shown to be faster than."""
-    # `auto` runs one of the others; advice names the one to write down.
-    ranked = [entry.strategy for entry in entries if entry.ranked and entry.strategy != "auto"]
-    if not ranked or not rounds or floor is None:
-        return ()
-    samples = {name: [r.seconds[name] for r in rounds] for name in ranked}
-    best = min(ranked, key=lambda name: median_estimate(samples[name], seed).median)
-    others = [
-        name
-        for name in ranked
-        if name != best
-        and verdict(speedup_estimate(samples[name], samples[best], seed), floor) != "faster"
-    ]
-    return (best, *others)
+def _timed(entry: Entry, timing: Timing, turns: int, tokens: int) -> Entry:
+    """Return an entry with its timing; only one that may be ranked has a speedup."""
+    return replace(
+        entry,
+        seconds=timing.seconds,
+        speedup=timing.speedup if entry.rankable else None,
+        verdict=timing.verdict if entry.rankable else None,
+        turns_per_second=turns / timing.seconds.median,
+        tokens_per_second=tokens / timing.seconds.median,
+        parts=timing.parts,
+    )

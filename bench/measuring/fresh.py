@@ -22,8 +22,9 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from bench.measuring.ending import end_children, kill_tree
 from bench.measuring.machine import pin
-from bench.measuring.memory import PeakMemory, end_children, kill_tree
+from bench.measuring.memory import PeakMemory
 from strategies import IslError
 from strategies.errors import one_line
 from strategies.runtime.collection import collection_paused

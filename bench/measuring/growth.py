@@ -12,7 +12,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import median
 from time import perf_counter
-from typing import Any
 
 from bench.samples.text import Dice, prose
 from strategies import (
@@ -40,19 +39,15 @@ class Point:
     ----------
     turns
         Turns in each conversation.
-    total
-        Seconds per turn, the median over rounds.
+    seconds_per_turn
+        The median over rounds.
     parts
         The same for each part that the strategy reports.
     """
 
     turns: int
-    total: float
+    seconds_per_turn: float
     parts: dict[str, float]
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the numbers by name."""
-        return {"turns": self.turns, "seconds_per_turn": self.total, "parts": self.parts}
 
 
 def conversations_of(turns: int, total: int, seed: int = 0) -> list[Conversation]:

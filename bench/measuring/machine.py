@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Sequence
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import psutil
 
@@ -24,17 +24,43 @@ REPORTED_LIBRARIES = (
 )
 
 
-def describe_machine() -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """What a comparison ran on.
+
+    Parameters
+    ----------
+    name, processor, system
+        As the machine says.
+    cores, cores_available
+        Processors of the machine, and those that this process may use.
+    memory_bytes
+        Main memory of the machine.
+    load_average
+        Over the last 1, 5 and 15 minutes.
+    """
+
+    name: str
+    processor: str
+    cores: int
+    cores_available: int
+    memory_bytes: int
+    system: str
+    load_average: tuple[float, ...]
+
+
+def describe_machine() -> Machine:
     """Return processor, cores, memory, system and load of this machine."""
-    return {
-        "name": platform.node(),
-        "processor": _processor(),
-        "cores": os.cpu_count(),
-        "cores_available": len(available()),
-        "memory_bytes": psutil.virtual_memory().total,
-        "system": f"{platform.system()} {platform.release()} {platform.machine()}",
-        "load_average": list(os.getloadavg()),
-    }
+    usable = len(available())
+    return Machine(
+        name=platform.node(),
+        processor=_processor(),
+        cores=os.cpu_count() or usable,
+        cores_available=usable,
+        memory_bytes=psutil.virtual_memory().total,
+        system=f"{platform.system()} {platform.release()} {platform.machine()}",
+        load_average=os.getloadavg(),
+    )
 
 
 def describe_versions() -> dict[str, str]:
@@ -59,7 +85,7 @@ def first_cores(count: int) -> tuple[int, ...]:
     Raises
     ------
     InputError
-        If there are not so many.
+        If there are not that many.
     """
     cores = available()
     if not 1 <= count <= len(cores):

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from rich import box
 from rich.console import Console
 from rich.padding import Padding
-from rich.table import Table
 from rich.text import Text
 
 from bench.recorded.results import Row, latest
+from bench.reporting.fitting import Head, print_table
+from bench.reporting.words import many
 from strategies import InputError
 from strategies.errors import one_line
 
@@ -180,9 +180,9 @@ def print_recorded(
             for count in cores or _cores(each)[-1:]:
                 wanted = [r for r in each.warm if _setting(r) == (shape, count)]
                 if wanted:
-                    title = f"{shape}, {_plural(count, 'core')}: milliseconds of a warm count"
+                    title = f"{shape}, {many(count, 'core')}: milliseconds of a warm count"
                     console.print(Text(one_line(title), style="bold"))
-                    console.print(_table(wanted, each.wrong))
+                    _print_table(console, wanted, each.wrong)
         for note, style in _notes(each):
             indent = 2 + len(note) - len(note.lstrip())
             console.print(Padding(Text(one_line(note), style=style), (0, 0, 0, indent)))
@@ -209,20 +209,21 @@ def _setting(row: Row) -> tuple[str, object]:
     return str(row.params["shape"]), row.params["cores"]
 
 
-def _table(rows: Sequence[Row], wrong: Mapping[Combination, float]) -> Table:
+def _print_table(console: Console, rows: Sequence[Row], wrong: Mapping[Combination, float]) -> None:
     cells = {_combination(row): row for row in rows}
     families = list(dict.fromkeys(family for _, family in cells))
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
-    table.add_column("strategy", no_wrap=True)
-    for family in families:
-        table.add_column(Text(one_line(family)), justify="right")
-    for strategy in dict.fromkeys(strategy for strategy, _ in cells):
-        shown = [
-            _cell(cells.get((strategy, family)), wrong=(strategy, family) in wrong)
-            for family in families
+    heads = [Head("strategy", left=True), *(Head(one_line(family)) for family in families)]
+    shown: list[list[str | Text]] = [
+        [
+            one_line(strategy),
+            *(
+                _cell(cells.get((strategy, family)), wrong=(strategy, family) in wrong)
+                for family in families
+            ),
         ]
-        table.add_row(Text(one_line(strategy)), *shown)
-    return table
+        for strategy in dict.fromkeys(strategy for strategy, _ in cells)
+    ]
+    print_table(console, heads, shown)
 
 
 def _cell(row: Row | None, *, wrong: bool) -> Text:
@@ -267,10 +268,6 @@ def _count(rows: Sequence[Row], status: str) -> int:
 
 def _known(names: Sequence[object]) -> str:
     return f"there is {', '.join(map(str, dict.fromkeys(names))) or 'nothing'}"
-
-
-def _plural(count: int, one: str) -> str:
-    return f"{count} {one if count == 1 else f'{one}s'}"
 
 
 def _finite(value: float | None) -> float | None:

@@ -1,4 +1,4 @@
-"""Reading a JSON file that this project or asv wrote."""
+"""Reading and writing JSON files: the project's own, and those of asv."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from strategies import InputError
 
 
 def read_json(path: Path) -> Any:
-    """Return what a JSON file holds; as asv writes them, with Infinity and NaN.
+    """Return what a JSON file holds; Infinity and NaN are read too, as asv writes them.
 
     Raises
     ------
@@ -23,3 +23,15 @@ def read_json(path: Path) -> Any:
         raise InputError(f"cannot be read: {error.strerror}", file=path) from None
     except (ValueError, RecursionError) as error:
         raise InputError(f"not JSON: {error}", file=path) from None
+
+
+def json_line(document: Any) -> str:
+    """Return a document as one line of JSON, for standard output."""
+    return json.dumps(document, ensure_ascii=False, allow_nan=False)
+
+
+def json_bytes(document: Any) -> bytes:
+    """Return a document as the content of a JSON file."""
+    text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)
+    # A name of bytes that are no text holds lone surrogates, which JSON has escapes for.
+    return f"{text}\n".encode(errors="backslashreplace")

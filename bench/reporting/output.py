@@ -44,6 +44,11 @@ def write_whole(path: Path, write: Callable[[IO[bytes]], object]) -> None:
             temporary.unlink(missing_ok=True)
 
 
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file, whole or not at all; raises what `write_whole` raises."""
+    write_whole(path, lambda file: file.write(content))
+
+
 def check_file(path: Path) -> None:
     """Raise `InputError` if a file cannot be made here, so that a long run fails early."""
     try:

@@ -1,54 +1,57 @@
-"""Plots of a comparison."""
+"""Plots of the reports: to add one, write a function of the report and add a row."""
 
 from __future__ import annotations
 
+import io
 import warnings
-from collections.abc import Sequence
-from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
-from bench.measuring.growth import Point
 from bench.measuring.jobs import BASELINE
-from bench.reporting.output import write_whole
-from bench.reporting.tables import many
+from bench.reporting.words import many, number, printable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+    from bench.measuring.estimates import Estimate
+    from bench.measuring.result import Group
+    from bench.reporting.growth_report import GrowthReport
+    from bench.reporting.report import Report
 
-def write_speedup_plot(path: Path, report: dict[str, Any]) -> None:
-    """Write a PNG of every ranked speedup with its interval, a panel for each tokenizer.
-
-    Raises
-    ------
-    InputError
-        If it cannot be written.
-    """
-    _write(path, speedup_figure(report))
+DOTS_PER_INCH = 150
+MOST_PIXELS = 60_000
+"""Of a side of a picture; matplotlib draws up to 2 to the power of 16."""
 
 
-def write_growth_plot(path: Path, name: str, points: Sequence[Point]) -> None:
-    """Write a PNG of the time per turn over the turns of a conversation, part by part.
+def png(figure: Figure) -> bytes:
+    """Return a figure as the content of a PNG file; the same figure gives the same bytes."""
+    file = io.BytesIO()
+    dots = min(DOTS_PER_INCH, MOST_PIXELS / max(figure.get_size_inches()))
+    with warnings.catch_warnings():
+        # Such as a script that the font lacks, which is drawn as boxes. Standard error is for
+        # what a user can mend.
+        warnings.simplefilter("ignore", UserWarning)
+        figure.savefig(file, format="png", dpi=dots)
+    return file.getvalue()
 
-    Raises
-    ------
-    InputError
-        If it cannot be written.
-    """
+
+def growth_figure(report: GrowthReport) -> Figure:
+    """Return the time per turn over the turns of a conversation, part by part."""
     from matplotlib.figure import Figure
     from matplotlib.ticker import ScalarFormatter
 
     figure = Figure(figsize=(7, 4.5), layout="constrained")
     panel = figure.subplots()
+    points = report.points
     turns = [point.turns for point in points]
     for part in points[0].parts:
         times = [1e6 * point.parts[part] for point in points]
         # A logarithm has no place for a part that took nothing.
         if min(times) > 0:
-            panel.plot(turns, times, marker="o", label=part)
-    total = [1e6 * point.total for point in points]
-    panel.plot(turns, total, marker="o", color="black", label="whole")
+            panel.plot(turns, times, marker="o", label=_name(part))
+    whole = [1e6 * point.seconds_per_turn for point in points]
+    panel.plot(turns, whole, marker="o", color="black", label="whole")
     panel.set_xscale("log")
     panel.set_yscale("log")
     panel.set_xticks(turns)
@@ -56,51 +59,33 @@ def write_growth_plot(path: Path, name: str, points: Sequence[Point]) -> None:
     panel.xaxis.set_minor_formatter("")
     panel.set_xlabel("turns per conversation (as much new text in each turn)")
     panel.set_ylabel("microseconds per turn")
-    panel.set_title(name, loc="left", fontsize=10, parse_math=False)
+    panel.set_title(_name(report.title), loc="left", fontsize=10)
     panel.legend()
     panel.grid(alpha=0.3)
-    _write(path, figure)
+    return figure
 
 
-def _write(path: Path, figure: Figure) -> None:
-    def save(file: IO[bytes]) -> None:
-        with warnings.catch_warnings():
-            # A name in a script that the font lacks is drawn as boxes; that is all there is
-            # to say, and standard error is for what a user can mend.
-            warnings.filterwarnings("ignore", message="Glyph .* missing from")
-            figure.savefig(file, format="png", dpi=150)
+def speedup_figure(report: Report) -> Figure:
+    """Return every ranked speedup with its interval, a panel for each tokenizer.
 
-    write_whole(path, save)
-
-
-def speedup_figure(report: dict[str, Any]) -> Figure:
-    """Return the speedups of a comparison, without any window or global state of matplotlib.
-
-    Parameters
-    ----------
-    report
-        What `report.json` holds.
+    It is drawn without any window or global state of matplotlib.
     """
     from matplotlib.figure import Figure
 
-    families = {each["tokenizer"]: each["family"] for each in report["tokenizers"]}
-    settings = {
-        name: [group for group in report["groups"] if group["tokenizer"] == name]
-        for name in families
-    }
-    speedups = {name: [_speedups(report, group) for group in settings[name]] for name in families}
-    bars = max(sum(map(len, each)) for each in speedups.values())
+    names = [each.tokenizer for each in report.tokenizers]
+    groups = [[group for group in report.groups if group.tokenizer == name] for name in names]
+    speedups = [[_speedups(group) for group in each] for each in groups]
+    bars = max(sum(map(len, each)) for each in speedups)
     figure = Figure(
-        figsize=(8.5, len(families) * (0.9 + 0.24 * max(bars, 3)) + 0.6), layout="constrained"
+        figsize=(8.5, len(names) * (0.9 + 0.24 * max(bars, 3)) + 0.6), layout="constrained"
     )
-    panels = figure.subplots(len(families), 1, sharex=True, squeeze=False)[:, 0]
-    for panel, (name, family) in zip(panels, families.items(), strict=True):
-        _draw(panel, settings[name], speedups[name])
-        # A dollar sign in a name is no formula.
-        panel.set_title(f"{name} ({family})", loc="left", fontsize=10, parse_math=False)
-    estimates = [one for each in speedups.values() for group in each for one in group.values()]
-    nearest = min([0.5, *(0.9 * one["low"] for one in estimates)])
-    furthest = max([2.0, *(one["high"] for one in estimates)])
+    panels = figure.subplots(len(names), 1, sharex=True, squeeze=False)[:, 0]
+    for panel, about, group, found in zip(panels, report.tokenizers, groups, speedups, strict=True):
+        _draw(panel, group, found)
+        panel.set_title(_name(f"{about.tokenizer} ({about.family})"), loc="left", fontsize=10)
+    estimates = [one for each in speedups for group in each for one in group.values()]
+    nearest = min([0.5, *(0.9 * one.low for one in estimates)])
+    furthest = max([2.0, *(one.high for one in estimates)])
     # The panels share the axis, so limits of one are limits of all. Right of the furthest bar
     # there is room for its label: a share of the axis, which is logarithmic.
     panels[-1].set_xlim(nearest, furthest * (furthest / nearest) ** 0.12)
@@ -108,60 +93,60 @@ def speedup_figure(report: dict[str, Any]) -> Figure:
     return figure
 
 
-def _speedups(report: dict[str, Any], group: dict[str, Any]) -> dict[str, dict[str, float]]:
+def _speedups(group: Group) -> dict[str, Estimate]:
     """Return what is ranked in a group by strategy, fastest first."""
-    setting = ("tokenizer", "cores", "workers")
-    found = {
-        result["strategy"]: result["speedup"]
-        for result in report["results"]
-        if result["speedup"] and all(result[key] == group[key] for key in setting)
-    }
-    return dict(sorted(found.items(), key=lambda item: -item[1]["median"]))
+    found = {entry.strategy: entry.speedup for entry in group.entries if entry.speedup}
+    return dict(sorted(found.items(), key=lambda item: -item[1].median))
 
 
-def _draw(
-    panel: Axes,
-    groups: Sequence[dict[str, Any]],
-    speedups: Sequence[dict[str, dict[str, float]]],
-) -> None:
+def _draw(panel: Axes, groups: Sequence[Group], speedups: Sequence[Mapping[str, Estimate]]) -> None:
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
     names = list(dict.fromkeys(name for each in speedups for name in each))
     height = 0.8 / len(groups)
-    for number, (group, timed) in enumerate(zip(groups, speedups, strict=True)):
-        colour = f"C{number}"
+    for place, (group, timed) in enumerate(zip(groups, speedups, strict=True)):
+        colour = f"C{place}"
         for name, speedup in timed.items():
-            median, low, high = speedup["median"], speedup["low"], speedup["high"]
-            at = names.index(name) + (number - (len(groups) - 1) / 2) * height
+            median, low, high = speedup.median, speedup.low, speedup.high
+            at = names.index(name) + (place - (len(groups) - 1) / 2) * height
             panel.barh(at, median - 1, height * 0.9, left=1, color=colour)
             error = [[median - low], [high - median]]
             panel.errorbar(median, at, xerr=error, color="black", capsize=2, lw=1)
             panel.annotate(
-                f"{median:.1f}x" if name != BASELINE else "1 by definition",
+                f"{number(median, 1)}x" if name != BASELINE else "1 by definition",
                 (max(high, 1), at),
                 xytext=(5, 0),
                 textcoords="offset points",
                 va="center",
                 fontsize=8,
             )
-        floor = group["noise_floor"]
+        floor = group.noise_floor
         if floor:
-            panel.axvspan(floor["low"], floor["high"], color=colour, alpha=0.15, lw=0)
+            panel.axvspan(floor.low, floor.high, color=colour, alpha=0.15, lw=0)
     panel.set_xscale("log")
     panel.xaxis.set_major_locator(LogLocator(base=10, subs=(1, 2, 5)))
     panel.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}x"))
     panel.xaxis.set_minor_formatter(NullFormatter())
     panel.axvline(1, color="grey", lw=0.8)
-    panel.set_yticks(range(len(names)), names)
+    panel.set_yticks(range(len(names)), [_name(name) for name in names])
     panel.invert_yaxis()
     handles = [
-        panel.barh(0, 0, color=f"C{number}", label=_label(group))
-        for number, group in enumerate(groups)
+        panel.barh(0, 0, color=f"C{place}", label=_label(group))
+        for place, group in enumerate(groups)
     ]
     panel.legend(handles=handles, fontsize=8, loc="lower right")
     panel.spines[["top", "right"]].set_visible(False)
 
 
-def _label(group: dict[str, Any]) -> str:
-    cores, workers = many(group["cores"], "core"), many(group["workers"], "worker")
-    return cores if group["workers"] == group["cores"] else f"{cores}, {workers}"
+def _name(text: str) -> str:
+    """Return a name as matplotlib takes it: a dollar sign in it is no formula."""
+    return printable(text).replace("$", r"\$")
+
+
+def _label(group: Group) -> str:
+    cores, workers = many(group.cores, "core"), many(group.workers, "worker")
+    return cores if group.workers == group.cores else f"{cores}, {workers}"
+
+
+COMPARISON_PLOTS: dict[str, Callable[[Report], Figure]] = {"speedup.png": speedup_figure}
+GROWTH_PLOTS: dict[str, Callable[[GrowthReport], Figure]] = {"growth.png": growth_figure}

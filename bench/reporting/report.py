@@ -1,177 +1,258 @@
-"""The comparison as data: report.json, after a schema that is versioned."""
+"""The report of a comparison: one value, which tables and plots take and report.json holds."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from bench.measuring.compare import Entry, Group, Timing
-from bench.measuring.machine import describe_machine, describe_versions
+from bench.measuring.estimates import Estimate
+from bench.measuring.machine import Machine, describe_machine, describe_versions
+from bench.measuring.result import Comparison, Entry, Group
+from bench.reporting.columns import COLUMNS, Column, Row
+from bench.reporting.dataset import Dataset
+from bench.reporting.facts import FINGERPRINT, Data, Tokenizer
 from bench.reporting.json_file import read_json
-from bench.reporting.output import write_whole
-from strategies import Conversation, InputError, count_turns
+from bench.reporting.json_value import decode, encode, member
+from strategies import InputError, count_turns
+from strategies.errors import placed
 
 SCHEMA_VERSION = 1
 SCHEMA_PATH = Path(__file__).parents[1] / "data" / "report.schema.json"
 
+LEAST, MOST = 1e-12, 1e12
+"""Of seconds and speedups that can have been measured."""
+
+SHOWN_VERSIONS = ("python", "transformers", "tokenizers")
+"""The versions that a report in Markdown names."""
+
 
 @dataclass(frozen=True, slots=True)
-class Dataset:
-    """Where conversations come from.
+class Report:
+    """Everything that a comparison has to say.
 
     Parameters
     ----------
-    path
-        As the user named it, or the name of a bundled sample.
-    sha256
-        Of the bytes of the file.
-    conversations
-        What was read from it.
+    machine, versions
+        What it ran on.
+    command, seed
+        How to run it again.
+    dataset
+        What was counted.
+    tokenizers
+        With what, in the order of the command.
+    groups
+        What was found with each tokenizer and setting; at least one for each tokenizer.
     """
 
-    path: str
-    sha256: str
-    conversations: Sequence[Conversation]
+    machine: Machine
+    versions: Mapping[str, str]
+    command: tuple[str, ...]
+    seed: int
+    dataset: Data
+    tokenizers: tuple[Tokenizer, ...]
+    groups: tuple[Group, ...]
 
+    def tokenizer(self, group: Group) -> Tokenizer:
+        """Return the tokenizer of a group."""
+        return next(each for each in self.tokenizers if each.tokenizer == group.tokenizer)
 
-def file_sha256(path: Path) -> str:
-    """Return the digest of a file.
+    def row(self, group: Group, entry: Entry) -> Row:
+        """Return what columns are asked about: one strategy in a group."""
+        return Row(self.dataset, self.tokenizer(group), group, entry)
 
-    Raises
-    ------
-    InputError
-        If it cannot be read.
-    """
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise InputError(f"cannot be read: {error.strerror}", file=path) from None
+    def rows(self) -> Iterator[Row]:
+        """Yield every result, in the order in which it was measured."""
+        for group in self.groups:
+            for entry in group.entries:
+                yield self.row(group, entry)
+
+    def as_dict(self, columns: Sequence[Column] = COLUMNS) -> dict[str, Any]:
+        """Return what report.json holds; its schema is beside the data of this package.
+
+        Parameters
+        ----------
+        columns
+            What each result holds.
+        """
+        groups: list[dict[str, Any]] = encode(self.groups)
+        for group in groups:
+            del group["entries"]
+        tokenizers: list[dict[str, Any]] = encode(self.tokenizers)
+        return {
+            "schema_version": SCHEMA_VERSION,
+            "machine": encode(self.machine),
+            "versions": encode(self.versions),
+            "command": encode(self.command),
+            "seed": self.seed,
+            "dataset": encode(self.dataset),
+            "tokenizers": [
+                {"tokenizer": each["tokenizer"], **each.pop("fingerprint"), **each}
+                for each in tokenizers
+            ],
+            "groups": groups,
+            "results": [
+                {column.key: encode(column.value(row)) for column in columns} for row in self.rows()
+            ],
+        }
+
+    @classmethod
+    def from_dict(cls, document: Any) -> Report:
+        """Return the report that report.json holds.
+
+        Raises
+        ------
+        InputError
+            If it is none of this version, or a field is missing or wrong; the error names it.
+        """
+        if not isinstance(document, dict) or document.get("schema_version") != SCHEMA_VERSION:
+            raise InputError(
+                f"must be {SCHEMA_VERSION}, as `bench compare` writes it; run that again",
+                field="schema_version",
+            )
+        report = cls(
+            machine=member(document, "machine", Machine),
+            versions=member(document, "versions", Mapping[str, str]),
+            command=member(document, "command", tuple[str, ...]),
+            seed=member(document, "seed", int),
+            dataset=member(document, "dataset", Data),
+            tokenizers=_tokenizers(document),
+            groups=_groups(document),
+        )
+        for name in SHOWN_VERSIONS:
+            member(document["versions"], name, str, "versions")
+        named = [each.tokenizer for each in report.tokenizers]
+        for name in named:
+            if all(group.tokenizer != name for group in report.groups):
+                raise InputError(f"has no group of {name}", field="groups")
+        for i, group in enumerate(report.groups):
+            if group.tokenizer not in named:
+                raise InputError("is no tokenizer of the report", field=f"groups[{i}].tokenizer")
+        return report
 
 
 def build_report(
-    groups: Sequence[Group], dataset: Dataset, command: Sequence[str], seed: int
-) -> dict[str, Any]:
-    """Return what `report.json` holds; its schema is beside the data of this package."""
-    first = groups[0].reference.amplification
-    tokenizers = {group.tokenizer: group.reference for group in groups}
-    return {
-        "schema_version": SCHEMA_VERSION,
-        "machine": describe_machine(),
-        "versions": describe_versions(),
-        "command": list(command),
-        "seed": seed,
-        "dataset": {
-            "path": dataset.path,
-            "sha256": dataset.sha256,
-            "conversations": len(dataset.conversations),
-            "turns": count_turns(dataset.conversations),
-            # Of the first tokenizer; templates differ, so each has its own below.
-            "rendered_bytes": first.rendered_bytes,
-            "amplification": first.factor,
-        },
-        "tokenizers": [
-            {
-                "tokenizer": name,
-                **reference.fingerprint,
-                "warnings": list(reference.warnings),
-                "rendered_bytes": reference.amplification.rendered_bytes,
-                "amplification": reference.amplification.factor,
-                "tokens": reference.tokens,
-                "skipped_turns": reference.skipped_turns,
-            }
-            for name, reference in tokenizers.items()
-        ],
-        "groups": [_group(group) for group in groups],
-        "results": [_result(group, entry) for group in groups for entry in group.entries],
-    }
+    comparison: Comparison, dataset: Dataset, command: Sequence[str], seed: int
+) -> Report:
+    """Return the report of what was measured here and now.
 
-
-def _group(group: Group) -> dict[str, Any]:
-    return {
-        **_setting(group),
-        "rounds": group.rounds,
-        "timed_conversations": group.conversations,
-        "timed_turns": group.turns,
-        "subset": group.subset,
-        "noise_floor": group.noise_floor and group.noise_floor.as_dict(),
-        "recommended": list(group.recommended),
-    }
-
-
-def _result(group: Group, entry: Entry) -> dict[str, Any]:
-    timing = entry.timing
-    return {
-        **_setting(group),
-        "strategy": entry.strategy,
-        "control": entry.control,
-        "status": entry.status,
-        "reason": entry.reason,
-        "turns": group.checked_turns,
-        "mismatches": entry.mismatches,
-        "exact": None if entry.mismatches is None else entry.mismatches == 0,
-        "seconds": timing and timing.seconds.as_dict(),
-        "cold_seconds": entry.cold_seconds,
-        "speedup": timing.speedup.as_dict() if timing and entry.ranked else None,
-        "verdict": timing.verdict if timing and entry.ranked else None,
-        "turns_per_second": timing and group.turns / timing.seconds.median,
-        "tokens_per_second": timing and group.tokens / timing.seconds.median,
-        "peak_rss_bytes": entry.peak_rss_bytes,
-        "parts": timing and timing.parts,
-    }
-
-
-def _setting(group: Group) -> dict[str, Any]:
-    return {"tokenizer": group.tokenizer, "cores": group.cores, "workers": group.workers}
-
-
-def write_json(path: Path, report: dict[str, Any]) -> None:
-    """Write the report, whole or not at all.
-
-    Raises
-    ------
-    InputError
-        If it cannot be written.
+    Parameters
+    ----------
+    comparison
+        What was measured.
+    dataset
+        What was counted.
+    command
+        The words of the command line.
+    seed
+        Of everything random.
     """
-    text = json.dumps(report, indent=2, ensure_ascii=False, allow_nan=False)
-    # A name of bytes that are no text holds lone surrogates, which JSON has escapes for.
-    write_whole(path, lambda file: file.write(f"{text}\n".encode(errors="backslashreplace")))
+    first = next(iter(comparison.references.values())).amplification
+    return Report(
+        machine=describe_machine(),
+        versions=describe_versions(),
+        command=tuple(command),
+        seed=seed,
+        dataset=Data(
+            path=dataset.path,
+            sha256=dataset.sha256,
+            conversations=len(dataset.conversations),
+            turns=count_turns(dataset.conversations),
+            rendered_bytes=first.rendered_bytes,
+            amplification=first.factor,
+        ),
+        tokenizers=tuple(
+            Tokenizer(
+                tokenizer=name,
+                fingerprint=reference.fingerprint,
+                warnings=reference.warnings,
+                rendered_bytes=reference.amplification.rendered_bytes,
+                amplification=reference.amplification.factor,
+                tokens=reference.tokens,
+                skipped_turns=reference.skipped_turns,
+            )
+            for name, reference in comparison.references.items()
+        ),
+        groups=comparison.groups,
+    )
 
 
-def read_report(path: str | PathLike[str]) -> dict[str, Any]:
-    """Return a `report.json` that `bench compare` wrote.
+def read_report(path: str | PathLike[str]) -> Report:
+    """Return the report in a `report.json` that `bench compare` wrote.
 
     Raises
     ------
     InputError
-        If it cannot be read, or is no report of this version.
+        If it cannot be read, or is no whole report of this version.
     """
     file = Path(path)
-    report = read_json(file)
-    if not isinstance(report, dict) or report.get("schema_version") != SCHEMA_VERSION:
-        raise InputError(
-            f"must be {SCHEMA_VERSION}, as `bench compare` writes it; run that again",
-            file=file,
-            field="schema_version",
-        )
-    return report
+    with placed(file=file):
+        return Report.from_dict(read_json(file))
 
 
-def ranking(group: Group) -> Iterator[tuple[Entry, Timing | None]]:
-    """Yield the entries of a group as tables show them.
+def read_fingerprint(document: Any, field: str) -> Mapping[str, Any]:
+    """Return the fingerprint of a tokenizer from a JSON object, checked."""
+    known = {key: member(document, key, kind, field) for key, kind in FINGERPRINT.items()}
+    return {key: known.get(key, value) for key, value in document.items()}
 
-    First what may be ranked, fastest first; then what was timed and may not; then the rest.
-    """
 
-    def key(entry: Entry) -> tuple[int, float]:
-        if entry.ranked and entry.timing:
-            return 0, -entry.timing.speedup.median
-        return (1 if entry.timing else 2), 0.0
+def _tokenizers(document: Mapping[str, Any]) -> tuple[Tokenizer, ...]:
+    own = {each.name for each in fields(Tokenizer)}
+    found = []
+    for i, each in enumerate(member(document, "tokenizers", tuple[Mapping[str, Any], ...])):
+        field = f"tokenizers[{i}]"
+        rest = {key: value for key, value in each.items() if key not in own}
+        whole = {**each, "fingerprint": read_fingerprint(rest, field)}
+        found.append(decode(Tokenizer, whole, field))
+    return tuple(found)
 
-    for entry in sorted(group.entries, key=key):
-        yield entry, entry.timing
+
+def _groups(document: Mapping[str, Any]) -> tuple[Group, ...]:
+    """Return the groups with their results, which report.json has in a list of their own."""
+    groups = member(document, "groups", tuple[Mapping[str, Any], ...])
+    if not groups:
+        raise InputError("must not be empty", field="groups")
+    entries: dict[tuple[Any, ...], list[Entry]] = {}
+    for i, each in enumerate(groups):
+        setting = _setting(each, f"groups[{i}]")
+        if setting in entries:
+            raise InputError("has the setting of another group", field=f"groups[{i}]")
+        entries[setting] = []
+    for i, each in enumerate(member(document, "results", tuple[Mapping[str, Any], ...])):
+        setting = _setting(each, f"results[{i}]")
+        if setting not in entries:
+            raise InputError("has the setting of no group", field=f"results[{i}]")
+        entries[setting].append(_entry(each, f"results[{i}]"))
+    found = []
+    for i, each in enumerate(groups):
+        group: Group = decode(Group, {**each, "entries": []}, f"groups[{i}]")
+        _check(group.noise_floor, f"groups[{i}].noise_floor")
+        found.append(replace(group, entries=tuple(entries[_setting(each, f"groups[{i}]")])))
+    return tuple(found)
+
+
+def _setting(document: Mapping[str, Any], field: str) -> tuple[Any, ...]:
+    return (
+        member(document, "tokenizer", str, field),
+        member(document, "cores", int, field),
+        member(document, "workers", int, field),
+    )
+
+
+def _entry(document: Mapping[str, Any], field: str) -> Entry:
+    entry: Entry = decode(Entry, document, field)
+    _check(entry.seconds, f"{field}.seconds")
+    _check(entry.speedup, f"{field}.speedup")
+    if entry.speedup is not None and not entry.rankable:
+        raise InputError("must be null: it is not ranked", field=f"{field}.speedup")
+    return entry
+
+
+def _check(estimate: Estimate | None, field: str) -> None:
+    if estimate is None:
+        return
+    # Plots show logarithms, and beyond these limits nothing was measured.
+    if not LEAST <= estimate.low <= estimate.median <= estimate.high <= MOST:
+        raise InputError(f"must have {LEAST:g} <= low <= median <= high <= {MOST:g}", field=field)

@@ -3,175 +3,154 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
-from typing import Any
 
-from rich import box
 from rich.console import Console
 from rich.padding import Padding
-from rich.table import Table
 from rich.text import Text
 
-from bench.measuring.compare import Entry, Group, Timing
-from bench.measuring.estimates import Estimate
-from bench.measuring.jobs import AGAIN
-from bench.reporting.output import write_whole
-from bench.reporting.report import Dataset, ranking
-from strategies import count_turns
-
-COLUMNS = ("strategy", "exact", "seconds", "speedup [95 %]", "turns/s", "cold s", "MB")
-
-MARKDOWN_ONLY = "turns/s"
-"""Eighty characters have no room for it."""
+from bench.measuring.jobs import AGAIN, BASELINE
+from bench.measuring.result import Entry, Group
+from bench.reporting.columns import COLUMNS, Column, Row
+from bench.reporting.fitting import Head, print_table
+from bench.reporting.report import Report
+from bench.reporting.words import many, number, printable
 
 
-def print_groups(console: Console, groups: Sequence[Group], dataset: Dataset) -> None:
-    """Print a table for each group, with its notes and its advice under it."""
+def print_report(console: Console, report: Report, columns: Sequence[Column] = COLUMNS) -> None:
+    """Print a table for each group, with its notes and its advice under it.
+
+    Parameters
+    ----------
+    console
+        Where to print, as wide as it says.
+    report
+        What to print.
+    columns
+        Of the tables: those that have a title.
+    """
     # As `Text`, for names may hold what Rich takes for markup.
-    line = Text.assemble((dataset.path, "bold"), f": {_dataset_line(dataset)}")
-    console.print(line, soft_wrap=True)
-    for group in groups:
-        table = Table(
-            title=Text(_title(group), style="bold"),
-            title_justify="left",
-            box=box.SIMPLE_HEAD,
-            # Eighty characters are enough for it, and are what a pipe has.
-            padding=(0, 1, 0, 0),
-            pad_edge=False,
-        )
-        shown = [i for i, column in enumerate(COLUMNS) if column != MARKDOWN_ONLY]
-        for i in shown:
-            table.add_column(COLUMNS[i], justify="left" if i < 2 else "right", no_wrap=True)
-        for cells, style in _rows(group):
-            table.add_row(*(Text(cells[i]) for i in shown), style=style)
-        console.print(table)
-        for note in notes(group):
-            console.print(Padding(Text(note), (0, 0, 0, 2)))
+    path = printable(report.dataset.path)
+    console.print(Text.assemble((path, "bold"), f": {_dataset_line(report)}"), soft_wrap=True)
+    shown = [column for column in columns if column.title]
+    heads = [Head(column.title, column.rank, column.left) for column in shown]
+    tables = [
+        [
+            [Text(column.text(row), style=_style(row.entry)) for column in shown]
+            for row in ranking(report, group)
+        ]
+        for group in report.groups
+    ]
+    for group, rows in zip(report.groups, tables, strict=True):
+        console.print()
+        console.print(Text(_title(report, group), style="bold"))
+        print_table(console, heads, rows, [row for table in tables for row in table])
+        for note in notes(report, group):
+            console.print(Padding(Text(note), (0, 0, 0, 2), expand=False))
     console.print()
 
 
-def write_markdown(
-    path: Path, groups: Sequence[Group], dataset: Dataset, report: dict[str, Any]
-) -> None:
-    """Write report.md, whole or not at all.
+def markdown(report: Report, columns: Sequence[Column] = COLUMNS) -> str:
+    """Return the content of report.md.
 
-    Raises
-    ------
-    InputError
-        If it cannot be written.
+    Parameters
+    ----------
+    report
+        What to show.
+    columns
+        Of the tables: those that have a title.
     """
-    text = "\n".join(_markdown(groups, dataset, report)) + "\n"
-    write_whole(path, lambda file: file.write(text.encode(errors="backslashreplace")))
+    return "\n".join(_markdown(report, [column for column in columns if column.title])) + "\n"
 
 
-def notes(group: Group) -> Iterator[str]:
+def ranking(report: Report, group: Group) -> Iterator[Row]:
+    """Yield the rows of a group as tables show them.
+
+    First what is ranked, fastest first; then what was timed and is not ranked; then the rest.
+    The noise floor has a row under the baseline.
+    """
+
+    def key(entry: Entry) -> tuple[int, float]:
+        if entry.speedup:
+            return 0, -entry.speedup.median
+        return (1 if entry.seconds else 2), 0.0
+
+    for entry in sorted(group.entries, key=key):
+        yield report.row(group, entry)
+        if entry.strategy == BASELINE and group.noise_floor:
+            yield report.row(group, Entry(AGAIN, False, "ok", None, speedup=group.noise_floor))
+
+
+def notes(report: Report, group: Group) -> Iterator[str]:
     """Yield what a reader of a group's table should know."""
     if group.noise_floor:
         floor = group.noise_floor
+        whole = f" in {many(group.timed_conversations, 'whole conversation')}"
         yield (
-            f"{many(group.rounds, 'round')} of {many(group.turns, 'turn')}"
-            + (f" in {many(group.conversations, 'whole conversation')}" if group.subset else "")
-            + f"; noise floor {floor.low:.2f} to {floor.high:.2f}; every turn checked"
+            f"{many(group.rounds, 'round')} of {many(group.timed_turns, 'turn')}"
+            f"{whole if group.subset else ''}"
+            f"; noise floor {number(floor.low)} to {number(floor.high)}; every turn checked"
         )
-    skipped = group.reference.skipped_turns
+    skipped = report.tokenizer(group).skipped_turns
     if skipped:
-        yield f"{skipped:,} of {group.checked_turns:,} turns have no ISL and are skipped by all"
-    for entry, _ in ranking(group):
+        yield f"{skipped:,} of {report.dataset.turns:,} turns have no ISL and are skipped by all"
+    for row in ranking(report, group):
+        entry = row.entry
         star = "* control, never ranked; " if entry.control else ""
         if entry.reason or star:
-            yield f"{star}{entry.strategy}: {entry.reason or 'exact here'}"
-    if len(group.recommended) == 1:
-        yield f"use {group.recommended[0]}"
-    elif group.recommended:
-        yield f"use {' or '.join(group.recommended)}: no difference shown (inconclusive)"
+            yield printable(f"{star}{entry.strategy}: {entry.reason or 'exact here'}")
+    if group.recommended:
+        several = ": no difference shown (inconclusive)" if len(group.recommended) > 1 else ""
+        yield printable(f"use {' or '.join(group.recommended)}{several}")
 
 
-def _title(group: Group) -> str:
+def _title(report: Report, group: Group) -> str:
     cores, workers = many(group.cores, "core"), many(group.workers, "worker")
-    family = group.reference.fingerprint["family"]
-    return f"{group.tokenizer} ({family}), {cores}, {workers}"
+    family = report.tokenizer(group).family
+    return printable(f"{group.tokenizer} ({family}), {cores}, {workers}")
 
 
-def many(number: int, what: str) -> str:
-    """Return a number of things in words."""
-    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
-
-
-def _dataset_line(dataset: Dataset) -> str:
-    conversations = dataset.conversations
-    return f"{many(len(conversations), 'conversation')}, {many(count_turns(conversations), 'turn')}"
-
-
-def _rows(group: Group) -> Iterator[tuple[tuple[str, ...], str]]:
-    """Yield the cells of each row and the style of the row."""
-    for entry, timing in ranking(group):
-        yield _row(group, entry, timing), _style(entry)
-        if entry.strategy == "sequential" and group.noise_floor:
-            yield (AGAIN, "", "", _interval(group.noise_floor), "", "", ""), "dim"
-
-
-def _row(group: Group, entry: Entry, timing: Timing | None) -> tuple[str, ...]:
-    return (
-        f"{entry.strategy} *" if entry.control else entry.strategy,
-        _exact(entry),
-        f"{timing.seconds.median:.3f}" if timing else "",
-        _speedup(entry, timing),
-        f"{group.turns / timing.seconds.median:,.0f}" if timing else "",
-        "" if entry.cold_seconds is None else f"{entry.cold_seconds:.2f}",
-        "" if entry.peak_rss_bytes is None else f"{entry.peak_rss_bytes / 1e6:,.0f}",
-    )
-
-
-def _exact(entry: Entry) -> str:
-    if entry.mismatches is None:
-        return {"unavailable": "n/a"}.get(entry.status, entry.status)
-    return "yes" if entry.mismatches == 0 else f"NO: {entry.mismatches:,}"
-
-
-def _speedup(entry: Entry, timing: Timing | None) -> str:
-    if timing is None:
-        return ""
-    if not entry.ranked:
-        return "not ranked"
-    if entry.strategy == "sequential":
-        return "1"
-    mark = " ?" if timing.verdict == "inconclusive" else ""
-    return _interval(timing.speedup) + mark
-
-
-def _interval(estimate: Estimate) -> str:
-    return f"{estimate.median:.2f} [{estimate.low:.2f}, {estimate.high:.2f}]"
+def _dataset_line(report: Report) -> str:
+    data = report.dataset
+    return f"{many(data.conversations, 'conversation')}, {many(data.turns, 'turn')}"
 
 
 def _style(entry: Entry) -> str:
-    if entry.status == "ok" and not entry.control:
-        return ""
-    return "red" if entry.status in {"wrong", "failed"} and not entry.control else "dim"
+    if entry.control or entry.status == "unavailable" or entry.strategy == AGAIN:
+        return "dim"
+    return "red" if entry.status in {"wrong", "failed"} else ""
 
 
-def _markdown(groups: Sequence[Group], dataset: Dataset, report: dict[str, Any]) -> Iterator[str]:
-    machine, versions = report["machine"], report["versions"]
+def _markdown(report: Report, columns: Sequence[Column]) -> Iterator[str]:
+    machine, versions, data = report.machine, report.versions, report.dataset
     yield "# Ways to count input sequence lengths, compared"
     yield ""
-    yield f"`{dataset.path}`: {_dataset_line(dataset)}, sha256 `{dataset.sha256[:16]}`."
+    yield f"`{printable(data.path)}`: {_dataset_line(report)}, sha256 `{data.sha256[:16]}`."
     yield ""
     yield (
-        f"Measured on {machine['processor']}, {machine['cores_available']} of "
-        f"{machine['cores']} cores, with Python {versions['python']}, transformers "
-        f"{versions['transformers']}, tokenizers {versions['tokenizers']}."
+        f"Measured on {printable(machine.processor)}, {machine.cores_available} of "
+        f"{machine.cores} cores, with Python {printable(versions['python'])}, transformers "
+        f"{printable(versions['transformers'])}, tokenizers {printable(versions['tokenizers'])}."
     )
     yield "Speedup is against `sequential` on the same cores; `?` marks an inconclusive one."
-    for group in groups:
-        size = group.reference.amplification
+    for group in report.groups:
+        about = report.tokenizer(group)
         yield ""
-        yield f"## {_title(group)}"
+        yield f"## {_title(report, group)}"
         yield ""
-        yield f"Rendered {size.rendered_bytes / 1e6:.1f} MB, amplification {size.factor:.1f}."
+        yield (
+            f"Rendered {number(about.rendered_bytes / 1e6, 1)} MB, "
+            f"amplification {number(about.amplification, 1)}."
+        )
         yield ""
-        yield f"| {' | '.join(COLUMNS)} |"
-        yield f"|{'|'.join(['---'] * 2 + ['--:'] * (len(COLUMNS) - 2))}|"
-        for cells, _ in _rows(group):
-            yield f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
+        yield _line([column.title for column in columns])
+        yield f"|{'|'.join('---' if column.left else '--:' for column in columns)}|"
+        for row in ranking(report, group):
+            yield _line([column.text(row) for column in columns])
         yield ""
-        for note in notes(group):
+        for note in notes(report, group):
             yield f"- {note}"
+
+
+def _line(cells: Sequence[str]) -> str:
+    """Return a line of a Markdown table."""
+    return f"| {' | '.join(printable(cell).replace('|', chr(92) + '|') for cell in cells)} |"

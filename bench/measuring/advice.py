@@ -1,0 +1,79 @@
+"""What the seconds of the rounds say: speedups, verdicts, and which strategy to use."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bench.measuring.estimates import Estimate, Verdict, median_estimate, speedup_estimate, verdict
+from bench.measuring.jobs import AGAIN, BASELINE, Round
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Seconds of a strategy over the rounds, and its speedup over the baseline.
+
+    Parameters
+    ----------
+    seconds
+        For one round.
+    speedup, verdict
+        Over the baseline, and whether it stands out from the noise floor.
+    parts
+        Median seconds of each part that the strategy reports.
+    """
+
+    seconds: Estimate
+    speedup: Estimate
+    verdict: Verdict
+    parts: dict[str, float]
+
+
+def timings(rounds: Sequence[Round], seed: int) -> dict[str, Timing]:
+    """Return the timing of each strategy; that of `AGAIN` has the noise floor as its speedup."""
+    if not rounds:
+        return {}
+    samples = {name: [r.seconds[name] for r in rounds] for name in rounds[0].seconds}
+    baseline = samples[BASELINE]
+    floor = speedup_estimate(baseline, samples[AGAIN], seed)
+    found = {}
+    for name, seconds in samples.items():
+        parts = {
+            part: median_estimate([r.parts[name].get(part, 0.0) for r in rounds], seed).median
+            for part in rounds[0].parts[name]
+        }
+        speedup = speedup_estimate(baseline, seconds, seed)
+        found[name] = Timing(
+            median_estimate(seconds, seed), speedup, verdict(speedup, floor), parts
+        )
+    return found
+
+
+def recommended(
+    rankable: Sequence[str], rounds: Sequence[Round], floor: Estimate, seed: int
+) -> tuple[str, ...]:
+    """Return the fastest strategy, and those that it is not shown to be faster than.
+
+    Parameters
+    ----------
+    rankable
+        Names of the strategies that are exact and meant to be.
+    rounds
+        Seconds of each of them, at least one round.
+    floor
+        Speedup of the baseline over itself.
+    seed
+        Of the bootstrap.
+    """
+    # `auto` runs one of the others; advice names the one to write down.
+    samples = {name: [r.seconds[name] for r in rounds] for name in rankable if name != "auto"}
+    if not samples:
+        return ()
+    best = min(samples, key=lambda name: median_estimate(samples[name], seed).median)
+    others = [
+        name
+        for name, seconds in samples.items()
+        if name != best
+        and verdict(speedup_estimate(seconds, samples[best], seed), floor) != "faster"
+    ]
+    return (best, *others)

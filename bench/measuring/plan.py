@@ -1,0 +1,66 @@
+"""What a comparison is to do: tokenizers, strategies, cores, rounds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bench.measuring.machine import first_cores
+from strategies import ChatSpec, OnError
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to compare.
+
+    Parameters
+    ----------
+    chats
+        Tokenizers.
+    strategies
+        Names; the baseline is run even if it is not among them.
+    cores
+        Numbers of cores to pin to, one comparison each.
+    workers
+        Worker counts for each number of cores; None for as many workers as cores.
+    rounds
+        Full rounds over all conversations, or None to keep to the budget.
+    budget_seconds
+        For the timed rounds of everything together.
+    seed
+        Of the order in rounds, of the choice of conversations, of the bootstrap.
+    on_error
+        Whether a turn that fails fails the comparison.
+    """
+
+    chats: Sequence[ChatSpec]
+    strategies: Sequence[str]
+    cores: Sequence[int]
+    workers: Sequence[int] | None
+    rounds: int | None
+    budget_seconds: float
+    seed: int
+    on_error: OnError
+
+    def __post_init__(self) -> None:
+        for count in self.cores:
+            first_cores(count)
+
+    @property
+    def settings(self) -> list[tuple[int, int]]:
+        """Pairs of cores and workers."""
+        return [(cores, workers) for cores in self.cores for workers in (self.workers or (cores,))]
+
+
+def unique_names(chats: Sequence[ChatSpec]) -> list[str]:
+    """Return the last part of each name or path, with more of it if two would be equal."""
+    parts = [spec.name_or_path.rstrip("/").split("/") for spec in chats]
+    depth = 1
+    while True:
+        names = ["/".join(path[-depth:]) for path in parts]
+        if len(set(names)) == len(names):
+            return names
+        if depth >= max(map(len, parts)):
+            # The same one twice, with other templates or kwargs.
+            return [f"{name} ({number})" for number, name in enumerate(names, 1)]
+        depth += 1

@@ -1,0 +1,115 @@
+"""What a comparison found: an entry for each strategy, in groups of one setting."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from bench.measuring.estimates import Estimate, Verdict
+from bench.measuring.jobs import Reference
+
+Status: TypeAlias = Literal["ok", "wrong", "unavailable", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A strategy in a group: whether it is right, and what it costs.
+
+    Parameters
+    ----------
+    strategy, control
+        Its name, and whether it is wrong on purpose.
+    status
+        ``"ok"``, ``"wrong"`` counts, ``"unavailable"`` with this tokenizer, or ``"failed"``.
+    reason
+        Why it is not ok, or what it says about its run.
+    mismatches
+        How many turns differ from the reference; None if nothing was counted.
+    seconds
+        For one round; None if it was not timed.
+    cold_seconds
+        Importing the libraries, loading the tokenizer and opening the strategy.
+    speedup, verdict
+        Over the baseline on the same cores; None if it may not be ranked.
+    turns_per_second, tokens_per_second
+        Of the median round; None if it was not timed.
+    peak_rss_bytes
+        Of the process tree, while it counted all turns once.
+    parts
+        Median seconds of each part that the strategy reports; None if it was not timed.
+    """
+
+    strategy: str
+    control: bool
+    status: Status
+    reason: str | None
+    mismatches: int | None = None
+    seconds: Estimate | None = None
+    cold_seconds: float | None = None
+    speedup: Estimate | None = None
+    verdict: Verdict | None = None
+    turns_per_second: float | None = None
+    tokens_per_second: float | None = None
+    peak_rss_bytes: int | None = None
+    parts: Mapping[str, float] | None = None
+
+    @property
+    def exact(self) -> bool | None:
+        """Whether every count is the reference's; None if nothing was counted."""
+        return None if self.mismatches is None else self.mismatches == 0
+
+    @property
+    def rankable(self) -> bool:
+        """Whether it may be compared with others once it is timed: right, and meant to be."""
+        return self.status == "ok" and not self.control
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """All strategies with one tokenizer, one number of cores and one number of workers.
+
+    Parameters
+    ----------
+    tokenizer
+        Name of the tokenizer, unique in the comparison.
+    cores, workers
+        How many of each.
+    rounds, timed_conversations, timed_turns
+        What was timed: how often, and how much each time.
+    subset
+        Whether conversations were left out of the timing. They never are out of the check.
+    noise_floor
+        Speedup of the baseline over itself; None if nothing was timed.
+    recommended
+        The fastest exact strategies: one, or several if no difference shows.
+    entries
+        In the order of the registry.
+    """
+
+    tokenizer: str
+    cores: int
+    workers: int
+    rounds: int
+    timed_conversations: int
+    timed_turns: int
+    subset: bool
+    noise_floor: Estimate | None
+    recommended: tuple[str, ...]
+    entries: tuple[Entry, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What `bench.measuring.compare.compare` returns.
+
+    Parameters
+    ----------
+    references
+        The truth about each tokenizer, by its name.
+    groups
+        One for each tokenizer and setting.
+    """
+
+    references: Mapping[str, Reference]
+    groups: tuple[Group, ...]

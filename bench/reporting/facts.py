@@ -1,0 +1,77 @@
+"""What a comparison was made with: the data and the tokenizers, as a report has them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+FINGERPRINT: Mapping[str, Any] = {
+    "name_or_path": str,
+    "revision": str | None,
+    "class": str,
+    "family": str,
+    "tokenizer_sha256": str,
+    "template_sha256": str,
+    "template_kwargs": Mapping[str, Any],
+    "clock": str | None,
+    "versions": Mapping[str, str],
+}
+"""What every fingerprint of a tokenizer holds. It may hold more, which is kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Data:
+    """What was counted.
+
+    Parameters
+    ----------
+    path, sha256
+        As in `Dataset`.
+    conversations, turns
+        How many there are; every turn is checked.
+    rendered_bytes, amplification
+        Of the first tokenizer. Templates differ, so each tokenizer has its own.
+    """
+
+    path: str
+    sha256: str
+    conversations: int
+    turns: int
+    rendered_bytes: int
+    amplification: float
+
+
+@dataclass(frozen=True, slots=True)
+class Tokenizer:
+    """A tokenizer of the comparison.
+
+    Parameters
+    ----------
+    tokenizer
+        Its name, unique in the comparison.
+    fingerprint
+        What its counts depend on: at least `FINGERPRINT`.
+    warnings
+        What transformers said when it was loaded.
+    rendered_bytes, amplification
+        Of the prompts of all turns.
+    tokens
+        Of all turns together.
+    skipped_turns
+        Turns that have no ISL.
+    """
+
+    tokenizer: str
+    fingerprint: Mapping[str, Any]
+    warnings: tuple[str, ...]
+    rendered_bytes: int
+    amplification: float
+    tokens: int
+    skipped_turns: int
+
+    @property
+    def family(self) -> str:
+        """The kind of tokenizer, such as ``"Unigram"``."""
+        family: str = self.fingerprint["family"]
+        return family

@@ -1,0 +1,109 @@
+"""The kinds of reports: how each is read, printed and written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+
+from rich.console import Console
+
+from bench.reporting.growth_report import GrowthReport, print_growth
+from bench.reporting.json_file import json_bytes, read_json
+from bench.reporting.output import write_bytes
+from bench.reporting.plots import COMPARISON_PLOTS, GROWTH_PLOTS, png
+from bench.reporting.report import Report
+from bench.reporting.tables import markdown, print_report
+from bench.reporting.words import listed
+from strategies.errors import placed
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+class _Value(Protocol):
+    def as_dict(self) -> dict[str, Any]: ...
+
+
+R = TypeVar("R", bound=_Value)
+
+
+@dataclass(frozen=True, slots=True)
+class Kind(Generic[R]):
+    """A kind of report.
+
+    Parameters
+    ----------
+    json_name
+        Name of the file that holds all of it.
+    decode
+        Returns the report that such a file holds.
+    show
+        Prints its tables.
+    texts
+        Names of other files of text, each with what returns its content.
+    plots
+        Names of pictures, each with what draws it.
+    """
+
+    json_name: str
+    decode: Callable[[Any], R]
+    show: Callable[[Console, R], None]
+    texts: Mapping[str, Callable[[R], str]]
+    plots: Mapping[str, Callable[[R], Figure]]
+
+    def write(self, folder: Path, report: R, *, with_json: bool) -> str:
+        """Write a report as files, and return the line that says so.
+
+        Parameters
+        ----------
+        folder
+            Where to; it is there.
+        report
+            What to write.
+        with_json
+            Whether to write the file that holds all of it as well.
+
+        Raises
+        ------
+        InputError
+            If a file cannot be written.
+        """
+        contents = {self.json_name: json_bytes(report.as_dict())} if with_json else {}
+        for name, text in self.texts.items():
+            contents[name] = text(report).encode(errors="backslashreplace")
+        # Drawing takes a second or more: an interruption meanwhile finds nothing written.
+        contents |= {name: png(draw(report)) for name, draw in self.plots.items()}
+        for name, content in contents.items():
+            write_bytes(folder / name, content)
+        return f"wrote {listed(list(contents))} to {folder}"
+
+
+COMPARISON = Kind(
+    "report.json",
+    Report.from_dict,
+    print_report,
+    texts={"report.md": markdown},
+    plots=COMPARISON_PLOTS,
+)
+GROWTH = Kind("growth.json", GrowthReport.from_dict, print_growth, {}, GROWTH_PLOTS)
+
+KINDS: dict[str, Kind[Any]] = {"results": COMPARISON, "points": GROWTH}
+"""By a member that a file of this kind has and the others have not."""
+
+
+def read_any(path: Path) -> tuple[Kind[Any], Any]:
+    """Return the kind of a recorded report, and the report.
+
+    Raises
+    ------
+    InputError
+        If it cannot be read, or is no whole report.
+    """
+    with placed(file=path):
+        document = read_json(path)
+        members = document if isinstance(document, dict) else {}
+        # What is of no kind is told what a comparison must have.
+        kind = next((KINDS[key] for key in KINDS if key in members), COMPARISON)
+        return kind, kind.decode(document)

@@ -1,0 +1,59 @@
+"""Numbers, names and lists as people read them: the same in every table and plot."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import floor, log10
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from bench.measuring.estimates import Estimate
+
+
+def many(number: int, what: str) -> str:
+    """Return a number of things in words."""
+    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
+
+
+def listed(names: Sequence[str]) -> str:
+    """Return names as a list in a sentence."""
+    *most, last = names
+    return f"{', '.join(most)} and {last}" if most else last
+
+
+def number(value: float, decimals: int = 2) -> str:
+    """Return a number with as many decimals as tell something.
+
+    Parameters
+    ----------
+    value
+        The number.
+    decimals
+        For numbers below 100. Larger ones have fewer, and very small ones as many as
+        they need to be more than zeros.
+    """
+    size = abs(value)
+    if size >= 1000:
+        decimals = 0
+    elif size >= 100:
+        decimals = min(decimals, 1)
+    elif size:
+        decimals = max(decimals, -floor(log10(size)))
+    # A number this small has hundreds of zeros.
+    return f"{value:.1e}" if decimals > 9 else f"{value:,.{decimals}f}"
+
+
+def interval(estimate: Estimate) -> str:
+    """Return a median and its interval, such as ``2.36 [1.89, 2.78]``."""
+    median, low, high = map(number, (estimate.median, estimate.low, estimate.high))
+    return f"{median} [{low}, {high}]"
+
+
+def printable(text: str) -> str:
+    """Return a text with control characters and lone surrogates written as escapes.
+
+    Names and reasons come from files that nobody has vouched for, and end up in a terminal.
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
