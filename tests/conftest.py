@@ -23,6 +23,10 @@ from bench.bundled import tokenizer_names, tokenizer_path
 from bench.samples import sample_bytes
 from strategies import ChatTokenizer, Conversation, load_chat, names, read_conversations
 
+# Tests read what a command prints as plain text, whatever is set around them.
+for variable in ("FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE"):
+    os.environ.pop(variable, None)
+
 # The same examples in every run: a change is judged by what it changes. To search for new
 # ones: --hypothesis-profile=explore.
 settings.register_profile("default", derandomize=True, deadline=None)
