@@ -58,7 +58,7 @@ $(VENV)/.dependencies: requirements.lock $(VENV)/.python
 # An isolated build, so that pip brings maturin, and maturin brings Rust where there is none.
 $(READY): pyproject.toml $(RUST_SOURCES) $(VENV)/.dependencies
 	@$(BIN)/python $(STEP) \
-		"Building the native core in release mode (2 to 4 minutes the first time)" \
+		"Building the native core in release mode (2 to 5 minutes the first time)" \
 		$(BIN)/python -m pip install --verbose --disable-pip-version-check --progress-bar off \
 		--no-deps --editable .
 	@touch $@

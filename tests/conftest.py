@@ -32,6 +32,10 @@ from strategies import (
     read_conversations,
 )
 
+# Tests read what a command prints as plain text, whatever is set around them.
+for variable in ("FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE"):
+    os.environ.pop(variable, None)
+
 # The same examples in every run: a change is judged by what it changes. To search for new
 # ones: --hypothesis-profile=explore.
 settings.register_profile("default", derandomize=True, deadline=None)

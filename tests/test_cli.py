@@ -17,11 +17,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from bench.bundled import tokenizer_path
-from bench.cli import inputs
 from bench.measuring import compare
 from bench.measuring.jobs import Reference
 from bench.measuring.plan import Plan
 from bench.measuring.result import Comparison, Entry, Group
+from bench.reporting import dataset as dataset_room
 from bench.reporting.isl_table import distribution
 from strategies import (
     Amplification,
@@ -249,7 +249,7 @@ def test_a_mistake_of_ours_has_a_code_and_a_traceback_of_its_own(
     def mistaken(*_: Any, **__: Any) -> None:
         raise ZeroDivisionError("ours")
 
-    monkeypatch.setattr(inputs, "read_conversations", mistaken)
+    monkeypatch.setattr(dataset_room, "parse_conversations", mistaken)
     result = bench("count", dataset, "--tokenizer", TOKENIZER)
     assert result.code == 70
     assert result.error.endswith("ZeroDivisionError: ours\n")

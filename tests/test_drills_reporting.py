@@ -26,7 +26,7 @@ def test_a_column_is_one_row_of_the_columns() -> None:
     # In the project this row goes into `COLUMNS` in bench/reporting/columns.py.
     kilobytes = Column(
         "kilobytes_per_second",
-        lambda row: row.entry.seconds and row.report.dataset.rendered_bytes / 1e3,
+        lambda row: row.entry.seconds and row.data.rendered_bytes / 1e3,
         "kB/s",
     )
     columns = (*COLUMNS, kilobytes)

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import io
+import sys
 import time
 
 import pytest
 from rich.console import Console
 
 from bench.cli import progress
+from bench.cli.console import stderr
 
 
 @pytest.fixture
-def terminal() -> Console:
+def terminal(monkeypatch: pytest.MonkeyPatch) -> Console:
+    monkeypatch.setenv("TERM", "xterm")
     return Console(file=io.StringIO(), force_terminal=True, width=80)
 
 
@@ -45,12 +48,19 @@ def test_a_line_is_shown_at_once_and_erased(terminal: Console) -> None:
     assert printed(terminal).endswith("\x1b[1A\x1b[2K")
 
 
-@pytest.mark.parametrize("quiet", [True, False])
-def test_nothing_is_shown_to_a_pipe_or_in_quiet(
-    quiet: bool, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("reason", ["quiet", "a pipe", "a pipe with colors", "a dumb terminal"])
+def test_nothing_is_shown_in_quiet_or_where_lines_cannot_be_replaced(
+    reason: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(progress, "SHOWN_AFTER_SECONDS", 0.0)
-    console = Console(file=io.StringIO(), force_terminal=quiet, quiet=quiet)
+    monkeypatch.setattr(sys, "stderr", io.StringIO())
+    monkeypatch.setenv("TERM", "dumb" if reason == "a dumb terminal" else "xterm")
+    if reason == "a pipe with colors":
+        monkeypatch.setenv("FORCE_COLOR", "1")
+    if reason.startswith("a pipe"):
+        console = stderr(quiet=False)
+    else:
+        console = Console(file=io.StringIO(), force_terminal=True, quiet=reason == "quiet")
     with progress.working(console, "loading"), progress.progress_bar(console, "counting", 7):
         time.sleep(0.05)
     assert printed(console) == ""

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 import io
 import json
+import os
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -18,7 +21,7 @@ from rich.console import Console
 
 from bench.measuring.estimates import Estimate
 from bench.measuring.result import Entry, Status
-from bench.reporting.dataset import file_sha256, read_dataset_file
+from bench.reporting.dataset import read_dataset_file
 from bench.reporting.growth_report import GrowthReport, print_growth
 from bench.reporting.json_file import json_bytes, json_line
 from bench.reporting.json_value import LATER, decode, encode
@@ -328,9 +331,23 @@ def test_a_missing_report_is_named(tmp_path: Path) -> None:
 
 def test_a_dataset_is_its_path_its_digest_and_its_conversations(tmp_path: Path) -> None:
     path = tmp_path / "data.jsonl"
-    path.write_text('{"messages": [{"role": "user", "content": "hi"}]}\n', encoding="utf-8")
+    content = b'{"messages": [{"role": "user", "content": "hi"}]}\n'
+    path.write_bytes(content)
     dataset = read_dataset_file(path, "objects")
-    assert (dataset.path, dataset.sha256) == (str(path), file_sha256(path))
+    assert (dataset.path, dataset.sha256) == (str(path), hashlib.sha256(content).hexdigest())
     assert dataset.conversations == read_conversations(path)
-    with pytest.raises(InputError, match=r"gone: cannot be read: No such file"):
-        file_sha256(tmp_path / "gone")
+    with pytest.raises(InputError, match=r"gone: no such file"):
+        read_dataset_file(tmp_path / "gone", "objects")
+
+
+def test_the_digest_is_of_the_bytes_that_were_read(tmp_path: Path) -> None:
+    """A pipe gives its bytes once, so that nothing can be read a second time."""
+    path = tmp_path / "data.jsonl"
+    content = b'{"messages": [{"role": "user", "content": "hi"}]}\n'
+    os.mkfifo(path)
+    writer = threading.Thread(target=path.write_bytes, args=(content,))
+    writer.start()
+    dataset = read_dataset_file(path, "objects")
+    writer.join()
+    assert dataset.sha256 == hashlib.sha256(content).hexdigest()
+    assert len(dataset.conversations) == 1

@@ -97,7 +97,6 @@ def compare_command(
     from bench.bundled import tokenizer_names, tokenizer_path
     from bench.measuring.compare import compare
     from bench.measuring.plan import Plan
-    from bench.reporting.dataset import Dataset, file_sha256
     from bench.reporting.json_file import json_line
     from bench.reporting.kinds import COMPARISON
     from bench.reporting.output import make_folder
@@ -120,8 +119,7 @@ def compare_command(
     if dataset is None:
         data = bundled_sample(sample or "small", tool_arguments)
     else:
-        conversations = read_dataset(dataset, tool_arguments, console)
-        data = Dataset(str(dataset), file_sha256(dataset), conversations)
+        data = read_dataset(dataset, tool_arguments, console)
     if out is not None:
         make_folder(out)
     comparison = compare(plan, data.conversations, ConsoleWatcher(console))

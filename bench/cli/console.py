@@ -48,7 +48,10 @@ def complain(errors: Console, reason: str) -> None:
 
 def stderr(quiet: bool) -> Console:
     """Return the console for progress and warnings; `quiet` lets nothing through."""
-    return Messages(stderr=True, quiet=quiet, highlight=False)
+    # Where colors are asked for in a file or a pipe (FORCE_COLOR), Rich takes it for a terminal,
+    # in which lines can be replaced.
+    progress = None if sys.stderr is not None and sys.stderr.isatty() else False
+    return Messages(stderr=True, quiet=quiet, highlight=False, force_interactive=progress)
 
 
 def warn(console: Console, about: str, warnings: Sequence[str]) -> None:

@@ -80,7 +80,6 @@ def count_command(
     The command prints how the ISLs are distributed. DATASET is a file of conversations; `bench
     sample --out chats.jsonl` writes one to try this on.
     """
-    from bench.reporting.dataset import file_sha256
     from bench.reporting.fitting import Head, print_table
     from bench.reporting.isl_table import check_ending, distribution, write_table
     from bench.reporting.output import check_file
@@ -94,7 +93,8 @@ def count_command(
     if is_control(chosen):
         raise InputError("is wrong on purpose, for comparisons only", field=strategy)
     console = stderr(quiet)
-    conversations = read_dataset(dataset, tool_arguments, console)
+    data = read_dataset(dataset, tool_arguments, console)
+    conversations = data.conversations
     (spec,) = chat_specs([tokenizer], options)
     workers = workers or available_cores()
     # Read when the library's pool starts, which is at its first use.
@@ -111,7 +111,7 @@ def count_command(
     if out is not None:
 
         def about() -> dict[str, Any]:
-            return {"tokenizer": chat.fingerprint, "dataset_sha256": file_sha256(dataset)}
+            return {"tokenizer": chat.fingerprint, "dataset_sha256": data.sha256}
 
         write_table(out, conversations, counts, about)
     if note:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +9,7 @@ from rich.console import Console
 
 from bench.cli.console import warn
 from bench.cli.progress import working
-from strategies import ChatSpec, ChatTokenizer, Conversation, read_conversations
+from strategies import ChatSpec, ChatTokenizer
 from strategies.conversations.messages import ToolArguments
 
 if TYPE_CHECKING:
@@ -21,30 +18,41 @@ if TYPE_CHECKING:
 
 def bundled_sample(size: str, tool_arguments: ToolArguments) -> Dataset:
     """Return the bundled sample of a size."""
-    from bench.reporting.dataset import Dataset
+    from bench.reporting.dataset import dataset_of
     from bench.samples import sample_bytes
 
-    data = sample_bytes(size)
-    with tempfile.NamedTemporaryFile(suffix=".jsonl") as file:
-        file.write(data)
-        file.flush()
-        conversations = read_conversations(file.name, tool_arguments=tool_arguments)
-    return Dataset(f"bundled sample ({size})", hashlib.sha256(data).hexdigest(), conversations)
+    name = f"bundled sample ({size})"
+    return dataset_of(sample_bytes(size), name, tool_arguments)
 
 
-def read_dataset(
-    dataset: Path, tool_arguments: ToolArguments, console: Console
-) -> Sequence[Conversation]:
-    """Read a dataset, and warn about content that templates may leave out."""
-    with working(console, f"reading {dataset.name}"):
-        conversations = read_conversations(dataset, tool_arguments=tool_arguments)
-    messages = (message for conversation in conversations for message in conversation.messages)
+def read_dataset(path: Path, tool_arguments: ToolArguments, console: Console) -> Dataset:
+    """Read a dataset, and warn about content that templates may leave out.
+
+    Parameters
+    ----------
+    path
+        The file.
+    tool_arguments
+        Whether arguments of tool calls that are JSON strings become objects.
+    console
+        Where progress and the warning go.
+
+    Raises
+    ------
+    InputError
+        If it cannot be read, or is no dataset.
+    """
+    from bench.reporting.dataset import read_dataset_file
+
+    with working(console, f"reading {path.name}"):
+        dataset = read_dataset_file(path, tool_arguments)
+    messages = (message for each in dataset.conversations for message in each.messages)
     parts = sum(isinstance(message.get("content"), list) for message in messages)
     if parts:
         # The reference hands them over as they are; a server may join their texts first.
         told = "many templates leave it out or write it as a list"
-        warn(console, dataset.name, [f"messages with content in parts: {parts:,}; {told}"])
-    return conversations
+        warn(console, path.name, [f"messages with content in parts: {parts:,}; {told}"])
+    return dataset
 
 
 def load_tokenizer(spec: ChatSpec, console: Console) -> ChatTokenizer:

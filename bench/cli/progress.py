@@ -21,10 +21,11 @@ def progress_bar(
 ) -> Iterator[Callable[[float], None]]:
     """Yield a function to call with the number of things, or of seconds, that have been done.
 
-    The bar appears after a second, whether or not anything has been done by then. Nothing is
-    shown where the console is no terminal or is quiet, and nothing is left behind.
+    The bar appears after a second, whether or not anything has been done by then, and is removed
+    at the end. Nothing is shown if the console is quiet, or if it is a pipe or a dumb terminal,
+    which cannot replace lines.
     """
-    if not console.is_terminal or console.quiet or total <= 0:
+    if not console.is_interactive or console.quiet or total <= 0:
         yield lambda _: None
         return
     bar = Progress(
@@ -55,7 +56,7 @@ def working(console: Console, what: str) -> Iterator[None]:
 
     It is drawn once, without a thread: processes may be forked meanwhile.
     """
-    if not console.is_terminal or console.quiet:
+    if not console.is_interactive or console.quiet:
         yield
         return
     with Live(

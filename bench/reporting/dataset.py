@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from strategies import Conversation, InputError, read_conversations
+from strategies import Conversation, parse_conversations
 from strategies.conversations.messages import ToolArguments
+from strategies.conversations.reading import read_file
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,7 @@ class Dataset:
 
 
 def read_dataset_file(path: Path, tool_arguments: ToolArguments) -> Dataset:
-    """Read conversations from a file, and digest it.
+    """Read a dataset from a file, once: the digest is of the bytes that are counted.
 
     Parameters
     ----------
@@ -45,20 +46,25 @@ def read_dataset_file(path: Path, tool_arguments: ToolArguments) -> Dataset:
     InputError
         If it cannot be read, or is no dataset.
     """
-    conversations = read_conversations(path, tool_arguments=tool_arguments)
-    return Dataset(str(path), file_sha256(path), conversations)
+    return dataset_of(read_file(path), str(path), tool_arguments)
 
 
-def file_sha256(path: Path) -> str:
-    """Return the digest of a file.
+def dataset_of(data: bytes, name: str, tool_arguments: ToolArguments) -> Dataset:
+    """Return the dataset that some bytes are; `name` stands in reports and errors.
+
+    Parameters
+    ----------
+    data
+        The bytes of a whole file.
+    name
+        Its path, or the name of a bundled sample.
+    tool_arguments
+        As for `read_dataset_file`.
 
     Raises
     ------
     InputError
-        If it cannot be read.
+        If the bytes are no dataset.
     """
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise InputError(f"cannot be read: {error.strerror}", file=path) from None
+    conversations = parse_conversations(data, name=name, tool_arguments=tool_arguments)
+    return Dataset(name, hashlib.sha256(data).hexdigest(), conversations)

@@ -13,6 +13,7 @@ import re
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path, PurePath
 from typing import IO, Any, TypeAlias, cast
 
@@ -49,9 +50,29 @@ def read_records(path: Path) -> Iterator[Record]:
     InputError
         With file and line, if it cannot be read as a sequence of JSON objects.
     """
+    with _file_errors(path), path.open("rb") as stream:
+        yield from records_of(stream, str(path))
+
+
+def read_file(path: Path) -> bytes:
+    """Return the bytes of a dataset file, read once: what is digested is what is counted.
+
+    Raises
+    ------
+    InputError
+        With file, if it cannot be read or is larger than any dataset may be.
+    """
+    with _file_errors(path), path.open("rb") as stream:
+        data = stream.read(MAX_DOCUMENT_BYTES + 1)
+    if len(data) > MAX_DOCUMENT_BYTES:
+        raise InputError(f"larger than {MAX_DOCUMENT_BYTES >> 30} GiB; split it", file=path)
+    return data
+
+
+@contextmanager
+def _file_errors(path: Path) -> Iterator[None]:
     try:
-        with path.open("rb") as stream:
-            yield from records_of(stream, str(path))
+        yield
     except IsADirectoryError:
         raise InputError("is a folder; name a dataset file in it", file=path) from None
     except FileNotFoundError:
