@@ -49,7 +49,7 @@ class SplicedAlone(Spliced):
     """The obvious way to splice, and the wrong one: spans without their neighbours."""
 
     name: str = "spliced-alone"
-    summary: str = "spans counted without neighbours: wrong where a marker strips or prepends"
+    summary: str = "spans counted without neighbours: wrong if a marker strips or prepends"
     control: bool = True
 
     @contextmanager
