@@ -178,6 +178,8 @@ def bench(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -
     # What the command sets for itself must not stay for other tests.
     monkeypatch.setenv("RAYON_NUM_THREADS", "1")
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    # Whatever terminal the tests run in.
+    monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.setattr(sys, "unraisablehook", sys.unraisablehook)
     handler = signal.getsignal(signal.SIGTERM)
 

@@ -195,7 +195,12 @@ def run(
     *arguments: str, environment: dict[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [*BENCH, *arguments], capture_output=True, text=True, check=False, env=environment
+        [*BENCH, *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        # Whatever terminal the tests run in.
+        env={**(os.environ if environment is None else environment), "COLUMNS": "80"},
     )
 
 

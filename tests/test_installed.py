@@ -50,10 +50,7 @@ def test_the_version_names_the_build(command: list[str], tmp_path: Path) -> None
     assert (result.code, result.error) == (0, "")
 
 
-def test_help_has_a_line_for_each_command_and_cuts_none(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("COLUMNS", "80")
+def test_help_has_a_line_for_each_command_and_cuts_none(bench: Bench) -> None:
     shown = bench("--help").out.splitlines()
     listed = shown[shown.index("Commands:") + 1 :]
     assert [line.split()[0] for line in listed] == list(COMMANDS)
