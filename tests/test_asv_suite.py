@@ -204,7 +204,11 @@ def test_asv_itself_runs_the_suite(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "asv", *command],
         cwd=ROOT,
-        env={"HOME": str(tmp_path), "PATH": str(Path(sys.executable).parent) + ":/usr/bin:/bin"},
+        env={
+            "HOME": str(tmp_path),
+            # asv looks for git, wherever that is.
+            "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
+        },
         capture_output=True,
         text=True,
         check=False,
