@@ -15,6 +15,7 @@ from strategies.chat.syntax import template_tree
 from strategies.conversations.conversation import Conversation
 from strategies.errors import TurnError, UnavailableError, one_line
 from strategies.plain import first_failure, reference_turn
+from strategies.splicing import keeps_text_once
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
     from strategies.chat.tokenizer import ChatTokenizer
     from strategies.conversations.counts import Counts, OnError, Progress
+
+CHECK_WORDS = 50
+"""Entries of a vocabulary that are tried as words of a check text."""
 
 BATCH_CHARACTERS = 16_000_000
 """Prompts that Jinja2 renders go to the core in batches of this many characters."""
@@ -88,6 +92,8 @@ class Rust:
             return NO_SEPARATE_RENDERING
         if chat.backend is None:
             return "it has no tokenizers backend for the native core to load"
+        if not keeps_text_once(chat.backend):
+            return "its post-processor repeats the text or leaves it out"
         if chat.tokenizer.split_special_tokens:
             # The library keeps a set of texts that were special once, and saves it nowhere.
             return "split_special_tokens depends on more than the saved tokenizer says"
@@ -282,21 +288,35 @@ def _check_vocabulary(backend: Tokenizer, native: _native.Counter) -> None:
 
 def _check_native(chat: ChatTokenizer, native: _native.Counter) -> None:
     """Raise unless the core counts a text with every added token as the loaded library does."""
+    for text in _check_texts(chat):
+        counts, failures, _ = native.count_prompts([[text]])
+        try:
+            expected: int | None = chat.lengths([text])[0]
+        except BaseException as error:
+            if not is_failure(error):
+                raise
+            # The library cannot encode it, and the core must find the same.
+            expected = None
+        if counts != [[expected]]:
+            raise UnavailableError(
+                f"the native core counts {counts[0][0]} tokens in a check, the tokenizers library "
+                f"{expected}{f' ({failures[0][3]})' if failures else ''}"
+            )
+        if expected is not None:
+            return
+    # Two failures are equal, whatever each would have counted.
+    raise UnavailableError("the tokenizers library can encode no text that the core is checked on")
+
+
+def _check_texts(chat: ChatTokenizer) -> Iterator[str]:
+    """Yield texts with every added token, the most telling first."""
     markers = [token.content for token in chat.tokenizer.added_tokens_decoder.values()]
-    text = "".join(f"{marker} Straße {marker}\n\nx" for marker in markers) + "the end"
-    counts, failures, _ = native.count_prompts([[text]])
-    try:
-        expected: int | None = chat.lengths([text])[0]
-    except BaseException as error:
-        if not is_failure(error):
-            raise
-        # The library cannot encode it, and the core must find the same.
-        expected = None
-    if counts != [[expected]]:
-        raise UnavailableError(
-            f"the native core counts {counts[0][0]} tokens in a check, the tokenizers library "
-            f"{expected}{f' ({failures[0][3]})' if failures else ''}"
-        )
+    yield "".join(f"{marker} Straße {marker}\n\nx" for marker in markers) + "the end"
+    # A vocabulary without bytes or an unknown token encodes only words that it has.
+    assert chat.backend is not None  # noqa: S101  # for the type checker; `open` has asked
+    known = sorted(set(chat.backend.get_vocab(with_added_tokens=False)) - set(markers))
+    for word in known[:CHECK_WORDS]:
+        yield "".join(f"{marker} {word} {marker}\n\n{word} " for marker in markers) + word
 
 
 _PARTS = {

@@ -61,13 +61,13 @@ def markers_of(chat: ChatTokenizer) -> Markers | str:
     if not chat.renders_plainly:
         return NO_SEPARATE_RENDERING
     if chat.backend is not None:
-        if not _keeps_text_once(chat.backend):
+        if not keeps_text_once(chat.backend):
             return "its post-processor repeats the text or leaves it out"
         return backend_markers(chat.backend)
     return _sentencepiece_markers(chat.tokenizer)
 
 
-def _keeps_text_once(backend: Tokenizer) -> bool:
+def keeps_text_once(backend: Tokenizer) -> bool:
     """Whether the post-processor puts the tokens of a text into the result exactly once.
 
     It does so for the tokens of markers too, and even if no special tokens are added.

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from tokenizers import AddedToken, Tokenizer, models, pre_tokenizers, processors
 
-from strategies import Conversation, TurnError, UnavailableError
+from strategies import (
+    ChatTokenizer,
+    Conversation,
+    TurnError,
+    UnavailableError,
+    load_chat,
+    verify,
+)
 from strategies.native import Rust
 from tests.conftest import bundled_chat, plain_counts
 
@@ -80,3 +90,33 @@ def test_turns_that_raise_are_no_turns_left_to_the_plain_call() -> None:
         assert counter.note is None
         with pytest.raises(TurnError, match=r"turn 2 .*no"):
             counter.count([conversation("a", "b")])
+
+
+def word_level(folder: Path, words: list[str], single: str) -> ChatTokenizer:
+    """A tokenizer that encodes its own words and raises on every other one."""
+    tokenizer = Tokenizer(models.WordLevel({word: i for i, word in enumerate(words)}))
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    tokenizer.add_special_tokens([AddedToken("<m>", normalized=False)])
+    tokenizer.post_processor = processors.TemplateProcessing(single=single, special_tokens=[])
+    tokenizer.save(str(folder / "tokenizer.json"))
+    settings = {"tokenizer_class": "PreTrainedTokenizerFast"}
+    (folder / "tokenizer_config.json").write_text(json.dumps(settings), encoding="utf-8")
+    return load_chat(folder, template="{% for m in messages %}<m>{{ m.content }}{% endfor %}")
+
+
+def test_a_post_processor_that_repeats_the_text_is_refused(tmp_path: Path) -> None:
+    chat = word_level(tmp_path, ["hello", "world"], "$A $A")
+    assert Rust().availability(chat) == "its post-processor repeats the text or leaves it out"
+    assert verify("auto", [conversation("hello", "world")], chat) == []
+
+
+def test_the_check_is_made_on_a_text_that_can_be_encoded(tmp_path: Path) -> None:
+    chat = word_level(tmp_path, ["hello", "world"], "$A")
+    assert verify("rust", [conversation("hello", "world")], chat) == []
+
+
+def test_a_tokenizer_that_encodes_no_check_text_is_refused(tmp_path: Path) -> None:
+    # Its only entry is never a word of its own.
+    chat = word_level(tmp_path, ["two words"], "$A")
+    with pytest.raises(UnavailableError, match="can encode no text"), Rust().open(chat, workers=1):
+        pass

@@ -297,6 +297,30 @@ def test_a_prompt_that_is_no_text_fails_its_turn_only(strategy_name: str, beside
             counter.count(data)
 
 
+@pytest.mark.parametrize(
+    "indented",
+    ["messages[0].content | indent", "[messages[0].content] | map('in' ~ 'dent') | list"],
+    ids=["by name", "by a name that is made"],
+)
+def test_a_filter_that_changes_a_message_leaves_no_trace_in_later_turns(
+    strategy_name: str, indented: str
+) -> None:
+    # Jinja2's indent extends a list of parts, and only then raises.
+    template = (
+        f"{{% if messages | length == 1 %}}{{{{ {indented} }}}}{{% endif %}}"
+        "{% for m in messages %}<|im_start|>{{ m.content }}<|im_end|>{% endfor %}"
+    )
+    chat = bundled_chat("bpe-chatml", template)
+    parts: Any = [{"type": "text", "text": "a"}]
+    messages = tuple({"role": "user", "content": content} for content in (parts, "b", "c"))
+    data = [Conversation("c", messages, None, (1, 2, 3))]
+    expected = plain_counts(chat, data)
+    assert [isl is None for isl in expected[0]] == [True, False, False]
+    with ExitStack() as stack:
+        counter = open_or_skip(stack, strategy_name, chat)
+        assert counter.count(data, on_error="skip") == expected
+
+
 def test_no_template_for_a_conversation_fails_its_turns(strategy_name: str, tmp_path: Path) -> None:
     # Two templates and no default: without tools the model has none.
     folder = tmp_path / "tokenizer"

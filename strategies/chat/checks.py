@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import nodes
 
 from strategies.chat.backend import backend_of
-from strategies.chat.rendering import compile_template
+from strategies.chat.rendering import compile_template, filters_named
 from strategies.chat.spec import ChatSpec
 from strategies.errors import InputError, one_line
 
@@ -50,17 +50,11 @@ def _random_part(template: Template, text: str) -> str | None:
         # Hardly any template names them, and parsing a template again takes time.
         return None
     for node in template.environment.parse(text).find_all((nodes.Filter, nodes.Name)):
-        if isinstance(node, nodes.Filter) and "random" in (node.name, _mapped(node)):
+        if isinstance(node, nodes.Filter) and "random" in filters_named(node):
             return "the filter random"
         if isinstance(node, nodes.Name) and node.name == "lipsum":
             return "the function lipsum"
     return None
-
-
-def _mapped(node: nodes.Filter) -> object:
-    """Return the name of the filter that `map` applies to each item, if it is one."""
-    name = node.args[0] if node.name == "map" and node.args else None
-    return name.value if isinstance(name, nodes.Const) else None
 
 
 def check_deterministic(tokenizer: Any, spec: ChatSpec) -> None:

@@ -8,9 +8,12 @@ variables that the template sees, and every turn renders a slice of them.
 from __future__ import annotations
 
 from contextvars import ContextVar
+from copy import deepcopy
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import jinja2
+from jinja2 import nodes
 
 from strategies.chat.clock import frozen_clock
 from strategies.errors import TurnError, one_line
@@ -65,8 +68,7 @@ class PromptRenderer:
         except Exception as error:
             # This failure is one of every turn, so the error names the first.
             raise turn_error(conversation, 0, error) from error
-        self._messages = self.variables["messages"]
-        self._others = {k: v for k, v in self.variables.items() if k != "messages"}
+        self._fresh = may_change_its_data(template)
 
     def render(self, index: int) -> str:
         """Return the prompt of the turn at `index`, counted from 0.
@@ -77,11 +79,61 @@ class PromptRenderer:
             With the template's own message, if it raises.
         """
         k = self._conversation.turns[index]
+        variables = {**self.variables, "messages": self.variables["messages"][:k]}
+        if self._fresh:
+            # A turn must leave no trace in the turns after it, not even if it fails.
+            variables = deepcopy(variables)
         try:
             with frozen_clock(self._clock):
-                return self._compiled.render(messages=self._messages[:k], **self._others)
+                return self._compiled.render(**variables)
         except Exception as error:
             raise turn_error(self._conversation, index, error) from error
+
+
+@lru_cache(maxsize=64)
+def may_change_its_data(template: str) -> bool:
+    """Whether a template may change messages, tools or kwargs while it renders.
+
+    Templates run in a sandbox that lets them call no method that changes a list or an object.
+    Filters are outside that sandbox, and one of Jinja2's changes a list: ``indent`` extends it
+    before it raises (jinja2 3.1, ``filters.do_indent``). A filter that is named by a variable
+    could be any.
+
+    Raises
+    ------
+    jinja2.TemplateSyntaxError
+        If it is no template.
+    """
+    tree = compile_template("").environment.parse(template)
+    return any(
+        not LEAVES_ITS_DATA_ALONE.issuperset(filters_named(node))
+        for node in tree.find_all(nodes.Filter)
+    )
+
+
+def filters_named(node: nodes.Filter) -> tuple[str | None, ...]:
+    """Return the filters that a filter node applies; None for one that is no literal name."""
+    if node.name != "map":
+        return (node.name,)
+    if not node.args:
+        # It takes an attribute of each item, by keyword.
+        return ("map",)
+    named = node.args[0]
+    return ("map", named.value if isinstance(named, nodes.Const) else None)
+
+
+LEAVES_ITS_DATA_ALONE = frozenset(
+    {
+        *("abs", "attr", "batch", "capitalize", "center", "count", "d", "default", "dictsort"),
+        *("e", "escape", "filesizeformat", "first", "float", "forceescape", "format", "groupby"),
+        *("int", "items", "join", "last", "length", "list", "lower", "map", "max", "min"),
+        *("pprint", "random", "reject", "rejectattr", "replace", "reverse", "round", "safe"),
+        *("select", "selectattr", "slice", "sort", "string", "striptags", "sum", "title"),
+        *("tojson", "trim", "truncate", "unique", "upper", "urlencode", "urlize", "wordcount"),
+        *("wordwrap", "xmlattr"),
+    }
+)
+"""Filters of Jinja2 3.1 and transformers that change nothing that they are given."""
 
 
 def is_failure(error: BaseException) -> bool:
