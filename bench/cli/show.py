@@ -1,4 +1,4 @@
-"""`bench show`: a recorded report again, as tables and plots."""
+"""`bench show`: the tables and plots of a recorded report."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from bench.cli.console import stdout
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
 def show_command(report: Path, out: Path | None, as_json: bool) -> None:
-    """Show a recorded REPORT again: every table, and with --out every plot.
+    """Show a recorded REPORT again: its tables, and with --out its plots.
 
     REPORT is the report.json that `bench compare --out` wrote, or the growth.json of
-    `bench growth --out`. The exit code is 0 if it was shown, whatever it says about the
-    strategies, and 3 if it is missing, damaged or no report.
+    `bench growth --out`. The exit code is 0 if the report was shown, even if it reports wrong
+    counts, and 3 if it is missing, damaged or not a report.
     """
     from bench.reporting.json_file import json_line
     from bench.reporting.kinds import read_any
