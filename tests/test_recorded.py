@@ -160,7 +160,7 @@ def test_mismatches_that_were_never_recorded_fail(
     result = bench("history", changed(lambda results: results.pop(EXACT)))
     assert result.code == 1
     assert f"{EXACT} was never recorded" in result.out
-    assert "sequential, Unigram: timed, and never checked" in result.out
+    assert "sequential, Unigram: timed, but never checked" in result.out
 
 
 def test_mismatches_of_an_older_check_do_not_count(
@@ -182,7 +182,7 @@ def test_what_was_timed_and_not_checked_fails(bench: Bench, changed: Callable[..
     result = bench("history", changed(value(EXACT, 3, float("nan"))))
     assert result.code == 1
     assert "mismatches: 0 turns in 5 combinations" in result.out
-    assert "rust, Unigram: timed, and never checked" in result.out
+    assert "rust, Unigram: timed, but never checked" in result.out
 
 
 def test_what_cannot_run_need_not_be_checked(bench: Bench, changed: Callable[..., Path]) -> None:
