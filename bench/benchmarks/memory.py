@@ -15,14 +15,17 @@ class Memory:
     timeout = 120
 
     def setup(self, strategy: str, family: str) -> None:
-        """Make sure that the strategy can run, and that there is what runs it."""
+        """Make sure that the strategy can run, and that the commit can run it in a new process."""
         workloads.require(strategy, family)
         self.conversations = workloads.conversations("agentic")
         self.jobs = workloads.project("bench.measuring.jobs", "bench.jobs")
         self.fresh = workloads.project("bench.measuring.fresh", "bench.fresh")
 
     def track_peak_rss(self, strategy: str, family: str) -> int:
-        """Return the largest resident memory of the process tree; shared pages count for each."""
+        """Return the peak resident memory of the process tree, in bytes.
+
+        Memory that processes share is counted for each of them.
+        """
         workers = workloads.all_cores()
         cores = workloads.available()[:workers]
         spec = workloads.chat(family).spec
