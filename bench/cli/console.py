@@ -25,7 +25,7 @@ class Messages(_Console):
     """Messages on standard error. The command works even if nobody reads them."""
 
     def print(self, *objects: Any, **options: Any) -> None:
-        """Print; if standard error is closed, go on without it."""
+        """Print. If standard error cannot be written, go on without it."""
         try:
             super().print(*objects, **options)
         except OSError:
