@@ -481,7 +481,7 @@ def test_a_turn_that_one_side_alone_skips_is_a_mismatch() -> None:
 
 
 @pytest.mark.parametrize("got", [[], [[1, 2, 3]], [[1, 2], [4]], [[1, 2, 3, 4], [4]]])
-def test_counts_that_lack_turns_are_refused(got: list[list[int | None]]) -> None:
+def test_counts_that_do_not_fit_the_turns_are_refused(got: list[list[int | None]]) -> None:
     data = [conversation("a", "b", "c", "d", "e"), conversation("f", name="last")]
     with pytest.raises(ValueError, match="zip"):
         mismatches(data, [[1, 2, 3], [4]], got)
