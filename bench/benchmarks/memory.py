@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+
 from . import workloads
 
 
@@ -20,6 +22,9 @@ class Memory:
         self.conversations = workloads.conversations("agentic")
         self.jobs = workloads.project("bench.measuring.jobs", "bench.jobs")
         self.fresh = workloads.project("bench.measuring.fresh", "bench.fresh")
+        # The first commits have no such parameter.
+        parameters = inspect.signature(self.jobs.run_check).parameters
+        self.on_error = ["raise"] if "on_error" in parameters else []
 
     def track_peak_rss(self, strategy: str, family: str) -> int:
         """Return the peak resident memory of the process tree, in bytes.
@@ -36,7 +41,7 @@ class Memory:
                 strategy,
                 self.conversations,
                 workers,
-                "raise",
+                *self.on_error,
                 cores=cores,
             )
         if outcome.failure is not None:
