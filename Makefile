@@ -4,19 +4,19 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-# Says what a long step does and how long it takes, and hides the rest unless it fails.
+# Says what a long step does and about how long it takes. Shows its output only if it fails.
 STEP := .ci/step.py
 RUST_SOURCES := $(wildcard strategies/rust/Cargo.*) $(shell find strategies/rust/src -name '*.rs')
 
 ASV := $(BIN)/asv
-# The main environment of asv.conf.json alone: asv run without it takes the older libraries too.
+# Only the main environment of asv.conf.json. Without it, asv run uses the older libraries too.
 ASV_MAIN = virtualenv:$(shell $(BIN)/python -c 'import sys; print("%d.%d" % sys.version_info[:2])')
-# Where asv keeps what machine this is; written once, without questions.
+# asv keeps a description of this machine there. Written once, without questions.
 ASV_MACHINE = test -e ~/.asv-machine.json || $(ASV) machine --yes
 # What is measured: make asv COMMITS=v1..main, make asv BENCH='warm.*rust'
 COMMITS ?= HEAD^!
 BENCH ?= .
-# By the environment, so that quotes in them reach asv as they are.
+# Through the environment, so that quotes in them reach asv unchanged.
 export COMMITS BENCH
 ASV_QUICK := --bench 'correctness|repetition' --bench "warm.*, 1, 'agentic'"
 
@@ -27,19 +27,19 @@ help:
 	@echo "make compare        set up, then compare all strategies on the bundled sample"
 	@echo "make compare-quick  the same with a small sample and few rounds"
 	@echo "make test           set up, then run the tests"
-	@echo "make test-matrix    every real tokenizer on every real dataset, where they are there"
-	@echo "make bench          time the strategies here and now; compares with the run before"
+	@echo "make test-matrix    test every real tokenizer on every real dataset, if they are there"
+	@echo "make bench          time the strategies, and compare with the previous run"
 	@echo "make asv            measure the current commit, or COMMITS=..., in a clean environment"
-	@echo "make asv-quick      exactness, and each strategy called once; no result is kept"
-	@echo "make asv-libraries  the same commit with older tokenizers and transformers"
-	@echo "make asv-demo       slow one strategy down in a throw-away clone, and see it found"
-	@echo "make dashboard      publish what asv recorded as pages, and serve them here"
+	@echo "make asv-quick      check the counts, call each strategy once, keep no result"
+	@echo "make asv-libraries  measure the commit with older tokenizers and transformers, too"
+	@echo "make asv-demo       slow one strategy down in a throw-away clone: asv must find it"
+	@echo "make dashboard      publish the results of asv as web pages, and serve them"
 	@echo "make lint           ruff, mypy, cargo fmt, cargo clippy"
 	@echo "make format         apply ruff and cargo formatting"
 	@echo "make lock           resolve requirements.lock again from pyproject.toml"
 	@echo "make clean          remove .venv and build products"
 
-# With nothing to do it says nothing.
+# It says nothing if there is nothing to do.
 setup: $(READY)
 	@:
 
@@ -55,7 +55,7 @@ $(VENV)/.dependencies: requirements.lock $(VENV)/.python
 		--require-hashes -r requirements.lock
 	@touch $@
 
-# An isolated build, so that pip brings maturin, and maturin brings Rust where there is none.
+# An isolated build, in which pip brings maturin, and maturin brings Rust if there is none.
 $(READY): pyproject.toml $(RUST_SOURCES) $(VENV)/.dependencies
 	@$(BIN)/python $(STEP) \
 		"Building the native core in release mode (2 to 5 minutes the first time)" \
@@ -85,7 +85,7 @@ bench: $(READY)
 		--benchmark-compare --benchmark-columns=median,iqr,rounds --benchmark-sort=name \
 		--benchmark-json=results/speed.json $(if $(filter .,$(BENCH)),,-k "$$BENCH")
 
-# What is timed is checked, whatever was chosen.
+# The checks of the counts are always added to the chosen benchmarks.
 asv: $(READY)
 	@$(ASV_MACHINE)
 	$(ASV) run -E $(ASV_MAIN) --record-samples --bench "$$BENCH" --bench '^correctness' "$$COMMITS"

@@ -1,10 +1,10 @@
-"""Run one long step of the set-up: say what it does, show that it goes on, and stay brief.
+"""Run one long step of the set-up: say what it does, and show that it goes on.
 
     python .ci/step.py "Installing 100 packages (about a minute)" pip install ...
 
-One line says what begins. In a terminal a second one shows the seconds that have passed and what
-the command printed last, and goes away at the end. What the command printed is shown whole only
-if it fails. Needs nothing but Python's own library, because it runs before anything is installed.
+One line says what begins. In a terminal, a second line shows the seconds that have passed and the
+last line of the command's output; it goes away at the end. If the command fails, its whole output
+is shown. This needs only Python's own library, because it runs before anything is installed.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def main(what: str, *command: str) -> int:
 
 
 def show(printed: bytes | bytearray, seconds: float | None) -> None:
-    """Replace the line that shows the progress; without seconds, remove it."""
+    """Replace the line of progress, or remove it if `seconds` is None."""
     if not sys.stderr.isatty():
         return
     line = ""
@@ -58,6 +58,6 @@ if __name__ == "__main__":
     try:
         sys.exit(main(*sys.argv[1:]))
     except KeyboardInterrupt:
-        # The command was interrupted too: Ctrl-C reaches everything in the terminal.
+        # Ctrl-C reaches all processes of a terminal, so it has interrupted the command, too.
         show(b"", None)
         sys.exit(130)

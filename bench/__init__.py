@@ -1,1 +1,1 @@
-"""What the strategies cost: the command line, the runner, statistics and reports."""
+"""What the strategies cost: the command line, measurements, statistics and reports."""

@@ -20,17 +20,17 @@ def main() -> Never:
     try:
         from bench import cli
     except KeyboardInterrupt:
-        # As `cli.main` says and ends it, which is not there yet.
+        # `cli.main` would say this and exit in the same way, but it is not imported yet.
         sys.stderr.write("bench: interrupted; nothing was written\n")
         sys.exit(130)
     cli.main()
 
 
 def _unrelated_strategies() -> Path | None:
-    """Return what is imported as `strategies` if it is not the package beside this one.
+    """Return the unrelated `strategies` that an import would find, or None.
 
-    ``python -m bench`` looks into the working directory first, and somebody may keep a folder of
-    that name there.
+    ``python -m bench`` looks into the working directory first, and a folder of that name may be
+    there.
     """
     ours = Path(__file__).parents[1] / "strategies"
     found = find_spec("strategies")

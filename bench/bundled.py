@@ -46,10 +46,10 @@ def tokenizer_path(name: str) -> Path:
 
 
 def resolve(name_or_path: str) -> str:
-    """Return the folder if this names a bundled tokenizer, and the argument unchanged if not.
+    """Return the folder of a bundled tokenizer, or any other name or path unchanged.
 
     A file or folder of that name in the working directory wins. The hub is never asked for
-    these names; a tokenizer there is called owner/name, but for a few old ones.
+    these names: except for a few old ones, tokenizers there are called owner/name.
     """
     if name_or_path in tokenizer_names() and not Path(name_or_path).exists():
         return str(tokenizer_path(name_or_path))

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 BATCH_CHARACTERS = 2_000_000
 """A batch is encoded when its prompts hold this many characters. The library keeps some 150
-bytes for each token of a batch, so this number limits memory, whatever the dataset."""
+bytes for each token of a batch, so this number limits memory for every dataset."""
 
 
 @dataclass(frozen=True, slots=True)

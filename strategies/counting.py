@@ -1,4 +1,4 @@
-"""Ask a counter for counts, whether or not it can skip turns that fail."""
+"""Ask a counter for counts, even if it cannot skip turns that fail."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ def count_with(
 ) -> Counts:
     """Return the counts of a counter.
 
-    The counter of another package may have no `on_error`. It is then asked for the turns
-    that can be rendered only, and the others are None.
+    The counter of another package may have no `on_error`. It is then asked
+    only for the turns that can be rendered; the others are None.
 
     Parameters
     ----------

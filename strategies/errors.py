@@ -10,8 +10,8 @@ from typing import Any
 def one_line(text: object) -> str:
     """Return `text` on one line, shortened to 400 characters.
 
-    Messages of libraries may hold line breaks and whole documents. Errors of ours are read in
-    terminals and logs, and there one line is one event.
+    Messages of libraries may hold line breaks and whole documents. The errors of this project are
+    read in terminals and logs, in which one line is one event.
     """
     flat = _printable(" ".join(str(text).split()))
     return flat if len(flat) <= 400 else f"{flat[:397]}..."

@@ -103,13 +103,13 @@ class Rust:
     def open(self, chat: ChatTokenizer, *, workers: int) -> Iterator[_Counter]:
         """Load the tokenizer into the core and compile its templates.
 
-        Its threads live for one call. So there is none to stop, and none to lose in a fork.
+        Its threads live for one call. So there is no thread to stop, or to lose in a fork.
         """
         if chat.backend is None:
             raise UnavailableError("it has no tokenizers backend for the native core to load")
         templates = _Templates(chat)
         with ThreadPoolExecutor(1) as loader:
-            # Loading does not hold the GIL, so templates are compiled meanwhile.
+            # Loading does not hold the GIL, so templates are compiled at the same time.
             loading = loader.submit(
                 _native.Counter,
                 chat.backend.to_str(),

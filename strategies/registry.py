@@ -1,6 +1,6 @@
-"""The strategies by name: ours, and those that other packages bring.
+"""The strategies by name: the built-in ones, and those of other packages.
 
-A strategy of ours is one line in `BUILTIN`. Another package registers its strategies under
+A built-in strategy is one line in `BUILTIN`. Another package registers its strategies under
 the entry point group `isl_bench.strategies`; each entry is a strategy, or a callable without
 arguments that makes one.
 """
@@ -38,7 +38,7 @@ BUILTIN = {
 
 
 def names() -> tuple[str, ...]:
-    """Return the names of all strategies, controls included, ours first."""
+    """Return the names of all strategies, with controls, the built-in ones first."""
     return (*BUILTIN, *(name for name in _plugins() if name not in BUILTIN))
 
 

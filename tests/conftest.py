@@ -15,7 +15,7 @@ import psutil
 import pytest
 from hypothesis import settings
 
-# Before anything imports the hub's client: a test that would download is a test to mend.
+# Set before anything imports the hub's client, so that a test that tries to download fails.
 os.environ["HF_HUB_OFFLINE"] = "1"
 
 from bench import cli
@@ -32,18 +32,18 @@ from strategies import (
     read_conversations,
 )
 
-# Tests read what a command prints as plain text, whatever is set around them.
+# Tests read the output of commands as plain text, so no variable may ask for colors.
 for variable in ("FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE"):
     os.environ.pop(variable, None)
 
-# The same examples in every run: a change is judged by what it changes. To search for new
-# ones: --hypothesis-profile=explore.
+# Every run has the same examples, so that only a change of the code can change the result. To
+# search for new examples: --hypothesis-profile=explore.
 settings.register_profile("default", derandomize=True, deadline=None)
 settings.register_profile("explore", deadline=None, max_examples=5000)
 settings.load_profile("default")
 
-# A script that runs this in the background has its shell ignore Ctrl-C, and what is started
-# here would inherit that.
+# If a script runs the tests in the background, its shell makes them ignore Ctrl-C. Programs that
+# are started here would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 BENCH = [sys.executable, "-c", "from bench.cli import main; main()"]
@@ -52,7 +52,7 @@ BENCH = [sys.executable, "-c", "from bench.cli import main; main()"]
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a command left: its exit code, standard output and standard error."""
+    """The exit code, standard output and standard error of a command."""
 
     code: int
     out: str
@@ -62,7 +62,7 @@ class Result:
 Bench = Callable[..., Result]
 
 TESTED = pytest.StashKey[list[str]]()
-"""The strategies that are tested: all but the controls, or those that were asked for."""
+"""The tested strategies: those of --strategies, or all except the controls."""
 
 REAL = Path(__file__).parents[2] / "shared" / "real"
 
@@ -93,7 +93,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def real_path(*parts: str) -> Path:
-    """Return a path under the real inputs; skip the test where they are absent."""
+    """Return a path under the real inputs; skip the test if it is absent."""
     path = REAL.joinpath(*parts)
     if not path.exists():
         pytest.skip(f"the real inputs are not there: {'/'.join(('shared', 'real', *parts))}")
@@ -125,7 +125,7 @@ def sample() -> list[Conversation]:
 
 
 def eventually(condition: Callable[[], bool], seconds: float = 20) -> bool:
-    """Wait for something that happens in another process; the wait is generous, not measured."""
+    """Wait until something happens in another process. The limit is generous, not a measure."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if condition():
@@ -144,9 +144,9 @@ def is_alive(process: psutil.Process) -> bool:
 def plain_counts(
     chat: ChatTokenizer, conversations: Sequence[Conversation]
 ) -> list[list[int | None]]:
-    """Count by transformers alone: the oracle, which shares no code with the strategies.
+    """Count by transformers alone, without code of the strategies.
 
-    Only the frozen clock is ours, and templates that read it are tested apart.
+    Only the frozen clock is from this project. Templates that read it have tests of their own.
     """
     counts: list[list[int | None]] = []
     for conversation in conversations:
@@ -174,8 +174,8 @@ def plain_counts(
 
 @pytest.fixture
 def bench(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Bench]:
-    """Run the command line in this process, which has paid for the imports."""
-    # What the command sets for itself must not stay for other tests.
+    """Run the command line in this process, which has already imported the libraries."""
+    # The command sets this for itself. It must not stay for other tests.
     monkeypatch.setenv("RAYON_NUM_THREADS", "1")
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     # Whatever terminal the tests run in.

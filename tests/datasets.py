@@ -1,4 +1,4 @@
-"""What the tests of dataset formats share: records, files of them, and any that are valid."""
+"""What the tests of dataset formats share: records, files of them, generated records."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def outcome(path: Path) -> str:
 
 
 def changed(record: Row, **changes: Any) -> Row:
-    """Return the record with other fields; `...` takes one away."""
+    """Return the record with some fields changed; the value `...` removes a field."""
     merged = {**record, **changes}
     return {key: value for key, value in merged.items() if value is not ...}
 
@@ -72,12 +72,12 @@ def rows(*messages: Row, conversation: Any = "a", first: int = 1) -> list[Row]:
 
 
 def exactly(conversation: Conversation) -> str:
-    """Return what a template sees, with the order of keys, and 1, 1.0 and true apart."""
+    """Return all that a template sees as a text that shows orders of keys and types of numbers."""
     return json.dumps([conversation.messages, conversation.tools])
 
 
 def as_parquet(records: list[Row]) -> bytes:
-    """Write records as Parquet, with what a struct cannot hold as JSON strings."""
+    """Write records as Parquet. Values that a struct cannot hold become JSON strings."""
     columns = dict.fromkeys(key for record in records for key in record)
     stored = [{key: _storable(record.get(key), key) for key in columns} for record in records]
     sink = io.BytesIO()
@@ -138,7 +138,7 @@ def replies(draw: st.DrawFn) -> Row:
 
 @st.composite
 def exchanges(draw: st.DrawFn) -> list[Row]:
-    """Return messages as clients and servers exchange them, in the order endpoints rows have."""
+    """Return messages as clients and servers exchange them, in the order of endpoints rows."""
     messages: list[Row] = []
     if draw(st.booleans()):
         messages.append({"role": "system", "content": draw(texts.filter(bool))})

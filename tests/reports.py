@@ -1,4 +1,4 @@
-"""Reports made by hand, for tests of what shows them."""
+"""Reports made by hand, for the tests of tables and plots."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def estimate(median: float) -> Estimate:
 
 
 def entry(strategy: str, speedup: float | None, **changes: Any) -> Entry:
-    """Return an exact strategy that was timed; without a speedup a control, unless it says so."""
+    """Return the entry of an exact, timed strategy; without a speedup, of a control."""
     facts: dict[str, Any] = {
         "strategy": strategy,
         "control": speedup is None,

@@ -1,8 +1,8 @@
 # ruff: noqa: E501  # a case reads best on one line
 """Small templates, one or more for each construct that the native renderer claims to know.
 
-Each is rendered by transformers' own environment and by the native core; text and whether an
-error is raised have to agree. `REFUSED` must not be rendered natively at all.
+transformers' own environment and the native core render each of them. Both must give the same text,
+or both must raise. The native core must refuse the templates in `REFUSED`.
 """
 
 from __future__ import annotations
@@ -846,7 +846,7 @@ TEMPLATES: dict[str, str] = {
     "unknown-filter-reached": "{% if n %}{{ n | nofilter }}{% endif %}ok",
 }
 
-# Not rendered natively: outside of what is known to be alike.
+# The native core refuses these, because its result might differ.
 REFUSED: dict[str, str] = {
     "cycler": "{% set c = cycler('a', 'b') %}{{ c.next() }}",
     "joiner": "{% set j = joiner() %}{{ j() }}",

@@ -1,4 +1,4 @@
-"""The asv suite: literal parameters that are true, data that are checked, n/a that is n/a."""
+"""The asv suite: its literal parameters are right, its data are checked, and n/a means n/a."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ EXACT = [name for name in BUILTIN if name not in CONTROLS]
 
 
 def to_change(module: ModuleType, literal: str, wanted: Sequence[str]) -> str:
-    """Say, a line each, what to change in a literal list of the suite; nothing if it is right."""
+    """Return what to change in a literal list of the suite, one line for each value."""
     path = Path(str(module.__file__))
     lines = path.read_text(encoding="utf-8").splitlines()
     number = next(i for i, line in enumerate(lines, 1) if line.startswith(f"{literal} = "))
@@ -132,10 +132,10 @@ def test_what_a_commit_or_machine_lacks_is_not_available() -> None:
 def test_other_data_are_not_available_rather_than_failed(
     found: type[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """asv takes NotImplementedError for n/a in setup alone."""
+    """asv shows n/a for a NotImplementedError in setup only."""
     others = {**workloads.DIGESTS, **dict.fromkeys(workloads.SAMPLES, "other")}
     monkeypatch.setattr(workloads, "DIGESTS", others)
-    # What setup may change before it finds out.
+    # setup may change these before it finds out.
     monkeypatch.setenv("RAYON_NUM_THREADS", "1")
     cores = os.sched_getaffinity(0)
     for cached in (workloads.checked, workloads.conversations):
@@ -153,7 +153,7 @@ def test_a_debug_build_is_never_timed(monkeypatch: pytest.MonkeyPatch) -> None:
         workloads.require("sequential", "Unigram")
 
 
-# It reports the parts of the strategy that it picked.
+# Auto reports the parts of the strategy that it picks, so it is left out.
 @pytest.mark.parametrize("name", [name for name in EXACT if name != "auto"])
 def test_every_part_that_a_strategy_reports_is_tracked(name: str) -> None:
     chat = workloads.chat("Unigram")
@@ -190,7 +190,7 @@ def test_the_environments_are_pinned_to_the_tested_set() -> None:
 def test_asv_itself_runs_the_suite(tmp_path: Path) -> None:
     chosen = "correctness.Exact.*'(spliced|rust)', '(Unigram|sentencepiece library)'"
     config = tmp_path / "asv.conf.json"
-    # asv describes the suite and the machine where results go, even if it records none.
+    # asv writes descriptions of the suite and the machine even if it records no results.
     places = {
         "repo": str(ROOT),
         "benchmark_dir": str(FOLDER),

@@ -1,4 +1,4 @@
-"""Bad input ends in exit code 3, one line on standard error, and no file: the real command."""
+"""Bad input to the real command gives exit code 3, one line on standard error, and no file."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ GOOD = json.dumps({"id": "c", "messages": [{"role": "user", "content": "hi"}]}) 
 def process(
     *arguments: object, within: Sequence[str] = (), limit: Callable[[], None] | None = None
 ) -> Result:
-    """Run the command line as its own process, inside other commands if need be."""
+    """Run the command line as a process of its own, started by other commands if needed."""
     done = subprocess.run(
         [*within, *BENCH, *map(str, arguments)],
         capture_output=True,
@@ -364,7 +364,7 @@ def test_too_little_memory_is_one_line(
     assert_refused(bench("count", dataset, "--tokenizer", TOKENIZER), "bench: out of memory")
 
 
-# The same from outside: a process of its own, and failures of the machine itself.
+# The same in a process of its own, and failures of the machine.
 
 
 def test_the_command_itself_ends_in_one_line_and_exit_code_3(tmp_path: Path) -> None:
@@ -461,7 +461,7 @@ def usable(*command: str) -> bool:
 
 @pytest.fixture(scope="module")
 def own_mounts(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    """Return a command that may mount in a namespace of its own."""
+    """Return a command that runs others in a namespace in which they may mount disks."""
     folder = str(tmp_path_factory.mktemp("mount"))
     for unshare in (["unshare", "-m"], ["unshare", "-Urm"]):
         if usable(*unshare, "mount", "-t", "tmpfs", "-o", "size=64k", "none", folder):
@@ -476,7 +476,7 @@ def test_a_full_disk_is_one_line_and_leaves_the_old_file(
     data.write_text("".join(GOOD.replace('"c"', f'"conversation {i}"') for i in range(999)))
     disk.mkdir()
     out = disk / "isl.jsonl"
-    # The listing is taken inside, because the disk is gone when the namespace is.
+    # List the files inside the namespace, because the disk ends with it.
     inside = (
         f"mount -t tmpfs -o size=16k none '{disk}' && echo old > '{out}' && "
         f"\"$@\"; code=$?; ls -A '{disk}' > '{tmp_path}/listing'; "
@@ -493,7 +493,7 @@ def test_a_full_disk_is_one_line_and_leaves_the_old_file(
 
 @pytest.fixture(scope="module")
 def unprivileged() -> list[str]:
-    """Return a command under which permissions count, for root too."""
+    """Return a command that runs others without the privileges of root."""
     if os.geteuid() != 0:
         return []
     drop = "-dac_override,-dac_read_search"

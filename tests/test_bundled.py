@@ -1,4 +1,4 @@
-"""The bundled samples and tokenizers are what they are said to be."""
+"""The bundled samples and tokenizers are as they are described."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def load(name: str) -> Any:
 
 
 def parsed(record: Record) -> Record:
-    """Return a copy whose tool arguments are objects, as servers hand them to templates."""
+    """Return a copy whose tool arguments are objects, as servers pass them to templates."""
     copy: Record = json.loads(json.dumps(record))
     for message in copy["messages"]:
         for call in message.get("tool_calls") or ():
@@ -156,7 +156,7 @@ def test_records_are_openai_chats() -> None:
 
 
 def figures(conversations: list[list[Record]]) -> dict[str, float]:
-    """Measure conversations of messages; the same measurement for the published set and ours."""
+    """Measure conversations: the same figures for the published set and for generated ones."""
     lengths: dict[str, list[int]] = {"user": [], "reasoning": [], "arguments": [], "result": []}
     sent = characters = repeated = 0
     distinct: set[str] = set()
@@ -197,7 +197,7 @@ def figures(conversations: list[list[Record]]) -> dict[str, float]:
     }
 
 
-#: Figure, and how far off it may be, as a ratio. The published set must meet them closely.
+#: Figures, and by which ratio they may be off. The published set must be very near them.
 EXPECTED = {
     "user mean": (agentic.MEAN_LENGTH["user"], 1.15),
     "reasoning mean": (agentic.MEAN_LENGTH["reasoning"], 1.15),
@@ -228,7 +228,7 @@ def test_the_large_sample_has_the_measured_shape() -> None:
     loops = [record["messages"] for record in records("large", shapes=["agentic"])]
     assert len(loops) == 20
     assert off(figures(loops)) == {}
-    # The check sees a loop that is too short, and one that says nothing twice.
+    # The check finds a loop that is too short, and a loop without repeated text.
     assert "amplification" in off(figures([messages[:40] for messages in loops]))
 
 
@@ -251,7 +251,7 @@ def test_the_figures_are_those_of_the_published_set() -> None:
     assert off(figures(list(conversations.values())), exactly=True) == {}
 
 
-# What the pools claim.
+# The pools of words and texts.
 
 
 def test_the_dialogues_have_the_scripts_and_forms_they_claim() -> None:
@@ -374,7 +374,7 @@ def test_byte_level_tokens_give_the_text_back() -> None:
     for record in small():
         for message in record["messages"]:
             text = unicodedata.normalize("NFC", message["content"] or "")
-            # NFC stops at markers, so texts with markers may differ there.
+            # NFC is applied between markers, so texts may differ beside them.
             if not any(marker in text for marker in MARKERS):
                 assert tokenizer.decode(ids("bpe-chatml", text), skip_special_tokens=False) == text
 
@@ -417,7 +417,7 @@ def test_the_bundled_tokenizers_are_small() -> None:
 def test_every_turn_of_the_small_sample_counts(name: str) -> None:
     for record in small():
         messages = record["messages"]
-        # Every prefix, not only the turns: a template must take whatever a client sends.
+        # Every prefix, not only the turns, because a client may send any of them.
         step = 1 if len(messages) < 30 else 5
         for length in range(1, len(messages) + 1, step):
             count = load(name).apply_chat_template(
@@ -487,7 +487,7 @@ def test_templates_show_every_kind_of_text(name: str) -> None:
     assert "TOOL-TEXT" in text
     # Each of these texts stands there once: nothing is rendered twice.
     assert all(text.count(part) == 1 for part in order if part != "NAME-2")
-    # A later user message takes earlier reasoning away, except where the template keeps it.
+    # After a later user message, templates drop earlier reasoning; only one keeps it.
     assert ("OLD-REASONING" in text) == (name == "unigram")
     assert "OLD-REASONING" in render(name, record, 3)
     # Without tools and without a system message there is no trace of either.

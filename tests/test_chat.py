@@ -1,4 +1,4 @@
-"""Tokenizers load, travel and say what they are; whatever cannot load says so in one line."""
+"""Tokenizers load, travel to other processes, and describe themselves. Errors are one line."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def test_another_vocabulary_is_another_tokenizer(name: str, tmp_path: Path) -> N
     shutil.copytree(tokenizer_path(name), folder)
     chat = load_chat(folder)
     (path,) = [*folder.glob("*.model"), *folder.glob("tokenizer.json")]
-    # A piece of the same length in the place of another: nothing else differs.
+    # Replace a piece by another one of the same length, so that nothing else differs.
     before, after = "▁the".encode(), "▁thQ".encode()
     data = path.read_bytes()
     assert before in data
@@ -155,7 +155,7 @@ def test_what_transformers_warns_about_is_kept_and_not_printed(
 
 
 def test_no_prompt_is_too_long_to_count(capfd: pytest.CaptureFixture[str]) -> None:
-    # xlm-roberta says that it takes 512 tokens; an ISL may be more.
+    # xlm-roberta has a limit of 512 tokens, but an ISL may be larger.
     chat = real_chat("xlm-roberta-unigram")
     messages = ({"role": "user", "content": "word " * 2000},)
     assert len(chat.apply_chat_template(Conversation("c", messages, None, (1,)), 0)) > 2000
@@ -200,7 +200,7 @@ def test_code_that_a_tokenizer_brings_runs_only_where_that_is_allowed(
     }
     path.write_text(json.dumps(config), encoding="utf-8")
     monkeypatch.setattr("builtins.input", lambda *_: pytest.fail("asked a question"))
-    # It is copied there and imported from there.
+    # transformers copies the code there and imports it from there.
     monkeypatch.setattr("transformers.dynamic_module_utils.HF_MODULES_CACHE", str(tmp_path / "m"))
     monkeypatch.setattr(sys, "path", [*sys.path])
     with pytest.raises(InputError, match="say --trust-remote-code"):
@@ -251,7 +251,7 @@ def test_a_broken_folder_ends_in_one_line(
 
 def test_a_tokenizer_that_the_library_panics_on_ends_in_one_line(tmp_path: Path) -> None:
     state = json.loads((tokenizer_path("bpe-chatml") / "tokenizer.json").read_text("utf-8"))
-    # What a pattern without width adds in front of a text belongs to none of its characters.
+    # A pattern without width adds text in front that belongs to no character.
     state["normalizer"] = {
         "type": "Sequence",
         "normalizers": [
@@ -268,7 +268,7 @@ def test_a_tokenizer_that_the_library_panics_on_ends_in_one_line(tmp_path: Path)
 def test_a_hub_that_redirects_elsewhere_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     with (
         socket.create_server(("127.0.0.1", 0)) as hub,
-        # Bound and not listened on: nobody can be reached there.
+        # The port is bound but nobody listens, so no connection can be made.
         socket.socket() as nobody,
     ):
         nobody.bind(("127.0.0.1", 0))

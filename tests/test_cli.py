@@ -1,4 +1,4 @@
-"""What is said on the command line reaches the counts, and what they say reaches the reader."""
+"""Options of the command line reach the counts, and notes of the counters reach the reader."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ MESSAGES = [
     {"role": "assistant", "content": "", "tool_calls": [CALL]},
     {"role": "tool", "content": "1", "tool_call_id": "c1"},
 ]
-# Each option changes how much of it there is.
+# Each option changes the number of tokens of this template.
 TEMPLATE = """
 {%- if word %}{{ word }}{% endif %}
 {%- if strftime_now('%Y') == '1999' %} the year in which it was written {% endif %}
@@ -98,7 +98,7 @@ def test_options_reach_the_counts(
         return counts
 
     assert counted == expected(**options)
-    # It would be seen if it did not.
+    # Without the options the counts differ, so an option that gets lost is found.
     assert (counted == expected()) == (not options)
 
 
@@ -150,7 +150,7 @@ def test_options_of_a_comparison_reach_its_plan(
 
 
 class Noted:
-    """A strategy that keeps what it was opened with."""
+    """A strategy that keeps the arguments of `open`."""
 
     name = "noted"
     summary = "the plain call"
@@ -243,7 +243,7 @@ def test_the_control_counts_for_nobody(bench: Bench, dataset: Path, tmp_path: Pa
     assert not out.exists()
 
 
-def test_a_mistake_of_ours_has_a_code_and_a_traceback_of_its_own(
+def test_a_bug_has_an_exit_code_of_its_own_and_a_traceback(
     bench: Bench, dataset: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def mistaken(*_: Any, **__: Any) -> None:
@@ -263,7 +263,7 @@ def test_a_mistake_of_ours_has_a_code_and_a_traceback_of_its_own(
     ],
     ids=["a reader that has gone", "a full device"],
 )
-def test_an_output_that_nobody_takes_ends_without_a_traceback(
+def test_a_standard_output_that_cannot_be_written_ends_without_a_traceback(
     readable: bool, code: int, error: str
 ) -> None:
     if readable:
@@ -282,10 +282,10 @@ def test_an_output_that_nobody_takes_ends_without_a_traceback(
 
 
 @pytest.mark.parametrize("stderr", ["a reader that has gone", "a full device"])
-def test_messages_that_nobody_takes_change_neither_the_work_nor_its_code(
+def test_a_standard_error_that_cannot_be_written_changes_no_result(
     stderr: str, tmp_path: Path
 ) -> None:
-    # The content in parts is warned of before anything is counted.
+    # The warning about content in parts comes before anything is counted.
     content = [{"type": "text", "text": "some words"}]
     path, template = tmp_path / "parts.jsonl", tmp_path / "t.jinja"
     path.write_text(json.dumps({"messages": [{"role": "user", "content": content}]}))

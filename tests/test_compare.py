@@ -1,4 +1,4 @@
-"""`bench compare`: every count checked, wrong ones shown and never ranked, the report valid."""
+"""`bench compare` checks every count, does not rank wrong ones, and writes a valid report."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def _raises(counts):
 
 
 class _PlainCounter:
-    # After the letter of the contract: it knows nothing of skipping.
+    # It follows the minimal contract and cannot skip.
 
     def __init__(self, counter):
         self.counter = counter
@@ -219,7 +219,7 @@ def validate(report: dict[str, Any]) -> None:
 def outcome(
     dataset: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[subprocess.CompletedProcess[str], Path]:
-    """One comparison with everything in it, for the tests that read what it left."""
+    """One comparison with everything in it. Several tests read its results."""
     out = tmp_path_factory.mktemp("compare") / "new" / "folder"
     tokenizers = [str(tokenizer_path(name)) for name in ("sp-bpe", "sentencepiece")]
     done = run(
@@ -266,7 +266,7 @@ def test_the_report_says_what_was_counted_and_timed(
         assert entry["amplification"] > 1
     for group in report["groups"]:
         assert group["timed_turns"] == count_turns(data)
-        # A second run never takes the very same time.
+        # Two runs never take exactly the same time.
         assert len(set(group["noise_floor"].values())) > 1
     for result in report["results"]:
         assert result["turns"] == count_turns(data)
@@ -277,7 +277,7 @@ def test_the_report_says_what_was_counted_and_timed(
         assert speed == pytest.approx(count_turns(data) / seconds)
         share = result["tokens_per_second"] / speed
         assert share == pytest.approx(tokens[result["tokenizer"]] / count_turns(data))
-        # Python with the libraries alone is more.
+        # Python with the libraries loaded takes more than that.
         assert result["peak_rss_bytes"] > 50 << 20
         parts = {"batched": 2, "spliced": 3, "spliced-alone": 3}
         if result["strategy"] != "auto":
@@ -367,7 +367,7 @@ def test_the_tables_name_everything_and_can_be_shown_again(
     outcome: tuple[subprocess.CompletedProcess[str], Path],
 ) -> None:
     done, out = outcome
-    # What is shown again from the file is what was printed, but for the line about files.
+    # `bench show` prints the same again, except the line about files.
     *printed, closing = done.stdout.splitlines(keepends=True)
     assert run("show", str(out / "report.json")).stdout == "".join(printed)
     assert closing == f"wrote {listed(WRITTEN)} to {out}\n"
@@ -411,7 +411,7 @@ def test_a_plugin_is_listed_like_ours(with_plugin: dict[str, str]) -> None:
     assert "isl_bench_test_plugin cannot be loaded" in rows["broken-plugin"]["reason"]
     assert rows["made-plugin"]["available"]
     assert "lacks name, summary, availability or open" in rows["lacking-plugin"]["reason"]
-    # A name of ours stays ours.
+    # A package cannot replace a built-in strategy.
     assert [row["name"] for row in listed].count("spliced") == 1
     assert rows["spliced"]["summary"] == get("spliced").summary
     assert [row["name"] for row in listed if row["control"]] == [
@@ -427,7 +427,7 @@ def test_strategies_that_are_wrong_or_fail_are_shown_and_fail_the_command(
         *("exact", "plain", "made", "placed", "unsure", "late"),
         *("wrong", "short", "dying", "raising"),
     ]
-    # All of them are run by default, too: one that does not even load is in nobody's way.
+    # By default all of them run. One that does not load does not stop the others.
     done = run(
         *("compare", str(dataset), "--tokenizer", str(tokenizer_path("unigram"))),
         *("--cores", "1", "--rounds", "1", "--json"),
@@ -458,7 +458,7 @@ def test_strategies_that_are_wrong_or_fail_are_shown_and_fail_the_command(
     assert results["broken-plugin"]["status"] == "unavailable"
     assert "its availability raises RuntimeError: cannot say" in results["unsure-plugin"]["reason"]
     assert results["late-plugin"]["reason"] == "seen only now"
-    # Both where it was checked and where it was timed.
+    # The check and the timing both use these.
     assert results["placed-plugin"]["reason"] == "1 cores, 1 workers, 1"
     assert results["placed-plugin"]["parts"] == {"cores": 1}
     assert results["spliced"]["exact"] is True

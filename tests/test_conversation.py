@@ -19,7 +19,7 @@ histories = st.lists(roles.map(lambda role: {"role": role, "content": ""}), max_
 
 
 @given(histories)
-def test_a_turn_is_before_every_reply_but_a_leading_one_and_at_an_open_end(
+def test_turns_are_before_replies_except_a_leading_one_and_after_an_unanswered_end(
     messages: list[Message],
 ) -> None:
     turns = client_turns(messages)

@@ -66,7 +66,7 @@ def make_site(root: Path, *, planted: bool) -> Site:
     runner = pytest.importorskip("asv.runner")
     noise = random.Random(0)  # noqa: S311  # the same in every run
     config = json5.loads(CONFIG.read_text(encoding="utf-8"))
-    # A commit of this project, which the repository of the test has not.
+    # The repository of the test does not have this commit of the project.
     del config["regressions_first_commits"][".*"]
     (root / CONFIG.name).write_text(json.dumps(config), encoding="utf-8")
     git(root, "init", "--quiet", "--initial-branch=main")
@@ -146,7 +146,7 @@ def benchmark(name: str, params: list[str], kind: str, unit: str) -> dict[str, A
 def warm_seconds(combination: tuple[Any, ...], noise: random.Random, slow: bool) -> float:
     strategy, _, cores, _ = combination
     if cores == 16:
-        # More than the machine has.
+        # More cores than the machine has.
         return float("nan")
     seconds: float = SECONDS[strategy] / cores * noise.uniform(0.99, 1.01)
     return 1.5 * seconds if slow and combination == PLANTED else seconds
@@ -179,7 +179,7 @@ def test_without_the_step_there_are_no_regressions(tmp_path: Path) -> None:
     assert site.remarks == []
 
 
-def test_what_is_published_is_what_our_reader_reads(site: Site) -> None:
+def test_the_pages_hold_what_read_history_reads(site: Site) -> None:
     rows = read_history(site.config.parent / "bench" / "history")
     assert {row.commit for row in rows} == set(site.commits)
     assert {row.benchmark for row in rows} == set(site.json("index.json")["benchmarks"])
@@ -247,7 +247,7 @@ def test_a_taken_port_is_one_line(site: Site) -> None:
 
 @pytest.fixture(scope="module")
 def address(site: Site) -> Iterator[str]:
-    """Publish and serve by the command, as `make dashboard` does."""
+    """Publish and serve the pages by the command that `make dashboard` runs."""
     options = ["dashboard", "--config", site.config, "--html", site.html, "--port", "0"]
     with subprocess.Popen([*BENCH, *map(str, options)], stdout=subprocess.PIPE, text=True) as run:
         assert run.stdout is not None
@@ -256,7 +256,7 @@ def address(site: Site) -> Iterator[str]:
             assert rest.strip() == "(Ctrl-C ends it)"
             yield where
         finally:
-            # Not SIGINT, which is ignored where the tests run in the background.
+            # Not SIGINT, which is ignored if the tests run in the background.
             run.terminate()
     assert run.returncode == 0
 
@@ -273,12 +273,12 @@ def browser() -> Iterator[webdriver.Chrome]:
         "--disable-dev-shm-usage",
         "--disable-gpu",
         "--window-size=1400,1000",
-        # What is asked of any other host fails, and a failure is an error in the log.
+        # A request to any other host fails, and the failure is in the log.
         "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
     ):
         options.add_argument(option)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    # The driver is named, so that none is looked for.
+    # Name the driver, so that Selenium does not search for one.
     driver = webdriver.Chrome(options=options, service=Service(executable_path=CHROMEDRIVER))
     try:
         yield driver
@@ -286,8 +286,8 @@ def browser() -> Iterator[webdriver.Chrome]:
         driver.quit()
 
 
-# What the graph shows, as the plot has it, with how many pixels of its canvas are of a series'
-# colour, near enough for the edges of a thin line.
+# The series of the graph, each with its data and the number of pixels of its canvas that have
+# about its colour: the edges of a thin line are lighter.
 SERIES = """
     const plot = $('#main-graph').data('plot');
     const canvas = document.querySelector('#main-graph canvas.flot-base');
@@ -310,7 +310,7 @@ SERIES = """
 
 @dataclass(frozen=True, slots=True)
 class Pages:
-    """The pages in a browser, used as a reader does: by what is written on them."""
+    """The pages in a browser. Tests use them by the text on them, as a reader does."""
 
     browser: webdriver.Chrome
     address: str
@@ -356,8 +356,8 @@ class Pages:
 
 @pytest.fixture
 def pages(address: str, browser: webdriver.Chrome, tmp_path: Path) -> Iterator[Pages]:
-    """Open the first page; in the end, nothing failed and nothing was asked of other hosts."""
-    # Another document first: a page of asv does not start anew for another fragment.
+    """Open the first page. At the end, check that nothing failed or asked another host."""
+    # Load another document first. With only a new fragment, a page of asv would not start again.
     browser.get("about:blank")
     browser.get(address)
     opened = Pages(browser, address, tmp_path)

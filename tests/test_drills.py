@@ -1,7 +1,7 @@
-"""Adding a strategy, a control or a dataset format: each done in a copy of the project.
+"""Add a strategy, a control and a dataset format, each in a copy of the project.
 
-What a contributor does is done here, with nothing but the files that the guide names; the
-tests that exist then find what is new, and name what was forgotten.
+Each test does what the guide for contributors says, and changes only the files that it names. The
+existing tests then find the new thing, and name whatever was forgotten.
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ FORMAT = Format(
 
 
 class Copy:
-    """A copy of the project that shares nothing with it but the built extension."""
+    """A copy of the project. It shares only the built extension with the original."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -224,11 +224,11 @@ def test_it_is_not_among_the_exact_ones(strategy_name: str) -> None:
 
 
 def test_a_format_is_one_file_whose_examples_every_format_test_runs(copy: Copy) -> None:
-    # Nothing else of the tests is needed: formats need no tokenizer.
+    # The tests of formats need no tokenizer and none of the shared fixtures.
     (copy.folder / "tests" / "conftest.py").unlink()
     formats = "strategies/conversations/formats"
     copy.write(f"{formats}/prompts.py", FORMAT)
-    # An example that is not true is found in each of four containers.
+    # A wrong example is found in each of four containers.
     wrong = FORMAT.replace('"Why?"},), None', '"WHY"},), None').replace("Prompts", "Wrong")
     copy.write(f"{formats}/wrong.py", wrong.replace("prompt", "other"))
     chosen = "(Prompts or Wrong or two_formats) and not nesting and not another_type"

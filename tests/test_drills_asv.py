@@ -1,4 +1,4 @@
-"""Adding an asv subject is one file: here it is written, and asv itself finds and runs it."""
+"""Add an asv subject: one file, which asv then finds and runs."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_one_file_is_a_subject(tmp_path: Path) -> None:
     settings = json5.loads((ROOT / "asv.conf.json").read_text(encoding="utf-8"))
     config = tmp_path / "asv.conf.json"
     config.write_text(json.dumps({**settings, **places}), encoding="utf-8")
-    # asv asks for the machine it is on; this home folder knows one.
+    # asv asks about the machine unless the home folder describes it.
     machines = '{"here": {"machine": "here"}, "version": 1}'
     (tmp_path / ".asv-machine.json").write_text(machines, encoding="utf-8")
     done = subprocess.run(

@@ -1,4 +1,4 @@
-"""How to add to the reports, as examples that run: a column is a row, and so is a plot."""
+"""Add a column and a plot to the reports: one row each."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_a_column_is_one_row_of_the_columns() -> None:
     results = shown.as_dict(columns)["results"]
     assert results[0]["kilobytes_per_second"] == 51_500
     assert results[5]["kilobytes_per_second"] is None
-    # A file with the column is read by what does not know it.
+    # Code without the column can still read a file that has it.
     assert Report.from_dict(json.loads(json_bytes(shown.as_dict(columns)))) == shown
 
 

@@ -1,4 +1,4 @@
-"""Intervals cover what they say, pairs cancel what is common, verdicts need evidence."""
+"""Intervals cover as often as they claim, pairing cancels common noise, verdicts need evidence."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_the_interval_covers_the_median_about_as_often_as_it_says() -> None:
     for trial in range(200):
         estimate = median_estimate(random.lognormal(0, 0.3, 15).tolist(), trial)
         covered += estimate.low <= 1.0 <= estimate.high
-    # 95 % of 200 is 190; far fewer, or always, would mean an interval of another kind.
+    # 95 % of 200 is 190. Far fewer, or all 200, would mean that the interval is wrong.
     assert 178 <= covered < 200
 
 

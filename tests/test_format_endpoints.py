@@ -1,4 +1,4 @@
-"""MLCommons endpoints rows: the semantics of their loader."""
+"""MLCommons endpoints rows mean what they mean to MLCommons' own loader."""
 
 from __future__ import annotations
 
@@ -233,7 +233,7 @@ def test_their_public_dataset_has_the_turns_of_their_loader() -> None:
 
 
 def test_each_turn_of_their_public_dataset_is_the_request_of_their_loader() -> None:
-    # Derived anew for each client row, by looking back from it instead of carrying a history.
+    # Found for each client row by looking back from it, and not by keeping a history.
     by_id: dict[str, list[Row]] = {}
     for row in agentic_rows():
         by_id.setdefault(row["conversation_id"], []).append(row)
@@ -282,7 +282,7 @@ def one_request_part(row: Row) -> list[Row]:
 
 
 def as_rows(conversation_id: str, messages: list[Row], tools: list[Row] | None) -> list[Row]:
-    """Write messages as endpoints rows, the other way round than the reader."""
+    """Write messages as endpoints rows: the opposite of reading them."""
     system = messages[0]["content"] if messages[0]["role"] == "system" else None
     merged: list[Row] = []
     for message in with_argument_strings(messages[system is not None :]):

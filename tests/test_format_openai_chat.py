@@ -1,4 +1,4 @@
-"""OpenAI chat records: messages as they are, checked one by one."""
+"""OpenAI chat records: messages stay unchanged and are checked one by one."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ from tests.datasets import (
         pytest.param("sa", (1,), id="only a system prompt"),
     ],
 )
-def test_openai_turns_are_before_assistant_messages_and_at_an_open_end(
+def test_openai_turns_are_before_assistant_messages_and_after_an_unanswered_end(
     tmp_path: Path, roles: str, turns: tuple[int, ...]
 ) -> None:
     named = {"u": "user", "a": "assistant", "s": "system", "t": "tool"}

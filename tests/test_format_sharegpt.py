@@ -36,7 +36,9 @@ def test_the_system_prompt_of_a_sharegpt_record_may_be_its_first_message(tmp_pat
         assert conversation.messages == (SYSTEM, USER)
 
 
-def test_a_bare_function_among_sharegpt_tools_is_offered_as_servers_are(tmp_path: Path) -> None:
+def test_a_bare_function_among_sharegpt_tools_gets_the_form_that_servers_use(
+    tmp_path: Path,
+) -> None:
     record = {"conversations": [said("human", "hi")]}
     for tools in ([TOOL["function"]], [TOOL]):
         (conversation,) = read(tmp_path, [{**record, "tools": json.dumps(tools)}])

@@ -1,7 +1,7 @@
-"""Every dataset format, by its own examples: found, read from every container, refused in place.
+"""Every dataset format is found, read from every container, and refused at the right place.
 
-A format is one module in the folder of formats, which brings examples of what it reads and of
-what it refuses. All tests here run them; what is special about a format has a file of its own.
+A format is one module with its own examples of files to read and of files to refuse. All tests
+here run these examples. The special rules of a format have a test file of their own.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ CONTAINERS: dict[str, Callable[[list[Row]], bytes]] = {
     "gzip": lambda records: gzip.compress("\n".join(map(json.dumps, records)).encode(), mtime=0),
     "Parquet": as_parquet,
 }
-"""Each has record N in line N."""
+"""In each of them, record N is in line N."""
 
 
 def packed(records: tuple[Row, ...], container: str) -> bytes:
@@ -63,7 +63,7 @@ def packed(records: tuple[Row, ...], container: str) -> bytes:
 
 
 def without_nulls(value: Any) -> Any:
-    """Drop what a Parquet struct cannot tell from a missing key."""
+    """Drop nulls, which a Parquet struct cannot tell from missing keys."""
     if isinstance(value, dict):
         return {key: without_nulls(item) for key, item in value.items() if item is not None}
     return [without_nulls(item) for item in value] if isinstance(value, list) else value
@@ -249,13 +249,13 @@ def test_what_concerns_the_file_has_no_line(tmp_path: Path, damage: str) -> None
 
 
 def richest(form: Format) -> list[Row]:
-    """Return the records of the example that shows most."""
+    """Return the records of the largest example."""
     return list(max((example.records for example in form.examples), key=lambda r: len(str(r))))
 
 
 SEEDS = {
     **{form.name: CONTAINERS["lines"](richest(form)) for form in formats()},
-    # One format shows what damage does to the container.
+    # For damage to the container, one format is enough.
     **{name: pack(richest(formats()[0])) for name, pack in CONTAINERS.items() if name != "lines"},
 }
 damages = st.lists(
@@ -309,7 +309,7 @@ def test_a_damaged_file_is_read_or_refused_in_one_line(
 
 
 def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    """Return the way to every value inside a value."""
+    """Return the path to every value inside a value."""
     inner = value.items() if isinstance(value, dict) else enumerate(value)
     found = []
     for key, item in inner:

@@ -1,4 +1,4 @@
-"""`bench growth`: as much new text at every length, and a number for every part."""
+"""`bench growth`: the same amount of new text at every length, and a number for every part."""
 
 from __future__ import annotations
 

@@ -57,7 +57,7 @@ def test_the_history_of_this_project_can_be_read_and_is_exact() -> None:
     checks = [row for row in rows if row.benchmark == "correctness.Exact.track_mismatches"]
     assert {row.value for row in checks if row.status == "ok"} == {0}
     assert not [row for row in rows if row.status == "failed"]
-    # A commit from before a strategy has no number for it.
+    # A commit that is older than a strategy has no number for it.
     before = [row for row in rows if row.commit.startswith("0762f7e")]
     assert {row.status for row in before if row.params.get("strategy") == "rust"} == {"n/a"}
     assert {row.status for row in before if row.params.get("strategy") == "spliced"} >= {"ok"}
@@ -101,13 +101,13 @@ def test_skipped_failed_and_infinite_are_told_apart() -> None:
     (infinite,) = of(rows, "repetition.track_amplification")
     assert (failed.status, failed.value, failed.params) == ("failed", None, {})
     assert (infinite.status, infinite.value) == ("ok", math.inf)
-    # Its version was raised since, so that asv shows it no longer.
+    # Its version was raised later, so asv does not show it any more.
     assert not failed.current
     assert infinite.current
 
 
 def test_params_are_those_of_the_result_in_product_order() -> None:
-    """The first commit knew two strategies; the suite as it is now has three."""
+    """The first commit had two strategies; the present suite has three."""
     rows = of(read_history(RECORDED), "correctness.Exact.track_mismatches", "9360abe1")
     assert [tuple(row.params.values()) for row in rows] == [
         ("sequential", "byte-level BPE"),
@@ -162,7 +162,7 @@ def test_what_asv_dropped_from_the_end_is_empty(change: Change) -> None:
     assert (row.status, row.version, row.started) == ("failed", None, None)
 
 
-def test_what_the_suite_no_longer_has_is_read_and_not_current(change: Change) -> None:
+def test_a_benchmark_that_left_the_suite_is_read_but_not_current(change: Change) -> None:
     name = "correctness.Exact.track_mismatches"
     rows = of(read_history(change("benchmarks.json", lambda data: data.pop(name))), name)
     assert {(row.current, row.unit, row.kind) for row in rows} == {(False, None, None)}
@@ -310,7 +310,7 @@ _outcomes = st.one_of(
     st.just(math.nan),
     st.integers(-(10**30), 10**30),
     st.floats(allow_nan=False),
-    # Of a timing benchmark, asv computes the value from the samples.
+    # For a timing benchmark, asv computes the value from samples.
     st.lists(st.floats(1e-9, 1e9), min_size=1, max_size=5),
 )
 
@@ -394,7 +394,7 @@ def test_what_asv_writes_is_read_as_asv_reads_it(
             assert row.status == ("failed" if outcome is None else "n/a" if skipped else "ok")
             assert row.value == (float(value) if row.status == "ok" else None)
             assert row.samples == (samples and tuple(samples))
-            # asv keeps an empty description for what was not timed.
+            # asv keeps an empty description of benchmarks that were not timed.
             assert row.interval == ((stats["ci_99_a"], stats["ci_99_b"]) if stats else None)
             assert row.quartiles == ((stats["q_25"], stats["q_75"]) if stats else None)
             if isinstance(outcome, list):
@@ -420,7 +420,7 @@ def test_what_asv_writes_is_read_as_asv_reads_it(
 
 
 def _product(params: list[list[str]]) -> list[tuple[str, ...]]:
-    """Combinations, the last parameter changing fastest."""
+    """Return the combinations; the last parameter changes fastest."""
     combinations: list[tuple[str, ...]] = [()]
     for choices in params:
         combinations = [(*left, choice) for left in combinations for choice in choices]

@@ -1,4 +1,4 @@
-"""The command as it is installed: the console script and `python -m bench`, as processes."""
+"""The installed command: the console script and `python -m bench`, as processes."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ pytestmark = pytest.mark.skipif(
 
 
 def run(command: list[str], cwd: Path, **environment: str) -> Result:
-    """Run a command without what may be set around the tests."""
+    """Run a command without the variables that may be set around the tests."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "_BENCH"))}
     done = subprocess.run(
         command,
@@ -81,7 +81,7 @@ def test_a_shell_gets_its_completion_script(shell: str, command: list[str], tmp_
 
 
 def completed(shell: str, words: str, cwd: Path) -> list[str]:
-    """What the console script offers a shell for the last of some words."""
+    """Return what the console script offers a shell for the last word."""
     *_, last = shlex.split(words) if not words.endswith(" ") else [*shlex.split(words), ""]
     count = len(shlex.split(words)) - (0 if words.endswith(" ") else 1)
     result = run(
@@ -93,7 +93,7 @@ def completed(shell: str, words: str, cwd: Path) -> list[str]:
     )
     assert (result.code, result.error) == (0, "")
     lines = result.out.splitlines()
-    # Type, value and help are three lines for zsh, and one line for the others.
+    # zsh gets type, value and help on three lines, the other shells on one.
     if shell == "zsh":
         return [
             value for kind, value in zip(lines[::3], lines[1::3], strict=True) if kind == "plain"
@@ -139,7 +139,7 @@ def test_the_shell_itself_takes_the_script(shell: str, tmp_path: Path) -> None:
     result = run([shell, quiet, "-c", ASKED_IN[shell]], tmp_path, PATH=path, HOME=str(tmp_path))
     assert result.code == 0, result.error
     offered = {line.split("\t")[0] for line in result.out.splitlines()}
-    # Only a terminal makes zsh complete a line; it names what it will ask.
+    # Without a terminal zsh completes nothing, but it names the function that it would call.
     assert offered == ({"_bench_completion"} if shell == "zsh" else {"count", "compare"})
 
 
@@ -150,7 +150,7 @@ UNRELATED = "raise SystemExit('the unrelated code was imported')\n"
 
 @pytest.fixture(params=["__init__.py", "tool.py"], ids=["packages", "folders of modules"])
 def crowded(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
-    """A working directory with a dataset, and with folders that have our packages' names."""
+    """A working directory with a dataset, and with folders named like the packages."""
     for name in ("bench", "strategies"):
         (tmp_path / name).mkdir()
         (tmp_path / name / request.param).write_text(UNRELATED)
@@ -181,7 +181,7 @@ def test_python_m_works_or_says_what_is_in_the_way(
     path.write_text(UNRELATED)
     result = run([*MODULE, "--version"], tmp_path)
     if path.name == "tool.py":
-        # A folder without an __init__.py comes after every package.
+        # Python prefers any package to a folder without an __init__.py.
         assert (result.code, result.error) == (0, "")
     else:
         assert result.code != 0

@@ -22,7 +22,7 @@ def checked(folder: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-c", program, "--no-cache"],
         cwd=folder,
-        # The folder comes before what is installed, and the terminal's width changes nothing.
+        # The folder comes before the installed packages. The width is fixed for all terminals.
         env={**os.environ, "PYTHONPATH": str(folder), "COLUMNS": "200"},
         capture_output=True,
         text=True,
@@ -32,7 +32,7 @@ def checked(folder: Path) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
-    """The Python of the project, where an import can be planted."""
+    """A copy of the Python files, in which an import can be planted."""
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
     for package in ("strategies", "bench"):
         for path in (ROOT / package).rglob("*.py"):

@@ -1,6 +1,6 @@
-"""Every exact strategy that computes on its own, on every real tokenizer and dataset.
+"""Every exact strategy with counting of its own, on every real tokenizer and dataset.
 
-Minutes of plain calls, so not part of `make test`: `make test-matrix` runs it.
+This takes minutes of plain calls, so `make test` leaves it out. `make test-matrix` runs it.
 """
 
 from __future__ import annotations

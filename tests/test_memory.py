@@ -1,4 +1,4 @@
-"""Memory is that of a whole process tree, at its peak; what is killed is the whole tree, too."""
+"""Peak memory is that of a whole process tree, and killing kills the whole tree."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.conftest import eventually, is_alive
 
 HOLDS = 40 << 20
 
-# A child and a grandchild, each of which holds so much and says so.
+# A child and a grandchild. Each allocates that much memory, then prints a line.
 TREE = f"""
 import subprocess, sys
 held = b"x" * {HOLDS}
@@ -34,7 +34,7 @@ def tree() -> Iterator[psutil.Process]:
         assert process.stdout is not None
         assert process.stdout.readline() == b"ready\n"
         yield psutil.Process(process.pid)
-        # Its children read to the end of what it has stopped holding open, and end.
+        # The children wait for input from it. When it dies, the input ends, and so do they.
         process.kill()
 
 
@@ -52,7 +52,7 @@ def test_the_memory_of_children_and_their_children_counts_and_its_peak_stays(
         assert eventually(lambda: memory.bytes > 3 * HOLDS)
         tree.children()[0].kill()
         assert eventually(lambda: tree_rss(tree.pid) < 2 * HOLDS)
-        # Long enough for a sample of what is left.
+        # Long enough for another sample.
         assert not eventually(lambda: memory.bytes < 3 * HOLDS, 0.2)
     assert memory.bytes > 3 * HOLDS
 
@@ -70,9 +70,9 @@ def test_a_tree_is_killed_whole_and_then_there_is_nothing(tree: psutil.Process) 
 def test_children_are_asked_to_end(tree: psutil.Process) -> None:
     children = tree.children()
     grandchildren = children[0].children()
-    # A process that reaps no children: nothing to wait for.
+    # This process does not reap its children, so there is nothing to wait for.
     end_children(tree.pid, grace_seconds=0.5)
     assert alive([tree])
     assert eventually(lambda: not alive(children))
-    # Nobody holds the other end of its input any more.
+    # Nobody holds the other end of its input open, so it ends.
     assert eventually(lambda: not alive(grandchildren))

@@ -1,5 +1,5 @@
 # ruff: noqa: E501  # a case reads best on one line
-"""The native extension as Python meets it: its stub, its manners, its counts."""
+"""The native extension from Python: its stub, its errors and signals, its counts."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def with_markers(tokenizer: Tokenizer, **flags: bool) -> Tokenizer:
 
 @cache
 def tokenizers() -> dict[str, Tokenizer]:
-    """One tokenizer of each kind, small, and the awkward ones."""
+    """Small tokenizers: one of each kind, and difficult ones."""
     corpus = [*TEXTS, "hello there world", "return the other", "日本"] * 5
     alphabet = pre_tokenizers.ByteLevel.alphabet()
     found: dict[str, Tokenizer] = {}
@@ -157,7 +157,7 @@ def test_split_special_tokens(split: bool) -> None:
 
 
 def test_scores_are_read_as_python_holds_them() -> None:
-    # Whether it is one piece or two hangs on the last digit.
+    # Whether it is one piece or two depends on the last digit.
     random = Random(0)  # noqa: S311  # no secret
     for _ in range(100):
         one, two = -random.uniform(0.1, 12), -random.uniform(0.1, 12)
@@ -174,7 +174,7 @@ _VALUES: tuple[Any, ...] = (None, "", "a", [], [None], {"k": None, "thinking": "
 
 @given(st.dictionaries(*map(st.sampled_from, (_KEYS, _VALUES))))
 def test_messages_are_prepared_as_transformers_prepares_them(message: dict[str, Any]) -> None:
-    # Order counts, where a template walks over a message.
+    # The order of keys matters if a template prints a whole message.
     text = "{{ messages | tojson }}"
     tokenizer = bundled_chat("bpe-chatml").tokenizer
     expected = tokenizer.apply_chat_template([message], chat_template=text, tokenize=False)
@@ -201,7 +201,7 @@ def test_failures_name_conversation_turn_and_reason() -> None:
         [True, True],
     ]
     assert failures[:2] == [(1, 1, True, "no bad"), (1, 2, True, "no bad")]
-    # Upper case beyond ASCII is left to Python: no failure of the template.
+    # Upper case beyond ASCII is left to Python. That is not a failure of the template.
     assert [failure[:3] for failure in failures[2:]] == [(2, 0, False), (2, 1, False)]
 
 
@@ -243,7 +243,7 @@ def test_progress_arrives_and_its_errors_too() -> None:
 
 
 def test_interrupt_ends_a_long_call() -> None:
-    # Quadratic work for minutes, were it not interrupted.
+    # Quadratic work, which would take minutes without the interruption.
     long = [conversation([f"{i} " * 50 for i in range(4000)])]
     timer = threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT))
     timer.start()
@@ -288,7 +288,8 @@ def _count_in_children(method: str) -> list[list[list[int | None]]]:
 
 @pytest.mark.parametrize("method", ["fork", "spawn"])
 def test_child_processes_count(method: str) -> None:
-    # From a process that only counts: the one of the tests has threads whose locks a fork copies.
+    # Fork from a process that only counts. The process of the tests has threads, and a fork would
+    # copy their locks.
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as fresh:
         assert fresh.submit(_count_in_children, method).result() == [_count_sample()] * 3
 
@@ -318,7 +319,7 @@ def stub() -> ast.Module:
 
 
 def stub_parameters(function: ast.FunctionDef) -> list[tuple[str, bool, bool]]:
-    """Name, keyword-only, has default; without self and cls."""
+    """Return name, whether keyword-only, and whether it has a default; without self and cls."""
     spec = function.args
     plain = [arg.arg for arg in (*spec.posonlyargs, *spec.args)]
     defaults = [False] * (len(plain) - len(spec.defaults)) + [True] * len(spec.defaults)

@@ -95,7 +95,7 @@ _OF_TEXT = (
 )  # fmt: skip
 
 
-#: Why a value may be left to Jinja2: what Python does with it hangs on Python's version.
+#: The allowed reasons to leave a value to Jinja2: Python's versions treat it differently.
 _LEFT = re.compile(
     r"repr of U\+[0-9A-F]+|changing the case of text beyond ASCII|title of text beyond ASCII"
     r"|int of this text|comparing a very large integer with a float"
@@ -105,7 +105,7 @@ _LEFT = re.compile(
 def agree_on(
     expressions: tuple[str, ...], variables: dict[str, Any], compared: Counter[str]
 ) -> None:
-    """Compare what both print, and count for which expressions there was something to compare."""
+    """Compare the output of both, and count the expressions that could be compared."""
     for expression in expressions:
         text = f"{{{{ {expression} }}}}"
         compiled = chat_template_utils._compile_jinja_template(text)
@@ -126,12 +126,12 @@ def agree_on(
             assert _LEFT.fullmatch(refusal), f"{expression} is refused: {refusal}"
             continue
         assert got == wanted, expression
-        # That both raise says little, so it does not count.
+        # If both raise, that says little, so it is not counted.
         compared[expression] += wanted is not None
 
 
 def assert_compared(expressions: tuple[str, ...], compared: Counter[str]) -> None:
-    # A core that refuses everything would agree with anything.
+    # If the core refused everything, nothing would be compared.
     seldom = [each for each in expressions if compared[each] < 2]
     assert not seldom, f"compared less than twice, everything else was refused: {seldom}"
 
@@ -164,7 +164,7 @@ def test_floats_between_two_shortest_texts_print_alike() -> None:
 
     @given(st.integers(2**49, 2**50 - 1), st.sampled_from([-0.75, -0.25, 0.25, 0.75]))
     def check(whole: int, quarters: float) -> None:
-        # The next floats are an eighth away, so one digit after the point is enough.
+        # Neighbouring floats are an eighth away, so one digit after the point is enough.
         x = whole + quarters
         agree_on(expressions, {"x": x, "y": -x}, compared)
 
@@ -173,7 +173,7 @@ def test_floats_between_two_shortest_texts_print_alike() -> None:
 
 
 def used_constructs() -> dict[str, set[str]]:
-    """What the corpus contains, in the words of the native list."""
+    """Return the constructs in the corpus, by the names of the native list."""
     used: dict[str, set[str]] = defaultdict(set)
     environment = chat_template_utils._compile_jinja_template("").environment
     sources = [

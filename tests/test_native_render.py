@@ -1,7 +1,7 @@
 # ruff: noqa: E501  # a case reads best on one line
 """Published chat templates, rendered by transformers and natively, byte for byte.
 
-The templates are not part of the project; without them the tests skip.
+The templates are not part of the project. Without them the tests are skipped.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ VARIANTS: list[dict[str, Any]] = [
     {"enable_thinking": False},
     {"reasoning_effort": "high", "thinking": True, "builtin_tools": ["browser", "python"]},
 ]
-#: Most prompts of a template that may be left to Jinja2, of those that it renders.
+#: The largest share of the prompts of a template that may be left to Jinja2.
 LEFT_TO_JINJA = 0.02
 
 Case = tuple[list[dict[str, Any]], list[dict[str, Any]] | None]
@@ -289,7 +289,7 @@ def test_published_templates_render_alike(path: Path, monkeypatch: pytest.Monkey
             except _native.TemplateRaisedError:
                 got = None
             except _native.RefusedError:
-                # A prompt that transformers renders should hardly ever be left to it.
+                # Count the prompts that transformers renders and the core leaves to it.
                 left += wanted is not None
                 continue
             assert got == wanted, (name, variant)

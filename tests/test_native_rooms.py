@@ -1,4 +1,4 @@
-"""The native core's files: its rooms know each other in one direction only."""
+"""The files of the native core use each other in one direction only."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def module_of(path: Path) -> tuple[str, ...]:
 
 
 def paths_in(tree: str) -> list[str]:
-    """Paths of a `use`: `a::{b, c::d}` is `a::b` and `a::c::d`."""
+    """Return the paths of a `use`: `a::{b, c::d}` is `a::b` and `a::c::d`."""
     head, brace, rest = tree.partition("{")
     if not brace:
         return [head.split(" as ")[0].strip()]
@@ -53,7 +53,7 @@ def children(files: Iterable[tuple[str, ...]], module: tuple[str, ...]) -> list[
 
 
 def uses(files: Mapping[tuple[str, ...], str]) -> dict[tuple[str, ...], set[tuple[str, ...]]]:
-    """The modules that each module uses in its code; what its unit tests use does not count."""
+    """Return the modules that each module uses, without those of its unit tests."""
     found: dict[tuple[str, ...], set[tuple[str, ...]]] = {}
     for module, text in files.items():
         code = _COMMENT.sub("", _TESTS.sub("", text))

@@ -1,4 +1,4 @@
-"""Output appears whole or not at all, and says what was counted."""
+"""Output files appear complete or not at all, and hold what was counted."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def conversation(name: str, turns: int) -> Conversation:
 
 
 def read_back(path: Path) -> list[tuple[Any, ...]]:
-    """Read a table with other code than wrote it."""
+    """Read a table without the code that wrote it."""
     if path.suffix == ".parquet":
         table = pq.read_table(path)
         assert tuple(table.column_names) == COLUMNS
@@ -280,7 +280,7 @@ from strategies import Conversation, InputError
 parts = ({"role": "user", "content": "x"},), None, (1,)
 resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
 for path in map(Path, sys.argv[1:]):
-    # The names differ because Parquet is packed.
+    # The ids differ, because Parquet would pack equal ones into little space.
     many = [Conversation(str(7919**9 * i), *parts) for i in range(5000)]
     try:
         write_table(path, many, [[1]] * len(many), dict)

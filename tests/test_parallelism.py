@@ -1,4 +1,4 @@
-"""The library's own threads are as many as a strategy's workers, and nobody else's business."""
+"""The tokenizers library has as many threads as a strategy has workers, only while it counts."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def environment() -> tuple[str | None, str | None]:
 @pytest.fixture(autouse=True)
 def unset(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in (SWITCH, THREADS):
-        # Set first, so that it is put back however a test leaves it.
+        # Set it first, so that it is restored whatever a test does.
         monkeypatch.setenv(name, "")
         monkeypatch.delenv(name)
 
@@ -51,7 +51,7 @@ def test_uses_that_overlap_leave_the_environment_as_the_first_found_it() -> None
         first.enter_context(library_threads(1))
         second.enter_context(library_threads(2))
         assert environment() == ("true", "2")
-        # In threads the first to begin may be the first to end.
+        # In threads, the first use to begin may be the first to end.
         first.close()
         assert environment() == ("true", "2")
         second.close()
@@ -83,7 +83,7 @@ def test_with_one_worker_no_strategy_lets_the_library_use_threads(strategy_name:
 
 @pytest.mark.parametrize(
     ("strategy", "switch"),
-    # Threads and the library's own would fight for the cores.
+    # The threads of a pool and those of the library would compete for the cores.
     [("sequential", "false"), ("thread-pool", "false"), ("batched", "true"), ("spliced", "true")],
 )
 def test_with_more_workers_the_library_uses_threads_where_nothing_else_does(

@@ -1,4 +1,4 @@
-"""What the plots and the notebook show is all there, and inside the picture."""
+"""Plots and the notebook show everything, and all of it is inside the picture."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Worker processes: they can be killed, interrupted, orphaned; nothing hangs, nothing stays."""
+"""Worker processes may be killed, interrupted or orphaned: nothing hangs and no process stays."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def test_the_last_worker_killed_while_it_starts_is_a_clear_error_and_no_hang(
 @pytest.mark.parametrize("free", [10, 30], ids=["none starts", "some start"])
 def test_processes_that_the_system_refuses_are_an_error(free: int) -> None:
     chat = bundled_chat("unigram")
-    # It may start with the first process of all, and then stays.
+    # It may start with the first process, and then it stays.
     resource_tracker.ensure_running()
     before = {child.pid for child in descendants(os.getpid())}
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -146,7 +146,7 @@ def test_a_thread_that_the_system_refuses_is_an_error_and_no_hang(
 
 
 def is_worker(process: psutil.Process) -> bool:
-    """Whether it computes: the fork server and the resource tracker stay with the program."""
+    """Whether a process is a worker, and not the fork server or the resource tracker."""
     try:
         if process.status() == psutil.STATUS_ZOMBIE:
             return False
@@ -167,7 +167,7 @@ def start_count(regular: Path, out: Path) -> subprocess.Popen[str]:
         text=True,
         start_new_session=True,
     )
-    # Fork server, resource tracker and two workers, which then load the tokenizer.
+    # The fork server, the resource tracker, and two workers that load the tokenizer.
     assert eventually(lambda: len(descendants(process.pid)) >= 4)
     return process
 

@@ -1,4 +1,4 @@
-"""What a terminal shows while something takes long, and what a pipe does not."""
+"""A terminal shows progress while something takes long; a pipe shows none."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Records come out of every container alike, and a hostile file ends in one line."""
+"""Every container gives the same records, and a hostile file gives an error of one line."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def parquet(table: pa.Table) -> bytes:
     return sink.getvalue()
 
 
-# What can be read.
+# Files that can be read.
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ def test_a_stream_is_read_like_its_bytes_and_stays_open(data: bytes) -> None:
     assert stream.getvalue() == data
 
 
-# What cannot be read.
+# Files that cannot be read.
 
 ONE = '{"a": 1}\n'
 
@@ -355,7 +355,7 @@ def test_a_null_in_a_parquet_tool_is_ambiguous(tmp_path: Path) -> None:
     )
 
 
-# JSON as servers read it.
+# JSON is read as servers read it.
 
 
 @pytest.mark.parametrize("text", ["NaN", "[Infinity]", '{"a": 1, "a": 1}', "[" * 10**5, "", "{"])

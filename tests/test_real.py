@@ -1,4 +1,4 @@
-"""What the project must show, on real tokenizers and datasets."""
+"""The claims of the project, on real tokenizers and datasets."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from tests.conftest import (
     real_path,
 )
 
-# One count of all turns by plain calls takes half a minute, and far more on a busy machine.
+# Counting all turns by plain calls takes half a minute, and much longer on a busy machine.
 pytestmark = pytest.mark.timeout(1200)
 
 SOME = 9
-"""Every how many conversations the reference itself is checked: plain calls take long."""
+"""The reference itself is checked on each ninth conversation, because plain calls take long."""
 
 SENTENCEPIECE = ("phi-3-mini", "mistral-v3", "mistral-v3-spm")
 
@@ -44,7 +44,7 @@ def check(strategy: str, tokenizer: str, dataset: str, step: int = 1) -> list[st
     if reason is not None:
         pytest.skip(f"{strategy} says that it cannot: {reason}")
     if strategy == "sequential":
-        # It is the reference, so some of its turns are counted again by transformers alone.
+        # This is the reference itself. So transformers alone counts some of its turns again.
         conversations = real_conversations(dataset)[::SOME]
         expected = plain_counts(chat, conversations)
     else:
@@ -66,7 +66,7 @@ def test_qwen3_on_the_agentic_set_is_exact(strategy_name: str) -> None:
     else:
         assert check(strategy_name, "qwen3", "agentic_coding_2.5h") == []
     counts = reference("qwen3", "agentic_coding_2.5h")
-    # The figures of the set itself, so that the reference is the one that was published.
+    # The published figures of the dataset.
     assert sum(isl or 0 for turns in counts for isl in turns) == 12_758_209
     assert max(isl or 0 for turns in counts for isl in turns) == 26_843
 
@@ -100,7 +100,7 @@ def test_spans_alone_are_caught_as_wrong_on_phi_3() -> None:
 )
 @pytest.mark.parametrize("strategy", ["batched", "spliced", "auto"])
 def test_other_real_tokenizers_are_exact(strategy: str, tokenizer: str, dataset: str) -> None:
-    # What takes time is the reference; tests/test_matrix.py has it for all conversations.
+    # The reference takes long; tests/test_matrix.py runs it on all conversations.
     assert check(strategy, tokenizer, dataset, step=3) == []
 
 
@@ -115,7 +115,7 @@ def test_a_literal_marker_in_a_message_counts_as_the_reference_reads_it() -> Non
     assert strategies.verify("spliced", [conversation], chat) == []
 
 
-def test_a_count_reads_back_as_the_reference_in_little_memory_and_again_alike(
+def test_a_count_reads_back_as_the_reference_uses_little_memory_and_repeats_exactly(
     bench: Bench, tmp_path: Path
 ) -> None:
     dataset = real_path("datasets", "agentic_coding_2.5h.jsonl")
@@ -127,7 +127,7 @@ def test_a_count_reads_back_as_the_reference_in_little_memory_and_again_alike(
     with PeakMemory(process.pid) as memory:
         _, stderr = process.communicate()
     assert (process.returncode, stderr) == (0, "")
-    # 51.5 MB of prompts and 12.76 million tokens are nowhere held together.
+    # 51.5 MB of prompts and 12.76 million tokens are never held in memory at once.
     assert 0 < memory.bytes < 1_000_000_000
     assert bench(*command, again).code == 0
     assert first.read_bytes() == again.read_bytes()

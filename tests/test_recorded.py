@@ -20,7 +20,7 @@ Edit = Callable[[Any], object]
 
 @pytest.fixture
 def changed(tmp_path: Path) -> Callable[..., Path]:
-    """Return a copy of the recorded results in which the last commit's are changed."""
+    """Return a function that copies the recorded results and changes those of the last commit."""
 
     def change(edit: Edit) -> Path:
         folder = Path(shutil.copytree(RECORDED, tmp_path / "history"))
@@ -160,13 +160,13 @@ def test_mismatches_that_were_never_recorded_fail(
     result = bench("history", changed(lambda results: results.pop(EXACT)))
     assert result.code == 1
     assert f"{EXACT} was never recorded" in result.out
-    assert "sequential, Unigram: timed, and never checked" in result.out
+    assert "sequential, Unigram: timed, but never checked" in result.out
 
 
 def test_mismatches_of_an_older_check_do_not_count(
     bench: Bench, changed: Callable[..., Path]
 ) -> None:
-    """What was found with other data says nothing of these."""
+    """Mismatches that were found with other data say nothing about the present data."""
 
     def edit(results: Any) -> None:
         results[EXACT][2] = "0"
@@ -182,7 +182,7 @@ def test_what_was_timed_and_not_checked_fails(bench: Bench, changed: Callable[..
     result = bench("history", changed(value(EXACT, 3, float("nan"))))
     assert result.code == 1
     assert "mismatches: 0 turns in 5 combinations" in result.out
-    assert "rust, Unigram: timed, and never checked" in result.out
+    assert "rust, Unigram: timed, but never checked" in result.out
 
 
 def test_what_cannot_run_need_not_be_checked(bench: Bench, changed: Callable[..., Path]) -> None:
@@ -243,7 +243,7 @@ def test_each_machine_is_judged_and_one_can_be_chosen(bench: Bench, tmp_path: Pa
     assert "virtual-machine: python 3.11" in result.out
     assert bench("history", folder, "--machine", "virtual-machine").code == 0
     assert bench("history", folder, "--machine", "other").code == 1
-    # The other one's commit was measured before.
+    # The other machine's commit was measured earlier.
     assert bench("history", folder, "--newest").code == 0
     assert bench("history", folder, "--newest", "--machine", "other").code == 1
 

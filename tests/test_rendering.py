@@ -1,4 +1,4 @@
-"""A prompt rendered here is the prompt that apply_chat_template renders, or its error."""
+"""Prompts and errors are the same as those of apply_chat_template."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ HARD = [
 
 
 def plain(chat: ChatTokenizer, conversation: Conversation, k: int) -> str | None:
-    """Render by transformers alone; None where it raises."""
+    """Render by transformers alone; None if it raises."""
     try:
         with frozen_clock(chat.spec.clock):
             text: str = chat.tokenizer.apply_chat_template(
@@ -73,7 +73,7 @@ def plain(chat: ChatTokenizer, conversation: Conversation, k: int) -> str | None
 @pytest.mark.parametrize("template", TEMPLATES or [pytest.param("", id="none there")])
 def test_prompts_of_real_templates_are_equal(template: str) -> None:
     path = real_path("templates", template)
-    # A tokenizer with a bos_token, which some templates add to other texts.
+    # This tokenizer has a bos_token, which some templates use.
     chat = bundled_chat("sp-bpe", path.read_text(encoding="utf-8"))
     real = [real_conversations(name)[1] for name in DATASETS]
     data = [*HARD, *(replace(c, turns=tuple(sorted({*c.turns[:6], c.turns[-1]}))) for c in real)]

@@ -1,4 +1,4 @@
-"""The report as a value: made, written, read back the same, and refused when it is damaged."""
+"""A report is written and read back the same, and a damaged one is refused."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def printed(show: Callable[[Console, Any], None], value: Any) -> str:
 
 # There and back.
 
-# Also what is no text: lone surrogates, as file names have them.
+# Also lone surrogates, which file names may hold.
 texts = st.text(st.characters(exclude_categories=[]), max_size=12)
 positive = st.floats(1e-12, 1e12)
 estimates = st.tuples(positive, positive, positive).map(
@@ -119,7 +119,7 @@ def test_growth_that_is_read_back_is_the_same_and_is_shown_the_same() -> None:
 
 
 def test_numbers_are_written_as_they_were_read() -> None:
-    """Other programs write 1 where we write 1.0."""
+    """Other programs may write 1 for 1.0."""
     document = everything().as_dict()
     document["dataset"]["amplification"] = 33
     document["results"][0]["seconds"] = {"median": 2, "low": 1, "high": 3}
@@ -141,7 +141,7 @@ def test_what_a_newer_version_added_is_left_out_but_for_the_fingerprint() -> Non
 
 @dataclass(frozen=True)
 class Grown:
-    """A value that has got a field since the first files were written."""
+    """A value with a field that the first files do not have."""
 
     old: int
     new: int | None = field(default=None, metadata=LATER)
@@ -160,7 +160,7 @@ def test_a_field_that_older_files_do_not_have_has_its_default() -> None:
 
 
 def places(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
-    """Yield the path of every value in a document, of lists in the first two."""
+    """Yield the path of every value in a document; of lists, only the first two items."""
     members = value.items() if isinstance(value, dict) else enumerate(value[:2])
     for key, each in members:
         yield (*path, key)
@@ -188,7 +188,7 @@ def read_or_error(document: Any, kind: type[Any]) -> Any:
 
 
 FREE = {"template_kwargs", "parts", "versions"}
-"""Objects whose members are anybody's."""
+"""Objects whose members are free."""
 
 
 @pytest.mark.parametrize("made", [everything(), growth()], ids=["comparison", "growth"])
@@ -204,7 +204,7 @@ def test_whatever_is_missing_is_named(made: Report | GrowthReport) -> None:
             inside = inside[step]  # type: ignore[index]  # a path of this document
         del inside[key]
         if path[0] == "results" and key in {"turns", "exact"}:
-            # They follow from others.
+            # These follow from other values.
             type(made).from_dict(damaged)
             continue
         error = refused(damaged, type(made))
@@ -230,7 +230,7 @@ def test_whatever_is_of_another_type_is_refused_with_a_field_or_shown(
         inside[path[-1]] = wrong  # type: ignore[index]  # likewise
         read = read_or_error(damaged, type(made))
         if isinstance(read, InputError):
-            # The field itself, or what it stands in or has to fit.
+            # The named field is the damaged one, its parent, or one that has to fit it.
             top = str(read.field).split("[")[0].split(".")[0]
             assert top in {str(path[0]), "groups", "results"}
             assert "\n" not in str(read)
@@ -239,7 +239,7 @@ def test_whatever_is_of_another_type_is_refused_with_a_field_or_shown(
             kind: Kind[Any] = COMPARISON if isinstance(made, Report) else GROWTH
             assert printed(kind.show, read)
             json_line(read.as_dict())
-    # Most places have a type that this is not.
+    # Most places need another type.
     assert shown < len(list(places(document))) / 2
 
 
@@ -326,7 +326,7 @@ def test_a_missing_report_is_named(tmp_path: Path) -> None:
         read_report(tmp_path / "report.json")
 
 
-# Where conversations come from.
+# Datasets.
 
 
 def test_a_dataset_is_its_path_its_digest_and_its_conversations(tmp_path: Path) -> None:
@@ -341,7 +341,7 @@ def test_a_dataset_is_its_path_its_digest_and_its_conversations(tmp_path: Path) 
 
 
 def test_the_digest_is_of_the_bytes_that_were_read(tmp_path: Path) -> None:
-    """A pipe gives its bytes once, so that nothing can be read a second time."""
+    """A pipe gives its bytes only once, so a second read would find nothing."""
     path = tmp_path / "data.jsonl"
     content = b'{"messages": [{"role": "user", "content": "hi"}]}\n'
     os.mkfifo(path)

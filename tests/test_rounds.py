@@ -1,4 +1,4 @@
-"""What is timed, in which order, and what a comparison makes of the seconds."""
+"""Which conversations are timed, in which order, and how seconds become results."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def conversation(name: str, turns: tuple[int, ...], messages: int = 40) -> Conve
     return Conversation(name, MESSAGES[:messages], None, turns)
 
 
-# Which conversations.
+# The choice of conversations.
 
 
 def characters(conversations: list[Conversation]) -> int:
@@ -72,7 +72,7 @@ def characters(conversations: list[Conversation]) -> int:
 def test_a_subset_has_at_least_its_share_of_the_work_and_no_conversation_too_many(
     share: float,
 ) -> None:
-    # As long as each other, and of very different work: the history is sent at every turn.
+    # Equally long texts, but very different work, because each turn sends the whole history.
     data = [conversation(f"once {i}", (40,)) for i in range(10)]
     data += [conversation(f"often {i}", tuple(range(1, 41, 2))) for i in range(2)]
     data += [conversation(f"short {i}", (1,), messages=1) for i in range(10)]
@@ -84,7 +84,7 @@ def test_a_subset_has_at_least_its_share_of_the_work_and_no_conversation_too_man
 
 
 def test_a_larger_share_adds_conversations_and_takes_none_away() -> None:
-    # To pass over what does not fit would leave the short ones.
+    # Passing over conversations that do not fit would leave the short ones.
     data = [conversation(str(i), tuple(range(1, 2 + i * 4 % 39))) for i in range(20)]
     for seed in range(10):
         subsets = [conversations_within(data, share / 10, seed) for share in range(1, 11)]
@@ -93,20 +93,20 @@ def test_a_larger_share_adds_conversations_and_takes_none_away() -> None:
             assert {c.id for c in less} <= {c.id for c in more}
 
 
-# In which order.
+# The order of a round.
 
 
 def timed(
     monkeypatch: pytest.MonkeyPatch, most: int, budget: float = float("inf"), seed: int = 0
 ) -> list[Round]:
-    """Run some rounds here, of little work."""
-    # What a process for measuring sets for itself.
+    """Run some rounds of little work in this process."""
+    # A process that measures sets this for itself.
     monkeypatch.setenv("RAYON_NUM_THREADS", "1")
     sent: list[Any] = []
     names = [BASELINE, "batched", "spliced", "rust"]
     data = [conversation("c", (1, 3))]
     spec = bundled_chat("unigram").spec
-    # Between measurements garbage is collected: not that of all other tests, every time.
+    # Garbage is collected before each measurement. Leave out the objects of other tests.
     gc.freeze()
     try:
         run_rounds(sent.append, spec, names, data, 1, "raise", most, budget, seed)
@@ -127,7 +127,7 @@ def test_every_round_runs_each_strategy_once_and_the_baseline_twice_in_a_seeded_
     assert orders == [list(each.seconds) for each in timed(monkeypatch, 6)]
     assert orders != [list(each.seconds) for each in timed(monkeypatch, 6, seed=1)]
     for each in rounds:
-        # The plain call has no parts: what runs again is the baseline.
+        # The baseline has no parts, and `AGAIN` is the baseline.
         assert {name: set(parts) for name, parts in each.parts.items()} == {
             BASELINE: set(),
             AGAIN: set(),
@@ -145,7 +145,7 @@ def test_a_budget_ends_the_rounds_but_not_before_there_are_enough_for_an_interva
 
 
 class Noted:
-    """A strategy that keeps what it was asked to count."""
+    """A strategy that keeps the conversations that it was asked to count."""
 
     name = "noted"
     summary = "the plain call"
@@ -169,7 +169,7 @@ class Noted:
 
 @pytest.fixture
 def noted(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """The name of a strategy that keeps what it was asked to count."""
+    """The name of a strategy that keeps the conversations that it was asked to count."""
     monkeypatch.setitem(registry.BUILTIN, "noted", f"{__name__}:{Noted.__name__}")
     monkeypatch.setenv("RAYON_NUM_THREADS", "1")
     registry.get.cache_clear()
@@ -187,7 +187,7 @@ def test_every_round_counts_all_that_is_timed_after_a_warm_up_on_some_of_it(note
 
 
 def test_opening_is_timed_apart_from_counting(noted: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    # A clock that goes on by one whenever it is read.
+    # A clock that advances by one each time it is read.
     monkeypatch.setattr(jobs, "perf_counter", count(10).__next__)
     data = [conversation("c", (1, 3))]
     check = run_check(lambda _: None, bundled_chat("unigram").spec, noted, data, 1, "raise")
@@ -195,7 +195,7 @@ def test_opening_is_timed_apart_from_counting(noted: str, monkeypatch: pytest.Mo
     assert check.counts == plain_counts(bundled_chat("unigram"), data)
 
 
-# What becomes of the seconds.
+# From seconds to results.
 
 NOISE = (1.0, 3.0, 2.0, 1.5, 4.0, 1.2, 2.5)
 """How slow the machine was in each round."""
@@ -227,11 +227,11 @@ def test_the_noise_floor_is_the_baseline_against_itself() -> None:
         AGAIN: "inconclusive",
         "fast": "faster",
         "slow": "slower",
-        # Always five percent off, which is less than the baseline is off itself.
+        # Always five percent off, but the baseline differs from itself by more.
         "near": "inconclusive",
         "less": "inconclusive",
     }
-    # Of these rounds the median was twice as slow as the first.
+    # In these rounds, the median machine was twice as slow as in the first.
     assert found["fast"].seconds.median == pytest.approx(0.5)
     assert found["fast"].parts == {"encode": pytest.approx(0.25)}
 
@@ -258,7 +258,7 @@ def test_the_fastest_exact_strategies_are_recommended_and_no_control_and_not_aut
     assert advice(rounds, baseline, third, control) == ("third",)
 
 
-# What is done with one tokenizer on so many cores.
+# One tokenizer on some cores.
 
 DATA = [conversation(str(i), tuple(range(1, 2 + i * 7 % 39))) for i in range(12)]
 COUNTS: Counts = [[100 * k for k in c.turns] for c in DATA]
@@ -277,7 +277,7 @@ PLAN = Plan(
 
 @dataclass
 class Told:
-    """Stands for the processes: answers what it was told to, and keeps what it was asked."""
+    """Stands in for the processes: gives prepared answers, and keeps the jobs it was given."""
 
     checks: dict[str, Check | InputError]
     rounds: list[Round]
@@ -336,20 +336,20 @@ def test_a_group_is_checked_on_everything_and_timed_on_what_the_budget_allows() 
     )
     assert found["spliced"].reason == "spliced says"
     assert (found["rust"].reason, found["rust"].seconds) == ("it cannot", None)
-    # Importing and opening; counting is not in it.
+    # The cold time holds importing and opening, but not counting.
     assert found["spliced"].cold_seconds == 1.75
     assert found["spliced"].peak_rss_bytes == 77
     assert group.recommended == ("spliced",)
     assert group.noise_floor is not None
     assert group.noise_floor.high == pytest.approx(1 / 0.9)
     assert group.rounds == len(NOISE)
-    # Half of the budget, as there are two settings; the baseline is run twice in a round.
+    # Each of the two settings has half of the budget. A round runs the baseline twice.
     share = 20 / ((2 * 10 + 4 + 1) * compare.WANTED_ROUNDS)
     subset = conversations_within(DATA, share, 5)
     assert group.subset
     assert len(subset) < len(DATA)
     assert (group.timed_conversations, group.timed_turns) == (len(subset), count_turns(subset))
-    # What is wrong is timed, and never ranked.
+    # A wrong strategy is timed but not ranked.
     assert found["batched"].seconds is not None
     assert (found["batched"].speedup, found["batched"].verdict) == (None, None)
     assert found["spliced"].verdict == "faster"
@@ -380,7 +380,7 @@ def test_a_report_tells_what_was_checked_from_what_was_timed() -> None:
     assert setting["timed_conversations"] == group.timed_conversations
     (fast,) = [result for result in report["results"] if result["strategy"] == "spliced"]
     assert fast["turns"] == count_turns(DATA)
-    # Of these rounds the median is two seconds for the baseline, and a tenth of it here.
+    # The median of the baseline is two seconds, and this strategy takes a tenth of that.
     assert fast["turns_per_second"] == pytest.approx(group.timed_turns / 0.2)
     assert report["tokenizers"][0]["tokens"] == REFERENCE.tokens
     assert report["tokenizers"][0]["warnings"] == ["careful"]

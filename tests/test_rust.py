@@ -1,4 +1,4 @@
-"""The native strategy: which path ran, as it says itself."""
+"""The native strategy says which of its paths ran."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def conversation(*texts: str) -> Conversation:
             "rendered by Jinja2, counted natively: the template uses the filter batch",
         ),
         (
-            # Seen when it runs only, and then at every turn.
+            # This shows only when it runs, and then at every turn.
             "{% set ns = namespace(k=1) %}{% for m in messages if ns.k %}{% set ns.k = 0 %}"
             "{% endfor %}" + MARKED,
             "hello",

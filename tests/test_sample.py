@@ -15,7 +15,7 @@ from bench.samples import sample_bytes
 from tests.conftest import BENCH, Bench, Result
 
 UNKNOWN = "bpe-chatlm"
-"""As somebody may mistype it."""
+"""A name with a typing error."""
 
 
 def test_what_is_written_is_the_sample(bench: Bench, tmp_path: Path) -> None:

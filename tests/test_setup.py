@@ -1,4 +1,4 @@
-"""The set-up: a step says what it does, and a tree that is ready has nothing to do."""
+"""The set-up says what each step does, and does nothing in a tree that is ready."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_a_tree_that_is_ready_has_nothing_to_do_and_says_nothing() -> None:
     make = shutil.which("make")
     if make is None:
         pytest.skip("make is not installed")
-    # The tests may run under make themselves, with options that are meant for that one.
+    # The tests may run under make, whose options are not meant for this one.
     outside = {k: v for k, v in os.environ.items() if not k.startswith(("MAKE", "MFLAGS"))}
 
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:

@@ -1,4 +1,4 @@
-"""`bench show`: what was printed and written the first time, again, from the file alone."""
+"""`bench show` prints and writes the same as the first time, from the file alone."""
 
 from __future__ import annotations
 

@@ -1,8 +1,7 @@
-"""The workloads of the asv suite for the local loop: `make bench`.
+"""The workloads of the asv suite for quick comparisons: `make bench`.
 
-`make test` runs one of them once for each strategy, so that the file stays true.
-
-Every count that is timed is checked, so that nothing fast and wrong is ever compared.
+Every timed count is also checked, so that a fast but wrong strategy is found. `make test` runs one
+workload once for each strategy, so that this file keeps working.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from strategies import Conversation, Counter, Counts, available_cores, get, refe
 
 @cache
 def workload(shape: str, step: int) -> list[Conversation]:
-    """The conversations that are timed, with every `step`-th of their turns."""
+    """Return the conversations to time, with every `step`-th of their turns."""
     return [replace(c, turns=c.turns[::step]) for c in workloads.conversations(shape)]
 
 
@@ -31,7 +30,7 @@ def expected(family: str, shape: str, step: int) -> Counts:
 
 
 def timed_alone(values: list[str]) -> list[Any]:
-    """Return all values; `make test` takes only the first, for the others repeat its tests."""
+    """Return all values. `make test` runs only the first, because other tests cover the rest."""
     first, *others = values
     return [first, *(pytest.param(value, marks=pytest.mark.speed) for value in others)]
 
@@ -58,7 +57,7 @@ def test_warm_count(
 ) -> None:
     benchmark.group = f"{family}, {shape}"
     benchmark.name = strategy_name
-    # Where nothing is timed, some turns of each conversation show that the counts are right.
+    # If nothing is timed, some turns of each conversation are enough to check the counts.
     step = 6 if benchmark.disabled else 1
     conversations = workload(shape, step)
     benchmark.extra_info["turns"] = sum(len(c.turns) for c in conversations)

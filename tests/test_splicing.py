@@ -1,7 +1,7 @@
-"""Counting span by span, with neighbours, is exact; and it is seen where it would not be.
+"""Counting span by span with neighbours is exact, and the tests can find when it is not.
 
-The corpus holds a row for each thing that can look past a cut, and says whether counting
-spans alone survives it: the rows where it does not are the proof that a check can fail.
+The corpus holds a row for each thing that can look past a cut. The row also says whether counting
+spans alone is right. The rows in which it is wrong prove that a check can fail.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def build(
     post_processor: str | None = None,
     split_special_tokens: bool = False,
 ) -> Tokenizer:
-    """Make a tokenizer of single characters and some merges, with these added tokens."""
+    """Make a tokenizer of single characters and a few merges, with the given added tokens."""
     characters = [*map(chr, range(32, 127)), "▁", *pre_tokenizers.ByteLevel.alphabet(), "\u0301"]
     merges = [("h", "e"), ("l", "l"), ("he", "ll"), ("hell", "o"), ("▁", "hello"), ("Ġ", "hello")]
     merges += [("▁", "▁"), ("Ġ", "Ġ"), ("Ċ", "Ċ"), (" ", " "), ("\n", "\n")]
@@ -183,7 +183,7 @@ def test_a_path_that_resumes_cuts_as_one_that_begins_anew(
     cutter = Cutter(Markers(frozenset(contents), frozenset()))
     path, spans, prompt = SpanPath(cutter), list[Span](), ""
     for edit, kept_share in edits:
-        # A prompt that grows, or whose end is rewritten, as a generation prompt is.
+        # The prompt grows, or its end is replaced, as happens with a generation prompt.
         prompt = prompt[: round(len(prompt) * kept_share)] + edit
         kept, new = path.advance(prompt)
         spans = spans[:kept] + new
@@ -272,5 +272,5 @@ def test_memory_follows_distinct_text(name: str) -> None:
         before, spans = path.advance(prompt)
         kept += before
         seen += len(spans)
-    # Nearly all spans of a turn are those of the turn before.
+    # Nearly all spans of a turn were in the turn before.
     assert kept > 10 * seen

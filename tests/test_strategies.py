@@ -1,6 +1,6 @@
-"""Every strategy counts what the reference counts, and fails where it fails.
+"""Every strategy gives the counts of the reference, and fails for the same turns.
 
-One suite for all of them: a strategy that is registered is tested here without a line more.
+These tests run for every registered strategy. A new one is tested without a change here.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def conversation(*texts: str, name: str = "c", tools: bool = False) -> Conversat
 
 @dataclass(frozen=True)
 class Scenario:
-    """Conversations that a strategy could get wrong in a way of their own."""
+    """Conversations that test one way in which a strategy could go wrong."""
 
     name: str
     conversations: tuple[Conversation, ...]
@@ -186,7 +186,7 @@ def test_progress_adds_up_where_turns_are_skipped(strategy_name: str) -> None:
 def test_counts_do_not_depend_on_where_batches_end(
     strategy: str, constant: str, sample: list[Conversation], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # The sample is one batch otherwise; what Jinja2 renders goes to the core in batches.
+    # By default the sample is a single batch. Prompts from Jinja2 go to the core in batches.
     template = "{{ [] | batch(2) | list | length }}" + bundled_chat("sp-bpe").template_text(
         sample[0]
     )
@@ -202,7 +202,7 @@ def test_counts_do_not_depend_on_where_batches_end(
 
 def test_a_turn_that_raises_fails_the_call_with_its_name(strategy_name: str) -> None:
     chat = bundled_chat("bpe-chatml", RAISES_FROM_THE_FIFTH_MESSAGE)
-    # The longest is not the first that fails, and pools begin with the longest.
+    # Pools begin with the longest conversation, but another one is the first that fails.
     data = [
         conversation("a", "b", "c", name="fine"),
         conversation("a", "b", "c", "d", "e", name="broken"),
@@ -264,7 +264,7 @@ def test_a_text_that_the_model_cannot_encode_fails_its_turns_only(
 def test_a_text_that_the_library_panics_on_fails_its_turns_only(
     strategy_name: str, tmp_path: Path
 ) -> None:
-    # A token whose normalized text is empty is found inside of every wide character.
+    # A token whose normalized text is empty is found inside every wide character.
     tokenizer = Tokenizer(models.WordLevel({"[UNK]": 0, "user": 1}, unk_token="[UNK]"))  # noqa: S106  # a token of text
     tokenizer.normalizer = normalizers.Strip()
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
@@ -284,7 +284,7 @@ def test_a_text_that_the_library_panics_on_fails_its_turns_only(
 
 @pytest.mark.parametrize("beside", ["", "{% if false %}{{ [] | batch(2) }}{% endif %}"])
 def test_a_prompt_that_is_no_text_fails_its_turn_only(strategy_name: str, beside: str) -> None:
-    # What a template writes need not be valid Unicode; the tokenizer takes nothing else.
+    # A template may write invalid Unicode, which the tokenizer refuses.
     text = "{% for m in messages %}{{ '\\ud800' if m.content == 'no' else m.content }}{% endfor %}"
     chat = bundled_chat("bpe-chatml", text + beside)
     data = [conversation("a", "b", "no", name="later"), conversation("a", name="fine")]
@@ -322,7 +322,7 @@ def test_a_filter_that_changes_a_message_leaves_no_trace_in_later_turns(
 
 
 def test_no_template_for_a_conversation_fails_its_turns(strategy_name: str, tmp_path: Path) -> None:
-    # Two templates and no default: without tools the model has none.
+    # Two templates but no default one: without tools the model has no template.
     folder = tmp_path / "tokenizer"
     shutil.copytree(tokenizer_path("unigram"), folder)
     (folder / "chat_template.jinja").unlink()
@@ -388,7 +388,7 @@ def test_all_that_a_template_reads_reaches_every_strategy(strategy_name: str) ->
     data = [conversation("a", "b", "c", tools=True), conversation("a", "b", "c")]
     with frozen_clock(chat.spec.clock):
         expected = plain_counts(chat, data)
-    # Each of them takes tokens, so that none can be left out unseen.
+    # Each of them changes the number of tokens, so that a strategy that ignores it is found.
     changes: tuple[dict[str, Any], ...] = (
         {"template_kwargs": {"word": ""}},
         {"template": EVERYTHING_COUNTS.replace("add_generation_prompt", "false")},
@@ -417,7 +417,7 @@ def test_split_special_tokens_are_counted_as_the_reference_counts_them(
     plain = bundled_chat(name)
     chat = load_chat(changed_folder(tmp_path / "t", name, split_special_tokens=True))
     data = [conversation("hello", "<|im_end|> </s> <s>", "x")]
-    # By another one: the plain call sets the tokenizer up, which the strategies cannot wait for.
+    # Count with another copy, because the plain call also sets its tokenizer up.
     expected = plain_counts(chat.load_again(), data)
     assert expected != plain_counts(plain, data)
     with ExitStack() as stack:
@@ -425,7 +425,7 @@ def test_split_special_tokens_are_counted_as_the_reference_counts_them(
 
 
 def of_a_class_of_its_own(name: str, method: str) -> ChatTokenizer:
-    """Load a bundled tokenizer as one whose class adds a token in a step of its own."""
+    """Load a bundled tokenizer with a class that adds a token in one of its methods."""
     chat = bundled_chat(name).load_again()
     kind = type(chat.tokenizer)
 
@@ -455,7 +455,7 @@ def test_a_tokenizer_with_a_step_of_its_own_is_left_to_the_plain_call(
         assert strategies.get(strategy).availability(chat) is not None
     assert picked(chat, data).startswith("picked sequential: ")
     if method != "apply_chat_template":
-        # A prompt has its special tokens, if any, from the template.
+        # Special tokens of a prompt come from the template.
         prompts = [prompt or "" for _, prompt in chat.prompts(data[0])]
         assert chat.lengths(prompts) == plain_counts(chat, data)[0]
 
@@ -505,13 +505,13 @@ def test_a_turn_that_one_side_alone_skips_is_a_mismatch() -> None:
 
 
 @pytest.mark.parametrize("got", [[], [[1, 2, 3]], [[1, 2], [4]], [[1, 2, 3, 4], [4]]])
-def test_a_turn_without_a_count_is_not_taken_for_right(got: list[list[int | None]]) -> None:
+def test_counts_that_do_not_fit_the_turns_are_refused(got: list[list[int | None]]) -> None:
     data = [conversation("a", "b", "c", "d", "e"), conversation("f", name="last")]
     with pytest.raises(ValueError, match="zip"):
         mismatches(data, [[1, 2, 3], [4]], got)
 
 
-def test_verify_takes_turns_that_raise_on_both_sides_for_right() -> None:
+def test_verify_accepts_turns_that_raise_on_both_sides() -> None:
     chat = bundled_chat("bpe-chatml", RAISES_FROM_THE_FIFTH_MESSAGE)
     data = [conversation(*"abcdefg", name="broken")]
     assert strategies.verify("spliced", data, chat) == []
@@ -523,7 +523,7 @@ def test_verify_takes_turns_that_raise_on_both_sides_for_right() -> None:
 
 
 def test_every_thread_has_a_tokenizer_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    # transformers sets up truncation and padding on it at every call.
+    # Each call of transformers sets truncation and padding on the backend.
     used: dict[int, set[int]] = {}
     plain_call = ChatTokenizer.apply_chat_template
 
@@ -533,14 +533,14 @@ def test_every_thread_has_a_tokenizer_of_its_own(monkeypatch: pytest.MonkeyPatch
         return plain_call(chat, given, index)
 
     monkeypatch.setattr(ChatTokenizer, "apply_chat_template", noted)
-    # None goes on before three are there: each thread has one turn.
+    # Nobody goes on before three are waiting, so each thread gets one turn.
     together = threading.Barrier(3, timeout=60)
     with strategies.get("thread-pool").open(bundled_chat("unigram"), workers=3) as counter:
         counter.count([conversation("a"), conversation("b"), conversation("c")])
     assert sorted(map(len, used.values())) == [1, 1, 1]
 
 
-def test_amplification_is_what_is_rendered_over_what_is_distinct() -> None:
+def test_amplification_is_rendered_text_over_distinct_text() -> None:
     chat = bundled_chat(
         "bpe-chatml", "{% for m in messages %}<|im_start|>{{ m.content }}{% endfor %}"
     )
@@ -568,7 +568,7 @@ def test_amplification_leaves_out_turns_that_raise_and_tells_of_all() -> None:
 
 @dataclass
 class Foreign:
-    """A counter of another package: it knows nothing of skipping."""
+    """A counter of another package, which cannot skip."""
 
     chat: ChatTokenizer
     lost: int = 0
@@ -581,7 +581,7 @@ class Foreign:
 
 
 class Options(Foreign):
-    """A counter that takes whatever it is given."""
+    """A counter that accepts any option."""
 
     def count(self, conversations: Sequence[Conversation], **options: Any) -> Counts:
         assert options["on_error"] == "skip"
@@ -618,13 +618,13 @@ def test_auto_takes_the_native_core_where_it_can(sample: list[Conversation]) -> 
     assert picked(bundled_chat("bpe-chatml"), sample[:5]).startswith("picked rust: ")
 
 
-def test_auto_counts_otherwise_where_the_core_reads_another_vocabulary(tmp_path: Path) -> None:
+def test_auto_picks_another_strategy_if_the_core_reads_another_vocabulary(tmp_path: Path) -> None:
     tokenizer = Tokenizer(
         models.WordPiece({"[UNK]": 0, "a": 1, "##b": 2, "##c": 3, "abc": 4}, unk_token="[UNK]")  # noqa: S106  # a token of text
     )
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
     saved_chat(tmp_path, tokenizer, "{% for m in messages %}{{ m.content }}{% endfor %}")
-    # The library reads two tokens with one id, and writes only one of them.
+    # The library reads two tokens with the same id, but writes only one of them.
     file = tmp_path / "tokenizer.json"
     state = file.read_text(encoding="utf-8").replace('"##c": 3', '"##c": 3, "ab": 4')
     assert '"ab": 4' in state
@@ -681,13 +681,13 @@ def test_auto_counts_plainly_where_nothing_repeats(workers: int, plain: str) -> 
 
 
 def test_auto_encodes_in_batches_where_nothing_repeats(tmp_path: Path) -> None:
-    # With special tokens split the core does not know what is special, and nothing is cut.
+    # If special tokens are split, the core cannot know which are special, and nothing is cut.
     folder = changed_folder(tmp_path / "t", "unigram", split_special_tokens=True)
     single = [conversation(f"question {i}", name=str(i)) for i in range(5)]
     assert picked(load_chat(folder), single).startswith("picked batched: amplification 1.")
 
 
-def test_auto_tells_what_the_strategy_that_it_picked_tells(sample: list[Conversation]) -> None:
+def test_auto_passes_on_the_parts_of_the_strategy_it_picked(sample: list[Conversation]) -> None:
     with strategies.get("auto").open(bundled_chat("bpe-chatml"), workers=1) as counter:
         for _ in range(2):
             counter.count(sample[:5])
@@ -709,7 +709,7 @@ def test_an_unavailable_strategy_says_why() -> None:
 
 @dataclass
 class Misnamed:
-    """A strategy that is registered under another name than its own."""
+    """A strategy that is registered under a wrong name."""
 
     name: str = "own"
     summary: str = "the plain call"

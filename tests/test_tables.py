@@ -1,4 +1,4 @@
-"""Tables: every value there at every width, names as they are, nothing that is markup."""
+"""Tables show every value at every width, and never read names as markup."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def printed(console: Console) -> str:
 
 
 def widest(text: str) -> int:
-    # What is longer than a line and has no spaces in it would be folded by the terminal.
+    # A terminal would fold a word that is longer than a line.
     return max(len(line.rstrip()) for line in text.splitlines())
 
 
@@ -51,7 +51,7 @@ def test_a_comparison_shows_every_value_whole_at_every_width(width: int) -> None
     shown = everything()
     print_report(console, shown)
     out = printed(console)
-    # The line of the dataset is one line, which a terminal wraps itself.
+    # The first line, about the dataset, is left to the terminal to wrap.
     assert widest(out.partition("\n")[2]) <= width
     assert "…" not in out
     for row in shown.rows():
@@ -82,7 +82,7 @@ def test_columns_of_second_rank_go_first_and_come_back_in_blocks() -> None:
     assert all(title in texts[200] for title in titles)
     gone = [titles[title] for title in titles if title not in texts[80]]
     assert sorted(gone) == [2, 3]
-    # Rows of two numbers and a name do not fit: each is a block, with all that is known.
+    # A name and two numbers do not fit in a row, so each row is a block with all its cells.
     for width in (60, 40):
         assert "speedup [95 %]: 1,200 [960.0, 1,560]\n" in texts[width]
         assert all(f"{title}: " in texts[width] for title in titles)
@@ -172,7 +172,7 @@ def test_no_cell_of_any_table_is_cut(table: tuple[list[Head], list[list[str]]], 
     for row in rows:
         for head, cell in zip(heads, row, strict=True):
             if head.rank == 1 or blocks:
-                # No word is broken: there is room for the longest.
+                # No word is broken, because there is room for the longest.
                 assert set(cell.split()) <= shown
                 if not head.wraps and not blocks:
                     assert cell in out
@@ -308,7 +308,7 @@ def test_a_file_name_that_is_no_text_can_be_printed(capsys: pytest.CaptureFixtur
         (-1200.4, 2, "-1,200"),
     ],
 )
-def test_a_number_has_the_decimals_that_tell_something(
+def test_a_number_has_as_many_decimals_as_are_of_use(
     value: float, decimals: int, text: str
 ) -> None:
     assert number(value, decimals) == text

@@ -1,4 +1,4 @@
-"""How long it takes a new interpreter to count once, with all that comes before and after."""
+"""How long a new interpreter takes to import, load, count once and end."""
 
 from __future__ import annotations
 

@@ -11,12 +11,12 @@ if TYPE_CHECKING:
 
 
 def conversations() -> list[Conversation]:
-    """Return what counts are checked on."""
+    """Return the conversations whose counts are checked."""
     return [c for shape in workloads.CHECKED for c in workloads.conversations(shape)]
 
 
 def mismatches(strategy: str, family: str) -> int:
-    """Return the number of turns that a strategy counts otherwise than the reference."""
+    """Return the number of turns for which a strategy and the reference differ."""
     verify = workloads.project("strategies").verify
     return len(verify(strategy, conversations(), workloads.chat(family), workers=2))
 
@@ -55,5 +55,5 @@ class Control:
         conversations()
 
     def track_wrong_turns(self, strategy: str, family: str) -> int:
-        """Return the number of wrong turns; were it 0 for all families, the check is blind."""
+        """Return the number of wrong turns. If it is 0 for all families, the check is blind."""
         return mismatches(strategy, family)

@@ -31,7 +31,7 @@ class Growth:
         self.counter = workloads.opened(strategy, family, 1)
 
     def track_exponent(self, strategy: str, family: str) -> float:  # noqa: ARG002
-        """Return the slope of log seconds over log turns: 1 is linear, 2 the plain call's."""
+        """Return the slope of log seconds over log turns: 1 is linear, the plain call has 2."""
         seconds = [
             workloads.seconds_per_call(
                 partial(self.counter.count, [first(self.conversation, turns)]), samples=2
@@ -43,7 +43,7 @@ class Growth:
 
 
 def first(conversation: Conversation, turns: int) -> Conversation:
-    """Return a conversation that ends with its turn of that number."""
+    """Return the beginning of a conversation, with that many turns."""
     ends = conversation.turns[:turns]
     return type(conversation)(
         conversation.id, conversation.messages[: ends[-1]], conversation.tools, ends

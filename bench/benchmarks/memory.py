@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+
 from . import workloads
 
 
@@ -15,14 +17,20 @@ class Memory:
     timeout = 120
 
     def setup(self, strategy: str, family: str) -> None:
-        """Make sure that the strategy can run, and that there is what runs it."""
+        """Make sure that the strategy can run, and that the commit can run it in a new process."""
         workloads.require(strategy, family)
         self.conversations = workloads.conversations("agentic")
         self.jobs = workloads.project("bench.measuring.jobs", "bench.jobs")
         self.fresh = workloads.project("bench.measuring.fresh", "bench.fresh")
+        # The first commits have no such parameter.
+        parameters = inspect.signature(self.jobs.run_check).parameters
+        self.on_error = ["raise"] if "on_error" in parameters else []
 
     def track_peak_rss(self, strategy: str, family: str) -> int:
-        """Return the largest resident memory of the process tree; shared pages count for each."""
+        """Return the peak resident memory of the process tree, in bytes.
+
+        Memory that processes share is counted for each of them.
+        """
         workers = workloads.all_cores()
         cores = workloads.available()[:workers]
         spec = workloads.chat(family).spec
@@ -33,7 +41,7 @@ class Memory:
                 strategy,
                 self.conversations,
                 workers,
-                "raise",
+                *self.on_error,
                 cores=cores,
             )
         if outcome.failure is not None:

@@ -1,4 +1,4 @@
-"""What more workers than cores cost."""
+"""What it costs to have more workers than cores."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Oversubscription:
     timeout = 120
 
     def setup(self, strategy: str, workers_per_core: int) -> None:
-        """Open the strategy with so many workers and warm it up."""
+        """Open the strategy with that many workers and warm it up."""
         self.count = counting(strategy, workers_per_core)
         self.number = workloads.calls_to_time(self.count)
 
@@ -32,7 +32,7 @@ class Oversubscription:
 
 @cache
 def counting(strategy: str, workers_per_core: int) -> Callable[[], object]:
-    """Return the call that is timed, the same one for each setup in a process."""
+    """Return the call to time: the same one for each setup in a process."""
     cores = workloads.all_cores()
     workloads.use_cores(cores)
     counter = workloads.opened(strategy, "byte-level BPE", workers_per_core * cores)

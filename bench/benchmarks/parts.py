@@ -6,7 +6,7 @@ from . import workloads
 
 PARTS = ["convert", "render", "cut", "encode"]
 IN_PARTS = ["batched", "spliced", "rust"]
-"""The strategies that say what their parts took."""
+"""The strategies that report the seconds of their parts."""
 
 
 class Parts:
@@ -25,9 +25,9 @@ class Parts:
         self.counter = workloads.opened(strategy, family, 1)
 
     def track_seconds(self, strategy: str, family: str, part: str) -> float:  # noqa: ARG002
-        """Return the mean seconds of a part over as many counts as are timed.
+        """Return the mean seconds of a part over some counts.
 
-        nan, which asv shows as n/a, where a strategy has no such part.
+        If a strategy has no such part, it is nan, which asv shows as n/a.
         """
         calls = workloads.calls_to_time(lambda: self.counter.count(self.conversations))
         total = 0.0

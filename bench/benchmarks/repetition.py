@@ -1,4 +1,4 @@
-"""How much of what is rendered repeats."""
+"""How much of the rendered text repeats."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from . import workloads
 
 
 class Repetition:
-    """What reuse can save at most; it changes with templates and data, not with speed."""
+    """The most that reuse can save. It depends on templates and data, not on speed."""
 
     params = (workloads.FAMILIES, workloads.SHAPES)
     param_names = ("family", "shape")

@@ -13,7 +13,7 @@ ROUNDS = 9
 class Scaling:
     """About a second of work on one core: 80 tool loops, byte-level BPE, by the native core.
 
-    The other strategies would need minutes for so many; `warm` has them on each number of cores.
+    The other strategies would need minutes for that. `warm` times them on each number of cores.
     """
 
     params = (["rust"], workloads.CORES[1:])

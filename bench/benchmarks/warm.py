@@ -20,7 +20,7 @@ class Warm:
     timeout = 120
 
     def setup(self, strategy: str, family: str, cores: int, shape: str) -> None:
-        """Open the strategy on so many cores and warm it up."""
+        """Open the strategy on that many cores and warm it up."""
         self.count = counting(strategy, family, cores, shape)
         self.number = workloads.calls_to_time(self.count)
 
@@ -31,7 +31,17 @@ class Warm:
 
 @cache
 def counting(strategy: str, family: str, cores: int, shape: str) -> Callable[[], object]:
-    """Return the call that is timed, the same one for each setup in a process."""
+    """Return the call to time: the same one for each setup in a process.
+
+    Parameters
+    ----------
+    strategy, family
+        Names of the strategy and of the family of the tokenizer.
+    cores
+        How many processors it may use, and how many workers it has.
+    shape
+        Name of the sample to count.
+    """
     workloads.use_cores(cores)
     counter = workloads.opened(strategy, family, cores)
     return partial(counter.count, workloads.conversations(shape))

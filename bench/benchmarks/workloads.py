@@ -1,10 +1,14 @@
 """What the suite runs, by name: strategies, tokenizers, cores and conversations.
 
-asv runs this folder as it is now against the project as it was at each commit. So everything
-here is literal (asv hands a benchmark the index of a parameter, not its value), what a commit
-does not have is n/a and never something else, and the data are checked against their digests
-before they are timed. Benchmarks ask for all of it in `setup`: what is missing there is n/a for
-asv, what is missing later is failed.
+asv runs today's version of this folder on the project at each commit. Three rules follow:
+
+- Every list here is a literal, because asv hands a benchmark the index of a parameter, not its
+  value.
+- If a commit lacks something, the cell is n/a. Nothing else stands in for it.
+- Data are checked against their digests before they are timed.
+
+Benchmarks ask for everything in `setup`. asv shows n/a for what is missing there, and failed for
+what is missing later.
 """
 
 from __future__ import annotations
@@ -22,7 +26,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 os.environ.setdefault("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1")
-# Imported once, in the process that asv forks for each measurement.
+# Imported once, in the process from which asv forks each measurement.
 from transformers import AutoTokenizer, PreTrainedTokenizerFast  # noqa: F401
 
 if TYPE_CHECKING:
@@ -35,7 +39,8 @@ CORES = [1, 2, 4, 8, 16]
 SHAPES = ["short-chat", "agentic", "long"]
 
 CHECKED = ["short-chat", "agentic", "multilingual", "adversarial"]
-"""What counts are checked on: the long chat is the short ones again, at T²."""
+"""The samples whose counts are checked. The long chat is left out: it is like the short ones,
+and its reference takes time that grows with the square of the turns."""
 
 SAMPLES = {
     "short-chat": ("regular", "short-chat", (0,)),
@@ -62,12 +67,12 @@ DIGESTS = {
 """SHA-256, shortened, of the conversations of each sample and the tokenizer of each family."""
 
 TIMED_SECONDS = 0.15
-"""Calls are repeated until a sample takes this long, as measured by one call: samples of less
-than 0.1 s give false alarms."""
+"""A call is repeated so often that a sample takes about this long. Samples of less than 0.1 s
+give false alarms."""
 
 
 def version(what_is_timed: int) -> str:
-    """Return the version of a benchmark: other data, or a raised number, start a new series."""
+    """Return the version of a benchmark. New data or a raised number start a new series."""
     data = hashlib.sha256(repr(sorted(DIGESTS.items())).encode()).hexdigest()[:12]
     return f"{what_is_timed}-{data}"
 
@@ -103,7 +108,7 @@ def project(*names: str) -> Any:
     Parameters
     ----------
     names
-        Dotted names of one module: today's first, then those that it had before.
+        Dotted names of one module: first the present one, then older ones.
 
     Raises
     ------
@@ -114,7 +119,7 @@ def project(*names: str) -> Any:
         try:
             return importlib.import_module(name)
         except ModuleNotFoundError as error:
-            # A library that the module itself needs is no sign of an old commit.
+            # If the module lacks a library that it needs, that is no sign of an old commit.
             if error.name is None or not f"{name}.".startswith(f"{error.name}."):
                 raise
     raise NotImplementedError(f"this commit has no {' or '.join(names)}")
@@ -122,7 +127,7 @@ def project(*names: str) -> Any:
 
 @cache
 def checked(name: str) -> None:
-    """Make sure that a sample or tokenizer is here what it is in the series.
+    """Make sure that this commit has the sample or tokenizer that the series is about.
 
     Raises
     ------
@@ -158,7 +163,7 @@ def require(strategy: str, family: str) -> None:
     Raises
     ------
     NotImplementedError
-        If not.
+        If it does not exist or cannot run.
     RuntimeError
         If the extension is a debug build, which is never timed.
     """
@@ -174,7 +179,7 @@ def require(strategy: str, family: str) -> None:
 
 
 def use_cores(count: int) -> None:
-    """Keep this process, and all that it starts, on so many cores.
+    """Keep this process, and all that it starts, on that many cores.
 
     Raises
     ------
@@ -201,9 +206,17 @@ def all_cores() -> int:
 
 @cache
 def opened(strategy: str, family: str, workers: int) -> Counter:
-    """Return an open counter; it ends with the process that asv made for one measurement."""
+    """Return an open counter. It stays open until the process of the measurement ends.
+
+    Parameters
+    ----------
+    strategy, family
+        Names of the strategy and of the family of the tokenizer.
+    workers
+        Threads or processes.
+    """
     require(strategy, family)
-    # The library's pool takes its size when it is first used.
+    # The library reads this when its thread pool starts, at its first use.
     os.environ["RAYON_NUM_THREADS"] = str(workers)
     counter: Counter = _open.enter_context(
         project("strategies").get(strategy).open(chat(family), workers=workers)
@@ -231,7 +244,7 @@ def seconds(call: Callable[[], object]) -> float:
 
 
 def seconds_per_call(call: Callable[[], object], samples: int = 3) -> float:
-    """Return the least mean over samples of `TIMED_SECONDS`: what noise added least to."""
+    """Return the smallest mean over samples of `TIMED_SECONDS`: it has the least noise."""
     calls = calls_to_time(call)
     means = []
     for _ in range(samples):

@@ -1,4 +1,4 @@
-"""The command line: `bench.cli.main` runs it; a command is a file."""
+"""The command line. `bench.cli.main` runs it; each command has a file of its own."""
 
 from __future__ import annotations
 

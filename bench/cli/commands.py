@@ -1,4 +1,4 @@
-"""The commands by name; each is a file of its own, imported when it is asked for."""
+"""The commands by name. Each has a file of its own, which is imported when it is run."""
 
 from __future__ import annotations
 

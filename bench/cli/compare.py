@@ -49,7 +49,7 @@ QUICK_BUDGET_SECONDS = 12.0
     type=click.IntRange(min=1),
     default=40,
     show_default=True,
-    help="Time for all timed rounds together. Rounds leave conversations out to keep to it.",
+    help="Time for all timed rounds together. If it is short, rounds leave conversations out.",
 )
 @click.option(
     "--sample",
@@ -92,7 +92,7 @@ def compare_command(
 ) -> int:
     """Time strategies side by side, and check every count.
 
-    Without DATASET the bundled sample is used, without --tokenizer the bundled tokenizers.
+    Without DATASET it uses the bundled sample, without --tokenizer the bundled tokenizers.
     """
     from bench.bundled import tokenizer_names, tokenizer_path
     from bench.measuring.compare import compare
@@ -103,7 +103,7 @@ def compare_command(
     from bench.reporting.report import build_report
 
     if dataset is not None and sample is not None:
-        raise click.UsageError("--sample is for the bundled data; leave it out or DATASET")
+        raise click.UsageError("--sample is for the bundled data; leave out DATASET or --sample")
     paths = list(tokenizers) or [str(tokenizer_path(name)) for name in tokenizer_names()]
     plan = Plan(
         chats=chat_specs(paths, options),

@@ -12,20 +12,20 @@ from rich.console import Console
 from rich.text import Text
 
 TABLE_WIDTH = 80
-"""The characters of a line where there is no terminal."""
+"""Characters in a line if there is no terminal."""
 
 
 class _Console(Console):
     def on_broken_pipe(self) -> None:
-        """Leave it to `main`; Rich ends with 1, which is for wrong counts."""
+        """Leave it to `main`. Rich would exit with 1, which stands for wrong counts."""
         raise BrokenPipeError
 
 
 class Messages(_Console):
-    """Messages on standard error, which nobody needs to read."""
+    """Messages on standard error. The command works even if nobody reads them."""
 
     def print(self, *objects: Any, **options: Any) -> None:
-        """Go on where nobody takes the messages: the work and the exit code are the same."""
+        """Print. If standard error cannot be written, go on without it."""
         try:
             super().print(*objects, **options)
         except OSError:
@@ -33,9 +33,9 @@ class Messages(_Console):
 
 
 def stdout() -> Console:
-    """Return what tables are printed to: as wide as the terminal, or 80 where there is none."""
+    """Return the console for tables: as wide as the terminal, or 80 without a terminal."""
     console = _Console(highlight=False)
-    # Rich would take the width of a terminal that commands are typed into.
+    # Rich would use the width of the terminal that the command was typed into.
     if not console.is_terminal and "COLUMNS" not in os.environ:
         console.width = TABLE_WIDTH
     return console
@@ -47,26 +47,36 @@ def complain(errors: Console, reason: str) -> None:
 
 
 def stderr(quiet: bool) -> Console:
-    """Return the console for progress and warnings; `quiet` lets nothing through."""
-    # Where colors are asked for in a file or a pipe (FORCE_COLOR), Rich takes it for a terminal,
-    # in which lines can be replaced.
+    """Return the console for progress and warnings. If `quiet`, it prints nothing."""
+    # With FORCE_COLOR, Rich treats a file or a pipe as a terminal, in which lines can be
+    # replaced. They cannot, so progress needs a real terminal.
     progress = None if sys.stderr is not None and sys.stderr.isatty() else False
     return Messages(stderr=True, quiet=quiet, highlight=False, force_interactive=progress)
 
 
 def warn(console: Console, about: str, warnings: Sequence[str]) -> None:
-    """Print warnings about a tokenizer or a dataset, a line each."""
+    """Print warnings, one a line.
+
+    Parameters
+    ----------
+    console
+        Where to print.
+    about
+        Name of the tokenizer or the dataset.
+    warnings
+        What to say about it.
+    """
     for warning in warnings:
         console.print(Text(f"warning: {about}: {warning}"), soft_wrap=True)
 
 
 def escape_output() -> None:
-    """Let standard output escape what its encoding lacks, as standard error does."""
+    """Let standard output escape characters that its encoding lacks, as standard error does."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def drop(stream: TextIO | None) -> None:
-    """Leave nothing in the buffer that would be complained about at exit."""
+    """Send what is left in the buffer nowhere, so that Python does not complain at exit."""
     if stream is not None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

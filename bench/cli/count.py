@@ -97,7 +97,7 @@ def count_command(
     conversations = data.conversations
     (spec,) = chat_specs([tokenizer], options)
     workers = workers or available_cores()
-    # Read when the library's pool starts, which is at its first use.
+    # The library reads this when its thread pool starts, at its first use.
     os.environ.setdefault("RAYON_NUM_THREADS", str(workers))
     chat = load_tokenizer(spec, console)
     with ExitStack() as opened:

@@ -1,4 +1,4 @@
-"""`bench dashboard`: what asv recorded as pages."""
+"""`bench dashboard`: the results of asv as web pages."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from bench.cli.console import stderr
     type=click.Path(path_type=Path),
     default=".asv/html",
     show_default=True,
-    help="Folder for the pages. The pages in it are replaced.",
+    help="Folder for the pages. Older pages in it are replaced.",
 )
 @click.option(
     "--port",
@@ -33,9 +33,9 @@ from bench.cli.console import stderr
     type=click.IntRange(0, 65535),
     default=8080,
     show_default=True,
-    help="Port on this machine, which others cannot reach; 0 takes any free one.",
+    help="Port to serve on; 0 takes any free one. Other machines cannot reach it.",
 )
-@click.option("--no-serve", is_flag=True, help="Write the pages, serve nothing.")
+@click.option("--no-serve", is_flag=True, help="Write the pages and do not serve them.")
 def dashboard_command(config: Path, html: Path, port: int, no_serve: bool) -> None:
     """Publish what asv recorded as web pages, and serve them.
 

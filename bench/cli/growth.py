@@ -27,7 +27,7 @@ from bench.cli.progress import progress_bar
     default="rust",
     show_default=True,
     shell_complete=complete_strategy,
-    help="What to time; `bench strategies` lists them.",
+    help="Strategy to time; `bench strategies` lists them.",
 )
 @click.option(
     "--workers",
@@ -43,7 +43,7 @@ from bench.cli.progress import progress_bar
     type=click.IntRange(min=1),
     default=9,
     show_default=True,
-    help="How often each length is timed; the median counts.",
+    help="How often to time each length; the result is the median.",
 )
 @click.option(
     "--out",
@@ -64,7 +64,8 @@ def growth_command(
 ) -> None:
     """Time a turn as conversations grow.
 
-    Every turn adds equally much text, so a cost per turn that grows comes from the history.
+    Every turn adds the same amount of text. So if a turn costs more in a longer conversation,
+    that cost comes from the history.
     """
     from bench.bundled import tokenizer_path
     from bench.measuring.growth import LENGTHS, measure_growth

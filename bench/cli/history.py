@@ -22,7 +22,9 @@ def _complete_shape(_context: object, _option: object, incomplete: str) -> list[
 @click.command("history")
 @click.argument("folder", type=click.Path(path_type=Path), default="bench/history")
 @click.option("--machine", metavar="NAME", help="Show only this machine.  [default: all]")
-@click.option("--newest", is_flag=True, help="Show only what was measured last.")
+@click.option(
+    "--newest", is_flag=True, help="Show only the machine and environment that were measured last."
+)
 @click.option(
     "--cores",
     type=Numbers(),
@@ -47,8 +49,8 @@ def history_command(
 ) -> int:
     """Show what asv recorded last.
 
-    There is one part for each machine and environment in FOLDER, which is bench/history if it is
-    left out. The exit code is 1 if a strategy counted wrong or was never checked, or if a
+    FOLDER is bench/history by default. Each machine and environment in it has a part of its own.
+    The exit code is 1 if a strategy counted wrong or was never checked, or if a
     benchmark failed.
     """
     from bench.recorded.judge import print_recorded, recorded

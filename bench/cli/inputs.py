@@ -49,7 +49,7 @@ def read_dataset(path: Path, tool_arguments: ToolArguments, console: Console) ->
     messages = (message for each in dataset.conversations for message in each.messages)
     parts = sum(isinstance(message.get("content"), list) for message in messages)
     if parts:
-        # The reference hands them over as they are; a server may join their texts first.
+        # The reference passes the parts to the template; a server may join their texts first.
         told = "many templates leave it out or write it as a list"
         warn(console, path.name, [f"messages with content in parts: {parts:,}; {told}"])
     return dataset

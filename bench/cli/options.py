@@ -61,7 +61,7 @@ class Numbers(click.ParamType[Sequence[int]]):
         parts = [part.strip() for part in value.split(",")]
         if not all(part.isdecimal() and len(part) < 20 and int(part) > 0 for part in parts):
             self.fail(f"{value!r} is no list of positive whole numbers", parameter, context)
-        # The same number twice asks for nothing more.
+        # A number that is given twice counts once.
         return list(dict.fromkeys(map(int, parts)))
 
 
@@ -84,7 +84,7 @@ class JsonObject(click.ParamType[dict[str, Any]]):
 
 
 class Tokenizer(click.ParamType[str]):
-    """A tokenizer as `--tokenizer` takes it: a bundled name, a folder, or a name on the hub."""
+    """A value of `--tokenizer`: a bundled name, a folder, or a name on the hub."""
 
     name = "T"
 
@@ -96,7 +96,7 @@ class Tokenizer(click.ParamType[str]):
     ) -> list[CompletionItem]:
         """Complete the names of the bundled tokenizers; if none fits, those of folders."""
         bundled = [name for name in tokenizer_names() if name.startswith(incomplete)]
-        # The folders first: the script for bash forgets what it was given before them.
+        # The folders first: the bash script forgets what stands before them.
         return [CompletionItem(incomplete, type="dir"), *map(CompletionItem, bundled)]
 
 
@@ -121,7 +121,7 @@ def tokenizer_option(
 
 
 def complete_strategy(_context: object, _option: object, incomplete: str) -> list[str]:
-    """Return the strategies that a shell may complete one name to."""
+    """Return the names of strategies that begin like this one, for a shell."""
     return [name for name in names() if name.startswith(incomplete)]
 
 
@@ -156,16 +156,15 @@ _SHARED = (
         type=click.Choice(["objects", "as-given"]),
         default="objects",
         show_default=True,
-        help="What templates get for tool-call arguments that are JSON strings: the parsed "
-        "objects, as servers pass them on, or the strings.",
+        help="How templates get tool-call arguments that are JSON strings: as parsed objects, "
+        "as servers pass them on, or as they are.",
     ),
     click.option(
         "--on-error",
         type=click.Choice(["raise", "skip"]),
         default="raise",
         show_default=True,
-        help="What to do about a turn that the template refuses: end with an error, or leave "
-        "it out.",
+        help="If the template refuses a turn: end with an error, or leave the turn out.",
     ),
     click.option("--quiet", is_flag=True, help="Show no progress, warnings or table."),
     click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table."),
@@ -173,7 +172,10 @@ _SHARED = (
 
 
 def shared_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options of every command that loads tokenizers, and its hint at the bundled ones."""
+    """Add the options that all commands that load tokenizers share.
+
+    If a tokenizer is not found, the error also lists the bundled ones.
+    """
 
     @functools.wraps(command)
     def hinting(**options: Any) -> Any:
@@ -181,7 +183,7 @@ def shared_options(command: Callable[..., Any]) -> Callable[..., Any]:
         try:
             return command(**options)
         except InputError as error:
-            # It may have failed in another process, so that its text is all there is.
+            # It may come from another process, so its text is all that can be checked.
             unknown = error.reason.startswith("neither a folder nor a tokenizer on the hub")
             if not unknown or error.file not in asked:
                 raise

@@ -20,11 +20,11 @@ EXIT_BAD_INPUT = 3
 EXIT_INTERNAL = 70
 EXIT_INTERRUPTED = 130
 COMPLETION_VARIABLE = "_BENCH_COMPLETE"
-"""Set by a shell that asks for its completion script, or for what a line can be completed to."""
+"""A shell sets it to ask for its completion script, or for completions of a line."""
 
 
 def main() -> Never:
-    """Run the command line; every error that a user can mend is one line."""
+    """Run the command line. Every error that a user can mend is one line."""
     signal.signal(signal.SIGTERM, _terminated)
     sys.unraisablehook = _not_raised
     escape_output()
@@ -49,49 +49,49 @@ def main() -> Never:
         complain(errors, str(error) or "out of memory")
         sys.exit(EXIT_BAD_INPUT)
     except (KeyboardInterrupt, click.Abort):
-        # Pressed twice, it is still one interruption.
+        # A second Ctrl-C must not interrupt the way out.
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.SIG_IGN)
         complain(errors, "interrupted; nothing was written")
         sys.exit(EXIT_INTERRUPTED)
     except BrokenPipeError:
-        # The reader of our output has seen enough.
+        # The program that reads the output, such as head, has ended.
         drop(sys.stdout)
         sys.exit(0)
     except OSError as error:
         place = error.filename
         if place is None:
-            # What has no name is what is written to.
+            # An error without a file name comes from writing the output.
             place = "standard output cannot be written"
             drop(sys.stdout)
         complain(errors, f"{one_line(place)}: {error.strerror or error}")
         sys.exit(EXIT_BAD_INPUT)
     except Exception:
-        # A mistake of ours: all that is known about it, and not the code of wrong counts.
+        # A bug. Show all that is known, and do not use the exit code of wrong counts.
         traceback.print_exc()
         sys.exit(EXIT_INTERNAL)
 
 
 def _run() -> int:
     """Run the command that the arguments name, and return its exit code."""
-    # Not by calling it: click's own way out of Ctrl-C prints a line of its own.
+    # Calling it would let click handle Ctrl-C, and click prints a line of its own.
     with commands.make_context("bench", sys.argv[1:]) as context:
         status: int = commands.invoke(context) or 0
-        # It is None where the shell has closed it: then there is nobody to write to.
+        # It is None if the shell has closed it. Then nobody reads the output.
         if sys.stdout is not None:
             sys.stdout.flush()
     return status
 
 
 def _terminated(_signal: int, _frame: object) -> Never:
-    # As with Ctrl-C: workers are stopped and files cleaned up on the way out.
+    # As after Ctrl-C, workers are stopped and files are cleaned up on the way out.
     raise KeyboardInterrupt
 
 
 def _not_raised(ignored: sys.UnraisableHookArgs) -> None:
-    # In a destructor, and importing transformers runs thousands of them, an interruption is
-    # dropped: it comes again when that is over. As SIGTERM, because what a script starts in
-    # the background ignores SIGINT.
+    # Python drops an interruption that arrives in a destructor, and importing transformers
+    # runs thousands of destructors. So it is sent again a moment later. It is sent as SIGTERM,
+    # because a program that a script starts in the background ignores SIGINT.
     if ignored.exc_type is KeyboardInterrupt:
         threading.Timer(0.01, os.kill, (os.getpid(), signal.SIGTERM)).start()
     else:

@@ -1,4 +1,4 @@
-"""What a terminal shows while something takes longer than a second."""
+"""Progress: shown in a terminal while something takes longer than a second."""
 
 from __future__ import annotations
 
@@ -19,11 +19,21 @@ SHOWN_AFTER_SECONDS = 1.0
 def progress_bar(
     console: Console, what: str, total: int, unit: str = "turns"
 ) -> Iterator[Callable[[float], None]]:
-    """Yield a function to call with the number of things, or of seconds, that have been done.
+    """Show a bar, and yield a function to call with the number of units done since.
 
-    The bar appears after a second, whether or not anything has been done by then, and is removed
-    at the end. Nothing is shown if the console is quiet, or if it is a pipe or a dumb terminal,
-    which cannot replace lines.
+    The bar appears after a second and is removed at the end. Nothing is shown if the console is
+    quiet, or if it cannot replace lines, as a pipe or a dumb terminal.
+
+    Parameters
+    ----------
+    console
+        Where to show it.
+    what
+        What is being done.
+    total
+        How much there is to do, in units.
+    unit
+        Name of the unit, such as ``"turns"`` or ``"seconds"``.
     """
     if not console.is_interactive or console.quiet or total <= 0:
         yield lambda _: None
@@ -52,9 +62,9 @@ def progress_bar(
 
 @contextmanager
 def working(console: Console, what: str) -> Iterator[None]:
-    """Show a line while something goes on of which nobody knows how much is done.
+    """Show a line while something goes on whose end nobody can tell.
 
-    It is drawn once, without a thread: processes may be forked meanwhile.
+    It is drawn once and without a thread, because processes may be forked meanwhile.
     """
     if not console.is_interactive or console.quiet:
         yield
@@ -83,5 +93,15 @@ class ConsoleWatcher:
     def counting(
         self, what: str, total: int, unit: str
     ) -> AbstractContextManager[Callable[[float], None]]:
-        """Show a bar until the block ends."""
+        """Show a bar until the block ends.
+
+        Parameters
+        ----------
+        what
+            What is counted.
+        total
+            How much there is to do, in units.
+        unit
+            Name of the unit.
+        """
         return progress_bar(self.console, what, total, unit)

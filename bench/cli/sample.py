@@ -22,7 +22,7 @@ from strategies import InputError
     type=click.Choice(SIZES),
     default="small",
     show_default=True,
-    help="How many conversations, and how long they are.",
+    help="Decides how many conversations there are, and how long they are.",
 )
 @click.option(
     "--shape",
@@ -37,7 +37,7 @@ from strategies import InputError
     type=click.IntRange(min=0),
     default=0,
     show_default=True,
-    help="Another seed gives other conversations; the same seed gives the same.",
+    help="The same seed gives the same conversations.",
 )
 @click.option(
     "--out",
@@ -48,7 +48,7 @@ from strategies import InputError
 def sample_command(size: str, shapes: Sequence[str], seed: int, out: Path | None) -> None:
     """Write the bundled conversations to a file.
 
-    The file has one OpenAI chat record a line. It is complete, or it is not there.
+    Each line of the file is one OpenAI chat record. If writing fails, there is no file.
     """
     from bench.reporting.output import check_file, write_whole
 
@@ -59,9 +59,9 @@ def sample_command(size: str, shapes: Sequence[str], seed: int, out: Path | None
     with working(stderr(quiet=False), f"making the {size} sample"):
         data = sample_bytes(size, shapes=shapes or None, seed=seed)
     if out is None:
-        # It is None where the shell has closed it: then there is nobody to write to.
+        # It is None if the shell has closed it. Then nobody reads the output.
         if sys.stdout is not None:
-            # As bytes: the sample is UTF-8, whatever the terminal's encoding is.
+            # As bytes, because the sample is UTF-8 in every terminal.
             sys.stdout.buffer.write(data)
         return
     write_whole(out, lambda file: file.write(data))

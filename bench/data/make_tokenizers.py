@@ -2,12 +2,12 @@
 
 Writes ``tokenizer.json`` or ``tokenizer.model`` and ``tokenizer_config.json`` of each bundled
 tokenizer; the chat templates beside them are written by hand. The corpus is the sample generator's
-output for seeds that no sample has, word lists in many forms, and invented words made of syllables,
-which fill a large vocabulary.
+output for seeds that no sample has, word lists in many forms, and invented words. The invented
+words are made of syllables and fill a large vocabulary.
 
 Running it again gives the committed files byte for byte (tokenizers 0.23.3, sentencepiece 0.2.3):
 ``python -m bench.data.make_tokenizers /tmp/again && diff -r bench/data/tokenizers /tmp/again``
-shows the templates only. Other versions of the trainers may order equal scores differently.
+shows the templates only. Other versions of the trainers may order equal scores in another way.
 """
 
 from __future__ import annotations
@@ -46,8 +46,8 @@ SMALL_VOCABULARY = 8_000
 #: Characters that the SentencePiece-style BPE knows; the rest falls back to bytes.
 ALPHABET = 900
 
-#: Letters, one digit, punctuation with the line ends behind it, and white space, as Qwen's
-#: tokenizers split.
+#: Splits as Qwen's tokenizers do: letters, single digits, punctuation with the line ends after it,
+#: and white space.
 SPLIT = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*"
     r"|\s*[\r\n]+|\s+(?!\S)|\s+"
@@ -56,7 +56,7 @@ SPLIT = (
 TRAINING_SPLIT = r"▁?[\p{L}\p{M}]+|\p{N}|▁?[^\p{L}\p{M}\p{N}\s▁]+|▁+(?=▁)|▁|\s+"
 
 CHATML_SPECIAL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
-#: Markers that decoding keeps, as Qwen3 has them: added tokens, and not special.
+#: Markers that decoding keeps: added tokens that are not special, as in Qwen3.
 CHATML_PLAIN = (
     "<tool_call>",
     "</tool_call>",
@@ -76,12 +76,12 @@ BRACKETS = (
     ),
     *("[TOOL_CALLS]", "[TOOL_RESULTS]", "[/TOOL_RESULTS]", "[THINK]", "[/THINK]"),
 )
-#: Markers that take the white space behind them away.
+#: Markers that swallow the white space after them.
 BRACKETS_RSTRIP = ("[/INST]", "[/TOOL_RESULTS]", "[/THINK]")
 ROLES = ("<|system|>", "<|user|>", "<|assistant|>", "<|tool|>", "<|think|>", "<|call|>", "<|end|>")
-#: Markers that take the white space before them away.
+#: Markers that swallow the white space before them.
 ROLES_LSTRIP = ("<|end|>",)
-#: "<" stands in front only, so no marker begins inside another one and every cut is exact.
+#: "<" is only their first character, so no marker begins inside another and every cut is exact.
 TURNS = (
     "<start_of_turn>",
     "<end_of_turn>",
@@ -166,8 +166,8 @@ def _texts_to_train() -> Iterator[str]:
 def fingerprint() -> str:
     """Return the SHA-256 of the corpus in hexadecimal; it is kept beside the tokenizers.
 
-    A change of the generator changes the corpus: then the tokenizers are no longer what this script
-    makes, and a test says so.
+    If the generator changes, the corpus changes, and this script would make other tokenizers. A
+    test then says so.
     """
     digest = hashlib.sha256()
     for text in corpus():
@@ -254,7 +254,7 @@ def brackets() -> dict[str, Any]:
     trainer = trainers.BpeTrainer(
         vocab_size=SMALL_VOCABULARY,
         special_tokens=reserved,
-        # Chosen here: where counts are equal, the trainer cuts its own alphabet off at random.
+        # Chosen here, because the trainer chooses at random among characters with equal counts.
         initial_alphabet=alphabet,
         limit_alphabet=len(alphabet),
         show_progress=False,
@@ -269,8 +269,8 @@ def brackets() -> dict[str, Any]:
         _added(number, content, rstrip=content in BRACKETS_RSTRIP)
         for number, content in enumerate(reserved[: 3 + len(BRACKETS)])
     ]
-    # Trained piece by piece, used on whole spans: that is what the SentencePiece library does, and
-    # real conversions.
+    # Trained on pieces, but used on whole spans, as the SentencePiece library and real conversions
+    # do.
     data["pre_tokenizer"] = {
         "type": "Metaspace", "replacement": "▁", "prepend_scheme": "first", "split": False
     }  # fmt: skip
@@ -320,10 +320,10 @@ def _sentencepiece(kind: str, **options: Any) -> bytes:
 def unigram() -> dict[str, Any]:
     """Train the Unigram model and return its ``tokenizer.json``.
 
-    The pieces and scores come from the sentencepiece trainer: that of the tokenizers library adds
-    up floating-point numbers in the order of a hash map, and gives other scores on each run. White
-    space is normalized as T5 and XLM-RoBERTa do: line ends and tabs become spaces, and several
-    spaces one.
+    The pieces and scores come from the sentencepiece trainer. The trainer of the tokenizers library
+    gives other scores on each run, because it adds up floating-point numbers in the order of a hash
+    map. White space is normalized as in T5 and XLM-RoBERTa: line ends and tabs become spaces, and
+    several spaces become one.
     """
     model = sentencepiece.SentencePieceProcessor(
         model_proto=_sentencepiece("unigram", unk_id=0, bos_id=-1, eos_id=1)
@@ -332,7 +332,7 @@ def unigram() -> dict[str, Any]:
         (model.id_to_piece(number), model.get_score(number))
         for number in range(model.get_piece_size())
     ]
-    # Shortest decimal digits of what the model stores as 32-bit numbers.
+    # The fewest decimal digits that give the same 32-bit number.
     scored = [(piece, float(f"{score:.7g}")) for piece, score in pieces]
     tokenizer = Tokenizer(models.Unigram(scored, unk_id=0))
     tokenizer.normalizer = normalizers.Sequence(

@@ -1,1 +1,1 @@
-"""What the strategies cost: fresh processes, side by side rounds, memory, and the machine."""
+"""What the strategies cost: fresh processes, rounds side by side, memory, and the machine."""

@@ -30,7 +30,7 @@ class Timing:
 
 
 def timings(rounds: Sequence[Round], seed: int) -> dict[str, Timing]:
-    """Return the timing of each strategy; that of `AGAIN` has the noise floor as its speedup."""
+    """Return the timing of each strategy. The speedup of `AGAIN` is the noise floor."""
     if not rounds:
         return {}
     samples = {name: [r.seconds[name] for r in rounds] for name in rounds[0].seconds}
@@ -52,20 +52,20 @@ def timings(rounds: Sequence[Round], seed: int) -> dict[str, Timing]:
 def recommended(
     rankable: Sequence[str], rounds: Sequence[Round], floor: Estimate, seed: int
 ) -> tuple[str, ...]:
-    """Return the fastest strategy, and those that it is not shown to be faster than.
+    """Return the fastest strategy, and those that may be as fast as it is.
 
     Parameters
     ----------
     rankable
-        Names of the strategies that are exact and meant to be.
+        Names of the exact strategies, without controls.
     rounds
         Seconds of each of them, at least one round.
     floor
         Speedup of the baseline over itself.
     seed
-        Of the bootstrap.
+        Seed of the bootstrap.
     """
-    # `auto` runs one of the others; advice names the one to write down.
+    # `auto` runs one of the others, so advice names that one.
     samples = {name: [r.seconds[name] for r in rounds] for name in rankable if name != "auto"}
     if not samples:
         return ()

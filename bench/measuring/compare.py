@@ -29,22 +29,22 @@ from strategies.verification import mismatches
 
 MOST_ROUNDS = 30
 SHORTEST_BASELINE_SECONDS = 0.2
-"""What is timed is not cut down to less than this: short runs measure the scheduler."""
+"""A subset takes the baseline at least this long, because short runs measure the scheduler."""
 WANTED_ROUNDS = 15
 """If a budget is short, conversations are left out until this many rounds fit."""
 
 
 class Watcher(Protocol):
-    """Shows a person how far a comparison has come; what it shows changes no result."""
+    """Shows a person how far a comparison has come. It changes no result."""
 
     def working(self, what: str) -> AbstractContextManager[None]:
-        """Show that something goes on, when nobody knows how much of it is done."""
+        """Show that something goes on whose end nobody can tell."""
         ...
 
     def counting(
         self, what: str, total: int, unit: str
     ) -> AbstractContextManager[Callable[[float], None]]:
-        """Show how much is done; yields a function to call with what was done since.
+        """Show how much is done. Yields a function to call with the number of units done since.
 
         Parameters
         ----------
@@ -66,7 +66,7 @@ def compare(plan: Plan, conversations: Sequence[Conversation], watcher: Watcher)
     plan
         What to compare.
     conversations
-        The data. Every turn of them is checked.
+        The data. Every turn is checked.
     watcher
         Shows a person how far it has come.
 
@@ -115,7 +115,7 @@ class Session:
     watcher: Watcher
 
     def reference(self) -> Reference:
-        """Return the truth. It is counted on one core, any of them, because it is not timed."""
+        """Count the reference. It is not timed, so it may run on any core."""
         outcome = self._run(
             "reference", run_reference, self.spec, self.conversations, self.plan.on_error
         )
@@ -130,7 +130,7 @@ class Session:
         Parameters
         ----------
         reference
-            The truth about the tokenizer.
+            The counts that are right, see `reference`.
         cores, workers
             How many processors to pin to, and how many workers each strategy has.
         """
@@ -139,7 +139,7 @@ class Session:
         timed = [name for name, (entry, _) in checked.items() if entry.status in {"ok", "wrong"}]
         if BASELINE not in timed:
             timed = []
-        # The baseline runs twice in a round.
+        # A round runs the baseline twice.
         cost = sum(seconds for _, seconds in checked.values()) + checked[BASELINE][1]
         subset, rounds = self._rounds(timed, cost, checked[BASELINE][1], cores, workers)
         places = {id(conversation): i for i, conversation in enumerate(self.conversations)}
@@ -161,7 +161,7 @@ class Session:
             timed_turns=turns,
             subset=len(subset) < len(self.conversations),
             noise_floor=floor,
-            # Nobody is advised on the ground of turns that hold no token.
+            # Turns without a single token are no ground for advice.
             recommended=recommended(rankable, rounds, floor, self.plan.seed)
             if floor and tokens
             else (),
@@ -171,11 +171,11 @@ class Session:
     def _check(
         self, name: str, reference: Reference, cores: int, workers: int
     ) -> tuple[Entry, float]:
-        """Return the entry, not timed yet, and how long the strategy took for all turns."""
+        """Return an entry without times, and the seconds that the strategy took for all turns."""
         try:
             control = is_control(get(name))
         except InputError as error:
-            # A package that brings a strategy and does not load takes no other one with it.
+            # If the package that brings it does not load, the other strategies go on.
             return Entry(name, False, "unavailable", str(error)), 0.0
         outcome = self._run(
             name,
@@ -230,7 +230,7 @@ class Session:
             )
             subset = conversations_within(self.conversations, share, plan.seed)
         rounds: list[Round] = []
-        # Within a budget nobody knows how many rounds there will be, but how long they take.
+        # With a budget, the seconds are known and the number of rounds is not.
         by_budget = plan.rounds is None
         total, unit = (ceil(budget), "seconds") if by_budget else (most, "rounds")
         with self._bar("side by side", total, unit) as advance:

@@ -1,4 +1,4 @@
-"""Ending processes, and whatever they have started."""
+"""End processes, and the processes that they have started."""
 
 from __future__ import annotations
 

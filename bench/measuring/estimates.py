@@ -12,8 +12,8 @@ import numpy.typing as npt
 
 CONFIDENCE = 0.95
 FEWEST_FOR_BOOTSTRAP = 6
-"""Below this the range of the samples is given instead: of five it covers the median with
-94 %, and a bootstrap of so few would feign more."""
+"""With fewer samples the interval is their range. The range of five samples covers the median
+with 94 %; a bootstrap of so few would claim more precision than it has."""
 RESAMPLES = 9999
 
 Verdict = Literal["faster", "slower", "inconclusive"]
@@ -61,17 +61,19 @@ def median_estimate(samples: Sequence[float], seed: int = 0) -> Estimate:
 def speedup_estimate(
     baseline: Sequence[float], seconds: Sequence[float], seed: int = 0
 ) -> Estimate:
-    """Return how many times faster than the baseline something is.
+    """Return how many times as fast as the baseline something is.
 
     Parameters
     ----------
     baseline, seconds
-        Of the same rounds in the same order, so that what slowed a round slowed both.
+        Seconds of the same rounds, in the same order. What slowed a round slowed both.
+    seed
+        Seed of the bootstrap.
 
     Raises
     ------
     ValueError
-        If they are not of the same rounds.
+        If there is not one of each for every round.
     """
     if len(baseline) != len(seconds):
         raise ValueError("paired samples must be of the same rounds")
@@ -93,7 +95,7 @@ def _bootstrap(values: npt.NDArray[np.float64], seed: int) -> tuple[float, float
     from scipy.stats import bootstrap
 
     with warnings.catch_warnings():
-        # Resamples of ties degenerate; the percentile method has no use for their spread.
+        # SciPy warns of resamples without spread, which the percentile method does not need.
         warnings.simplefilter("ignore")
         result = bootstrap(
             (values,),

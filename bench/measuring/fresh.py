@@ -1,9 +1,9 @@
 """Fresh processes that need not import the libraries again.
 
-Each strategy is checked, and its memory and start-up measured, in a process that nothing
-else has touched. Importing transformers takes longer than most of what is measured, so one
-process imports it (and measures that), does nothing else, and forks for each job. It has no
-threads and has not used the tokenizers library, so the forks are as good as new.
+Each strategy is checked in a process that nothing else has touched, and its memory and start-up
+are measured there. Importing transformers takes longer than most measurements. So one process
+imports it, measures how long that takes, and then only forks, once for each job. It has no threads
+and has not used the tokenizers library, so a fork of it is as good as a new process.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from strategies.runtime.signals import leave_interrupts_to_parent, starting_proc
 
 Send: TypeAlias = Callable[[Any], None]
 Job: TypeAlias = Callable[..., Any]
-"""A function of a module, called with what it may send messages with and its arguments."""
+"""A function of a module. It is called with a `Send`, then with its arguments."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class Outcome:
     result
         What the job returned; None if it failed.
     failure
-        Why it has none: the error it raised, or how its process ended.
+        Why there is no result: the error that the job raised, or how its process ended.
     peak_rss_bytes
         Largest resident memory of its process and all that it started.
     """
@@ -89,7 +89,24 @@ class FreshProcesses:
     ) -> Outcome:
         """Run ``job(send, *arguments)`` on some cores and return what became of it.
 
-        Sampling memory takes some of a core, and so is not for what is timed.
+        Parameters
+        ----------
+        job
+            The function to run.
+        *arguments
+            Its arguments after `send`.
+        cores
+            Numbers of the processors to pin the process to.
+        sample_memory
+            Whether to sample the memory of the process tree. That takes some of a core, so timed
+            jobs go without.
+        on_message
+            Called with each message that the job sends.
+
+        Raises
+        ------
+        JobDiedError
+            If the process that starts jobs has ended.
         """
         try:
             self._connection.send((job, arguments, cores))
@@ -110,7 +127,7 @@ class FreshProcesses:
         return Outcome(result, failure, max(memory.bytes, own_peak))
 
     def close(self) -> None:
-        """Kill whatever still runs."""
+        """Kill the processes that still run."""
         if self._process.pid is not None:
             end_children(self._process.pid)
             kill_tree(self._process.pid)
@@ -129,7 +146,7 @@ class JobDiedError(IslError):
 
 
 class UnexpectedError(IslError):
-    """An error in a job that is nobody's input; its text holds where it was raised."""
+    """A bug that showed in a job. The text says where it was raised."""
 
 
 @contextmanager
@@ -153,7 +170,7 @@ def _serve(connection: Connection) -> None:
     try:
         _fork_for_jobs(connection)
     except (EOFError, BrokenPipeError, ConnectionResetError):
-        # Whoever asked has gone, and needs no answer.
+        # The process that asked has ended and needs no answer.
         return
 
 
@@ -170,7 +187,7 @@ def _fork_for_jobs(connection: Connection) -> None:
         if parent.sentinel in wait([process.sentinel, parent.sentinel]):
             kill_tree(os.getpid())
         process.join()
-        # A job that ended well has sent its own last word.
+        # A job that ended well has sent its result itself.
         if process.exitcode != 0:
             connection.send(("exit", process.exitcode))
 
@@ -178,9 +195,9 @@ def _fork_for_jobs(connection: Connection) -> None:
 def _import_libraries() -> float:
     started = time.perf_counter()
     os.environ.setdefault("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1")
-    # As `ChatTokenizer` imports them.
+    # `ChatTokenizer` imports them in the same way.
     with collection_paused():
-        import tokenizers  # noqa: F401  # imported for those that are forked from here
+        import tokenizers  # noqa: F401  # for the processes that are forked from here
         from transformers import AutoTokenizer, PreTrainedTokenizerFast  # noqa: F401  # likewise
 
     return time.perf_counter() - started
@@ -189,7 +206,7 @@ def _import_libraries() -> float:
 def _do(
     connection: Connection, job: Job, arguments: tuple[Any, ...], cores: tuple[int, ...]
 ) -> None:
-    # Interrupted, it ends in an orderly way: a pool of processes leaves things behind else.
+    # Exit normally on SIGTERM, so that a process pool can clean up.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     connection.send(os.getpid())
     pin(cores)
@@ -206,7 +223,7 @@ def _do(
 
 
 def _own_peak() -> int:
-    """Return the kernel's high-water mark of this process, in bytes; 0 where it keeps none."""
+    """Return the most memory this process has used, in bytes; 0 if the kernel does not say."""
     try:
         for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
             if line.startswith("VmHWM:"):

@@ -1,8 +1,8 @@
 """How the time per turn grows with the turns of a conversation, part by part.
 
-Every turn adds the same amount of new text, and all lengths hold the same amount of it
-together. What a strategy does once per new text stays flat per turn; what it does over the
-whole history again grows with the length.
+Every turn adds the same amount of new text, and the data of every length hold the same amount in
+all. Work that a strategy does once for each new text takes the same time per turn at every length.
+Work that it does again over the whole history takes longer in longer conversations.
 """
 
 from __future__ import annotations
@@ -51,7 +51,17 @@ class Point:
 
 
 def conversations_of(turns: int, total: int, seed: int = 0) -> list[Conversation]:
-    """Return conversations of `turns` turns each, about `total` turns together."""
+    """Return generated conversations of one length.
+
+    Parameters
+    ----------
+    turns
+        Turns of each conversation.
+    total
+        Turns of all conversations together, about.
+    seed
+        The same seed gives the same text.
+    """
     dice = Dice(f"growth {turns} {seed}")
     made = []
     for number in range(max(1, total // turns)):
@@ -78,10 +88,27 @@ def measure_growth(
 ) -> list[Point]:
     """Time a strategy at each length, round after round in shuffled order.
 
+    Parameters
+    ----------
+    strategy
+        Its name.
+    chat
+        The tokenizer to count with.
+    workers
+        Threads or processes.
+    rounds
+        How often each length is timed.
+    lengths
+        Turns per conversation, one point for each.
+    seed
+        Seed of the text and of the order.
+    progress
+        Called with 1 after each run.
+
     Raises
     ------
     InputError
-        If the strategy is wrong on purpose.
+        If the strategy does not exist or is wrong on purpose.
     UnavailableError
         If it cannot run with this tokenizer.
     """

@@ -1,4 +1,4 @@
-"""What runs in fresh processes: the reference, the check of one strategy, timed rounds."""
+"""The jobs of fresh processes: the reference, the check of one strategy, timed rounds."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ AGAIN = "sequential (again)"
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """The truth about a tokenizer on a dataset.
+    """The counts of a tokenizer on a dataset that are right.
 
     Parameters
     ----------
     counts
-        Full-template counts; None for a turn that raises.
+        Full-template counts, in tokens; None for a turn that raises.
     amplification
-        What the prompts render to.
+        How large the prompts are, and how much of them repeats.
     fingerprint, warnings
         Of the tokenizer.
     """
@@ -71,13 +71,13 @@ class Check:
     Parameters
     ----------
     unavailable
-        Why the strategy cannot run; then the rest is empty.
+        Why the strategy cannot run, or None. If it cannot, the rest is empty.
     counts
-        What it counted; None for a turn that it skipped.
+        Its counts, in tokens; None for a turn that it skipped.
     open_seconds
-        Loading the tokenizer and opening the strategy; imports are not in it.
+        Loading the tokenizer and opening the strategy, without imports.
     count_seconds
-        Counting all turns, once, with nothing warmed up: what a budget is planned by.
+        Counting all turns once, with nothing warmed up. The budget is planned by it.
     note
         What the strategy says about the run.
     """
@@ -100,7 +100,19 @@ class Round:
 def run_reference(
     send: Send, spec: ChatSpec, conversations: Sequence[Conversation], on_error: OnError
 ) -> Reference:
-    """Count by the plain call; sends the number of turns done."""
+    """Count by the plain call.
+
+    Parameters
+    ----------
+    send
+        Is sent the number of turns done since its last call.
+    spec
+        The tokenizer.
+    conversations
+        The conversations to count.
+    on_error
+        Whether a turn without an ISL fails the job or is skipped.
+    """
     chat = ChatTokenizer(spec)
     counts = reference_counts(conversations, chat, progress=send, on_error=on_error)
     return Reference(counts, amplification(conversations, chat), chat.fingerprint, chat.warnings)
@@ -114,7 +126,23 @@ def run_check(
     workers: int,
     on_error: OnError,
 ) -> Check:
-    """Open a strategy and count everything once; sends the number of turns done."""
+    """Open a strategy and count everything once.
+
+    Parameters
+    ----------
+    send
+        Is sent the number of turns done since its last call.
+    spec
+        The tokenizer.
+    strategy
+        Name of the strategy.
+    conversations
+        The conversations to count.
+    workers
+        Threads or processes.
+    on_error
+        Whether a turn without an ISL fails the job or is skipped.
+    """
     _match_library_threads(workers)
     started = perf_counter()
     chat = ChatTokenizer(spec)
@@ -129,7 +157,7 @@ def run_check(
             counted = perf_counter()
             note = getattr(counter, "note", None)
     except UnavailableError as error:
-        # What `availability` cannot see without doing the work of opening.
+        # Some reasons show only when the strategy is opened.
         return Check(str(error))
     return Check(None, counts, opened - started, counted - opened, note)
 
@@ -145,12 +173,31 @@ def run_rounds(
     budget_seconds: float,
     seed: int,
 ) -> None:
-    """Run all strategies side by side, round after round; sends each `Round`.
+    """Run all strategies side by side, round after round.
 
-    Every strategy is opened and warmed by a count of some conversations first. Each round
-    runs every strategy once, the baseline twice, in an order that is shuffled anew. It ends
-    after `most_rounds`, or when the next round would go over the budget, but not before
-    `FEWEST_ROUNDS`.
+    First every strategy is opened, and counts some conversations to warm up. Then each round runs
+    every strategy once and the baseline twice, in an order that is shuffled anew.
+
+    Parameters
+    ----------
+    send
+        Is sent each `Round`.
+    spec
+        The tokenizer.
+    strategies
+        Names of the strategies; the baseline is one of them.
+    conversations
+        The conversations to count in each round.
+    workers
+        Threads or processes of each strategy.
+    on_error
+        Whether a turn without an ISL fails the job or is skipped.
+    most_rounds
+        The number of rounds, unless the budget ends them earlier.
+    budget_seconds
+        No round begins that would probably go over it, except the first `FEWEST_ROUNDS`.
+    seed
+        Seed of the order, and of the conversations to warm up with.
     """
     _match_library_threads(workers)
     chat = ChatTokenizer(spec)
@@ -176,7 +223,7 @@ def run_rounds(
 
 WARM_UP_SHARE = 0.1
 FEWEST_ROUNDS = 6
-"""So many give an interval that is more than the range of the samples."""
+"""With fewer, the interval would be no more than the range of the samples."""
 
 
 def _one_round(
@@ -188,7 +235,7 @@ def _one_round(
 ) -> Round:
     seconds, parts = {}, {}
     for name in names:
-        # What the one before left behind is not this one's to collect.
+        # Collect now, so that this strategy is not timed with the last one's garbage.
         gc.collect()
         started = perf_counter()
         count_with(counters[name], chat, conversations, on_error=on_error)
@@ -198,5 +245,5 @@ def _one_round(
 
 
 def _match_library_threads(workers: int) -> None:
-    # Read when the library's pool starts, which is at its first use in this process.
+    # The library reads this when its thread pool starts, at its first use in this process.
     os.environ["RAYON_NUM_THREADS"] = str(workers)

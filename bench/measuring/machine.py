@@ -31,7 +31,7 @@ class Machine:
     Parameters
     ----------
     name, processor, system
-        As the machine says.
+        As the machine reports them.
     cores, cores_available
         Processors of the machine, and those that this process may use.
     memory_bytes

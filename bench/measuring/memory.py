@@ -1,4 +1,4 @@
-"""Peak memory of a process with everything that it has started."""
+"""Peak memory of a process, with all processes that it has started."""
 
 from __future__ import annotations
 
@@ -14,10 +14,9 @@ INTERVAL_SECONDS = 0.05
 class PeakMemory:
     """Samples the resident memory of a process tree while a ``with`` block runs.
 
-    Memory that processes share is counted for each of them, so the sum is an upper bound
-    where they were forked from one another. A peak shorter than the sampling interval can
-    be missed between processes; within the first process it cannot, where the kernel keeps
-    its high-water mark.
+    Memory that processes share is counted for each of them. So the sum is an upper bound if
+    one was forked from another. A peak that is shorter than the sampling interval can be
+    missed, so `FreshProcesses.run` also asks the kernel for the peak of the first process.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""What a comparison is to do: tokenizers, strategies, cores, rounds."""
+"""The plan of a comparison: tokenizers, strategies, cores, rounds."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ class Plan:
     cores
         Numbers of cores to pin to, one comparison each.
     workers
-        Worker counts for each number of cores; None for as many workers as cores.
+        Numbers of workers to run on each number of cores; None for as many as cores.
     rounds
         Full rounds over all conversations, or None to keep to the budget.
     budget_seconds
-        For the timed rounds of everything together.
+        Time for all timed rounds together.
     seed
-        Of the order in rounds, of the choice of conversations, of the bootstrap.
+        Decides the order in rounds, the choice of conversations, and the bootstrap.
     on_error
-        Whether a turn that fails fails the comparison.
+        Whether a turn without an ISL fails the comparison or is skipped.
     """
 
     chats: Sequence[ChatSpec]
@@ -61,6 +61,6 @@ def unique_names(chats: Sequence[ChatSpec]) -> list[str]:
         if len(set(names)) == len(names):
             return names
         if depth >= max(map(len, parts)):
-            # The same one twice, with other templates or kwargs.
+            # One tokenizer twice, with different templates or kwargs.
             return [f"{name} ({number})" for number, name in enumerate(names, 1)]
         depth += 1

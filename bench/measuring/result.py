@@ -25,7 +25,7 @@ class Entry:
     reason
         Why it is not ok, or what it says about its run.
     mismatches
-        How many turns differ from the reference; None if nothing was counted.
+        Number of turns that differ from the reference; None if nothing was counted.
     seconds
         For one round; None if it was not timed.
     cold_seconds
@@ -61,7 +61,7 @@ class Entry:
 
     @property
     def rankable(self) -> bool:
-        """Whether it may be compared with others once it is timed: right, and meant to be."""
+        """Whether it may be ranked once it is timed: every count is right, and it is no control."""
         return self.status == "ok" and not self.control
 
 
@@ -78,7 +78,7 @@ class Group:
     rounds, timed_conversations, timed_turns
         What was timed: how often, and how much each time.
     subset
-        Whether conversations were left out of the timing. They never are out of the check.
+        Whether some conversations were not timed. All of them are checked.
     noise_floor
         Speedup of the baseline over itself; None if nothing was timed.
     recommended
@@ -106,7 +106,7 @@ class Comparison:
     Parameters
     ----------
     references
-        The truth about each tokenizer, by its name.
+        The counts that are right, by name of the tokenizer.
     groups
         One for each tokenizer and setting.
     """

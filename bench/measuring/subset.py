@@ -34,8 +34,8 @@ def conversations_within(
     random.Random(seed).shuffle(order)  # noqa: S311  # no secret
     chosen: list[int] = []
     done = 0
-    # Whatever comes next is taken, long or short: passing over what does not fit would leave
-    # the short conversations, which repeat little.
+    # Take whatever comes next, long or short. Passing over conversations that do not fit would
+    # leave the short ones, which repeat little.
     for place in order:
         chosen.append(place)
         done += work[place]
@@ -45,7 +45,7 @@ def conversations_within(
 
 
 def _work(conversation: Conversation) -> int:
-    """Return the characters of all prompts together, about: templates add to them."""
+    """Return about how many characters all prompts hold; templates add some."""
     sizes = [len(str(message)) for message in conversation.messages]
     before = [0]
     for size in sizes:

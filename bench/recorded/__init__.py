@@ -1,1 +1,1 @@
-"""What asv recorded: read, judged, published as pages."""
+"""Read the results of asv, judge them, and publish them as pages."""

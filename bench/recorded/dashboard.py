@@ -1,4 +1,4 @@
-"""asv's pages of the recorded results, made to work without a network, and served here."""
+"""Publish the recorded results as the pages of asv, and serve them without a network."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ LOCAL = {
     "stupidtable.min.js": "stupidtable.min.js",
     "md5.min.js": "md5.min.js",
 }
-"""What asv's page loads from other hosts, by file name, and the bundled file instead."""
+"""Files that the page of asv loads from other hosts, and the bundled file for each."""
 
 _LOADED = re.compile(
     r'(?P<tag><(?:script|link)\b[^>]*?\b(?:src|href)=")(?P<url>(?:https?:)?//[^"]+)"[^>]*>'
@@ -37,23 +37,23 @@ _LOADED = re.compile(
 
 
 def publish(config: Path, html: Path) -> list[str]:
-    """Write the pages of all recorded results to a folder, and return what asv remarks.
+    """Write the pages of all recorded results to a folder, and return the remarks of asv.
 
     Raises
     ------
     InputError
-        If asv is not installed, if it cannot publish, or if the folder holds anything else
-        than such pages, which are replaced.
+        If asv is not installed or cannot publish. Also if the folder holds anything but such
+        pages, because asv empties it first.
     """
     if importlib.util.find_spec("asv") is None:
         raise InputError("asv is not installed; it comes with the extra isl-bench[asv]")
     if not config.is_file():
         raise InputError("no such file", file=config)
     if html.is_file() or (html.is_dir() and any(html.iterdir()) and not _is_page(html)):
-        # asv empties the folder first, whatever is in it.
+        # asv would delete whatever is in the folder.
         raise InputError("exists and holds no pages of asv; name another folder", file=html)
     command = [sys.executable, "-m", "asv", "--config", str(config), "publish", "--no-pull"]
-    done = subprocess.run(  # noqa: S603  # nothing in it but paths
+    done = subprocess.run(  # noqa: S603  # the arguments are paths only
         [*command, "--html-dir", str(html.resolve())],
         capture_output=True,
         text=True,
@@ -63,7 +63,7 @@ def publish(config: Path, html: Path) -> list[str]:
     said = [_SAID.fullmatch(line) for line in (done.stdout + done.stderr).splitlines()]
     steps = [i for i, line in enumerate(said) if line and line["depth"]]
     if done.returncode != 0:
-        # What it said last, which may go on for some lines.
+        # The last thing it said, which may take several lines.
         last = said[steps[-1] if steps else 0 :]
         reason = " ".join(line["text"] for line in last if line)
         raise InputError(f"asv publish: {reason or done.returncode}", file=config)
@@ -76,16 +76,16 @@ def _is_page(html: Path) -> bool:
 
 
 _SAID = re.compile(r"\s*(?:\[[ .\d]+%\] *)?(?P<depth>·*) *(?P<text>.*)")
-"""A line of asv: what it does after one dot, what it has to say about that after more."""
+"""A line of asv. One dot begins a step; more dots begin a remark about it."""
 
 
 def work_offline(html: Path) -> None:
-    """Let the page in a folder load nothing from other hosts.
+    """Change the page in a folder so that it loads nothing from other hosts.
 
     Raises
     ------
     InputError
-        If it loads something that is not bundled, as another version of asv may.
+        If the page loads a file that is not bundled. Other versions of asv may do so.
     """
     page = html / "index.html"
 
@@ -102,7 +102,7 @@ def work_offline(html: Path) -> None:
 
 
 class _Handler(SimpleHTTPRequestHandler):
-    """Files of one folder, each asked for anew, so that a page is never older than its data."""
+    """Files of one folder. Browsers do not cache them, so a page never shows older data."""
 
     def end_headers(self) -> None:
         self.send_header("Cache-Control", "no-cache")
@@ -113,13 +113,22 @@ class _Handler(SimpleHTTPRequestHandler):
 
 
 class _Server(ThreadingHTTPServer):
-    """On a port of its own: another server there is an error, not a partner."""
+    """A server that fails if another one uses its port, and does not share it."""
 
     allow_reuse_port = False
 
 
 def serve(html: Path, port: int, ready: Callable[[str], object]) -> None:
-    """Serve a folder on the loopback interface until interrupted; `ready` is told the address.
+    """Serve a folder on the loopback interface until interrupted.
+
+    Parameters
+    ----------
+    html
+        The folder.
+    port
+        The port; 0 takes any free one.
+    ready
+        Called with the address when the server listens.
 
     Raises
     ------

@@ -1,13 +1,14 @@
 """A demonstration: a strategy is slowed down 1.5 times, and the asv suite says so.
 
-In a throw-away clone, a line of commits is made that change nothing but one in their middle,
-which makes `spliced` take half as long again. Then three things are asked:
+It makes some commits in a throw-away clone. One in the middle makes `spliced` take 1.5 times as
+long; the others change nothing. Then it asks three questions:
 
 - ``asv continuous`` between two commits that change nothing: is anything flagged?
 - ``asv continuous`` between the slow commit and the one before: is it found, and it alone?
 - ``asv publish`` over all commits: do the regressions name it, and the right commit?
 
-It measures, so it is a command and no test. It ends with exit code 1 if an answer is wrong.
+It takes measurements, so it is a command and not a test. The exit code is 1 if an answer is
+wrong.
 """
 
 from __future__ import annotations
@@ -27,11 +28,11 @@ SLOWED = "spliced"
 BENCHMARK = rf"warm.Warm.time_count\('({'|'.join(WATCHED)})', 'byte-level BPE', 1, 'agentic'\)"
 REPEATS = 5
 FACTOR = 1.2
-"""What counts as slower: between noise and the planted 1.5."""
+"""Ratio from which a change is flagged: above noise, below the planted 1.5."""
 
 COMMITS = 6
 SLOW = 3
-"""Which of the commits is slow; asv takes two on either side for a step."""
+"""Which of the commits is slow. asv needs two on either side to see a step."""
 
 SLOWDOWN = """
 
@@ -69,12 +70,12 @@ class Clone:
         return subprocess.run(command, cwd=self.folder, capture_output=True, text=True, check=False)
 
     def measured(self, *arguments: str) -> list[str]:
-        """Return what of the watched benchmarks ``asv continuous`` calls slower or faster.
+        """Return the watched benchmarks that ``asv continuous`` calls slower or faster.
 
         Raises
         ------
         SystemExit
-            If asv measured nothing, which must not pass for "nothing changed".
+            If asv measured nothing. That must not look like "nothing changed".
         """
         done = self.asv(
             "continuous", *arguments, "--factor", str(FACTOR), "--bench", BENCHMARK,
@@ -88,7 +89,7 @@ class Clone:
 
 
 def environment() -> str:
-    """Return the name of asv's main environment: without the older libraries."""
+    """Return the name of asv's main environment, which has no older libraries."""
     return f"virtualenv:{sys.version_info.major}.{sys.version_info.minor}"
 
 
@@ -138,7 +139,17 @@ def published(clone: Clone) -> list[tuple[str, str, float]]:
 
 
 def answer(question: str, as_it_should: bool, found: Sequence[object]) -> bool:
-    """Print an answer, and return whether it is the right one."""
+    """Print an answer, and return whether it is right.
+
+    Parameters
+    ----------
+    question
+        What was asked.
+    as_it_should
+        Whether the answer is right.
+    found
+        What asv found.
+    """
     print(f"{'ok   ' if as_it_should else 'WRONG'} {question}: {found or 'nothing'}", flush=True)
     return as_it_should
 

@@ -1,4 +1,4 @@
-"""What asv recorded last on each machine: warm times, and whether everything was exact."""
+"""Judge the last results of asv on each machine: warm times, and whether all was exact."""
 
 from __future__ import annotations
 
@@ -28,27 +28,27 @@ Combination = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """The last commit of one machine and environment, as far as it belongs to the suite.
+    """The results of the last commit on one machine and environment.
 
     Parameters
     ----------
     about
-        A row of it, for what all have in common.
+        Any row of the group; gives machine, environment, commit.
     rows
-        Those that asv would show.
+        The rows of benchmarks as the suite has them now.
     warm
-        The warm times among them, whatever became of them.
+        The warm times among them, also if they failed or are n/a.
     wrong
-        Turns that were counted otherwise than the reference, where there are any.
+        Numbers of turns that differ from the reference, for each combination that has any.
     checked, unchecked
-        Combinations whose counts were compared with the reference, and those that were timed
-        without that.
+        Combinations whose counts were compared with the reference, and combinations that were
+        timed without being compared.
     blind
-        Whether the control, which is wrong on purpose, was found to be right.
+        Whether the check found the control right, although it is wrong on purpose.
     failed
-        What raised or ran out of time.
+        Rows of benchmarks that raised or ran out of time.
     outdated
-        How many rows are of benchmarks that the suite has no longer, or in another version.
+        Number of rows that the suite no longer has, or has in another version.
     """
 
     about: Row
@@ -102,9 +102,16 @@ class Recorded:
 def recorded(
     rows: Sequence[Row], machine: str | None = None, *, newest: bool = False
 ) -> list[Recorded]:
-    """Return what was recorded last on each machine, or on one, in each environment.
+    """Return what was recorded last on each machine, in each environment.
 
-    With `newest`, only the one of them that was measured last.
+    Parameters
+    ----------
+    rows
+        From `bench.recorded.results.read_history`.
+    machine
+        Name of the only machine to return, or None for all.
+    newest
+        Whether to return only the group that was measured last.
 
     Raises
     ------
@@ -160,12 +167,23 @@ def print_recorded(
     cores: Sequence[int] | None = None,
     shapes: Sequence[str] = (),
 ) -> None:
-    """Print a table of warm times for each shape, on the most cores that were measured.
+    """Print tables of warm times, and under them whether everything was exact.
+
+    Parameters
+    ----------
+    console
+        Where to print.
+    last
+        From `recorded`.
+    cores
+        A table for each of these numbers of cores; by default for the largest that was measured.
+    shapes
+        A table for each of these shapes of conversation; by default for all.
 
     Raises
     ------
     InputError
-        If nothing was recorded for the cores or a shape that are asked for.
+        If nothing was recorded for a number of cores or a shape.
     """
     _check("--cores", cores or (), [count for each in last for count in _cores(each)])
     _check("--shape", shapes, [shape for each in last for shape in _shapes(each)])
@@ -196,7 +214,7 @@ def _check(option: str, wanted: Sequence[object], known: Sequence[object]) -> No
 
 
 def _cores(last: Recorded) -> list[Any]:
-    """Return the numbers of cores that the machine has, of those that were tried."""
+    """Return the numbers of cores that were measured; larger ones the machine does not have."""
     counts = {row.params["cores"] for row in last.warm if row.status == "ok"}
     return sorted(count for count in counts if isinstance(count, int))
 
@@ -230,12 +248,12 @@ def _cell(row: Row | None, *, wrong: bool) -> Text:
     if row is None or row.value is None:
         status = "n/a" if row is None else row.status
         return Text(status, style="red" if status == "failed" else "dim")
-    # A strategy that counts wrong is shown, and its time is never taken for a good one.
+    # Show the time of a strategy that counts wrong, but mark it.
     return Text(f"{1e3 * row.value:,.2f}{' wrong' if wrong else ''}", style="red" if wrong else "")
 
 
 def _notes(last: Recorded) -> Iterator[tuple[str, str]]:
-    """Yield what is said under the tables, each with its style."""
+    """Yield the notes under the tables, each with its style."""
     if last.checked:
         turns = sum(last.wrong.values())
         checked = f"{len(last.checked)} combinations of strategy and family"
@@ -245,9 +263,9 @@ def _notes(last: Recorded) -> Iterator[tuple[str, str]]:
     for (strategy, family), wrong in last.wrong.items():
         yield f"  {strategy}, {family}: {wrong:,g} wrong", "red"
     for strategy, family in last.unchecked:
-        yield f"  {strategy}, {family}: timed, and never checked", "red"
+        yield f"  {strategy}, {family}: timed, but never checked", "red"
     if last.blind:
-        yield "the control is wrong on purpose, and was found right: the check is blind", "red"
+        yield "the control is wrong on purpose, but was found right: the check is blind", "red"
     failed = len(last.failed)
     summary = f"{len(last.rows):,} results: {_count(last.rows, 'n/a'):,} n/a, {failed:,} failed"
     yield summary, "red" if failed else ""
@@ -271,7 +289,7 @@ def _known(names: Sequence[object]) -> str:
 
 
 def _finite(value: float | None) -> float | None:
-    """JSON knows no other numbers."""
+    """Return None for a number that is not finite, because JSON has none."""
     return value if value is not None and math.isfinite(value) else None
 
 

@@ -1,9 +1,9 @@
-"""What asv recorded, as rows: the one reader of its result files, which needs no asv.
+"""Read the result files of asv as rows. asv itself is not needed.
 
-A results folder holds `benchmarks.json`, which describes the suite as it was last run, and a
-folder for each machine with a file for each commit and environment. In such a file a benchmark
-is a list of values after `result_columns`, without the empty ones at its end; each value is
-itself a list with one entry per combination of parameters, in product order.
+A results folder holds `benchmarks.json`, which describes the suite as it was last run. It also
+holds a folder for each machine, with a file for each commit and environment. In such a file, a
+benchmark is a list of values in the order of `result_columns`; empty values at its end are left
+out. Each value is itself a list with one entry per combination of parameters, in product order.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Status = Literal["ok", "n/a", "failed"]
 RESULTS_VERSION = 2
 BENCHMARKS_VERSION = 2
 MACHINE_VERSION = 1
-"""The formats that asv 0.4 and later write."""
+"""The formats that asv writes since 0.4."""
 
 _Kind = TypeVar("_Kind")
 
@@ -37,7 +37,7 @@ class Row:
     Parameters
     ----------
     machine
-        Its name, as asv was told.
+        The name that asv was given for it.
     commit, commit_date
         Full hash and date.
     environment
@@ -45,18 +45,18 @@ class Row:
     benchmark, version
         Full name, and the version that the source had when it ran.
     current
-        Whether `benchmarks.json` has this benchmark in this version; what is not current
-        belongs to another series.
+        Whether `benchmarks.json` has this benchmark in this version. If not, the row belongs to
+        another series.
     params
-        Values by name, in the order of the benchmark; what is no literal stays a string.
+        Values by name, in the order of the benchmark. A value that is no literal stays a string.
     unit, kind
-        As `benchmarks.json` says, `kind` being asv's type; None where it lacks the benchmark.
+        The unit and asv's type, from `benchmarks.json`; None if it lacks the benchmark.
     status, value
-        `ok` with a value, `n/a` where the benchmark was skipped, `failed` where it raised.
+        `ok` with a value, `n/a` if the benchmark was skipped, `failed` if it raised.
     interval, quartiles
         Bounds of the 99 % confidence interval (which may be infinite) and of the middle half.
     samples
-        All means that the value is the median of, where they were recorded.
+        The means whose median is the value, if they were recorded.
     started, duration
         When the benchmark began, and how many seconds all its combinations took.
     """
@@ -119,7 +119,7 @@ def latest(rows: Iterable[Row]) -> list[list[Row]]:
 
 
 def _recency(row: Row) -> tuple[datetime, datetime]:
-    # Commits of one date, as after a rebase, are told apart by when they were measured.
+    # Commits may have the same date, as after a rebase. Then the one measured last counts.
     return row.commit_date, row.started or datetime.min.replace(tzinfo=UTC)
 
 
@@ -183,7 +183,7 @@ def _rows(path: Path, machine: str, benchmarks: Mapping[str, Any]) -> Iterator[R
     data = _read(path, RESULTS_VERSION)
     about = _get(path, data, "params", dict)
     if about.get("machine") != machine:
-        # asv leaves such a file out; a file in the wrong folder is better moved than missed.
+        # asv ignores such a file. An error says that it is in the wrong folder.
         raise InputError(f"is of {about.get('machine')!r}, in the folder of {machine!r}", file=path)
     columns = [
         _checked(path, "result_columns", column, str)
@@ -193,7 +193,7 @@ def _rows(path: Path, machine: str, benchmarks: Mapping[str, Any]) -> Iterator[R
     commit_date = _date(path, "date", data.get("date"))
     environment = _environment(path, data)
     for name, row in _get(path, data, "results", dict).items():
-        # What asv drops from the end of a row is null.
+        # asv drops nulls from the end of a row.
         cells = dict(itertools.zip_longest(columns, _checked(path, name, row, list)))
         if None in cells:
             raise InputError("has more values than result_columns", file=path, field=name)
@@ -220,7 +220,7 @@ def _rows(path: Path, machine: str, benchmarks: Mapping[str, Any]) -> Iterator[R
                 environment=environment,
                 benchmark=name,
                 version=version,
-                # As asv sees it, which wrote no versions once.
+                # asv decides it in the same way. Its older files have no versions.
                 current=bool(description) and version in {None, description.get("version")},
                 params=dict(zip(names, map(_literal, combination), strict=True)),
                 unit=description.get("unit"),
@@ -240,7 +240,7 @@ def _environment(path: Path, data: Mapping[str, Any]) -> dict[str, str]:
     variables = _checked(path, "env_vars", data.get("env_vars", {}), dict)
     environment = {
         "python": _get(path, data, "python", str),
-        # asv has null for a requirement that may have any version.
+        # asv writes null for a requirement that may have any version.
         **{name: wanted or "" for name, wanted in sorted(requirements.items())},
         **{f"env-{name}": value for name, value in sorted(variables.items())},
     }
@@ -256,13 +256,13 @@ def _param_reprs(path: Path, name: str, params: object) -> list[list[str]]:
 
 
 def _param_names(description: Mapping[str, Any], count: int) -> Sequence[str]:
-    """Return a name for each parameter: asv's own where the description fits no longer."""
+    """Return a name for each parameter; asv's default names if the description does not fit."""
     names: list[str] = description.get("param_names", [])
     return names if len(set(names)) == count else [f"param{i + 1}" for i in range(count)]
 
 
 def _literal(representation: str) -> Any:
-    """Return the value that asv wrote the repr of, or the repr of what is no literal."""
+    """Return the value of a literal that asv wrote, or its text if it is no literal."""
     try:
         return ast.literal_eval(representation)
     except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
@@ -272,7 +272,7 @@ def _literal(representation: str) -> Any:
 def _column(
     path: Path, name: str, cells: Mapping[str, Any], column: str, size: int
 ) -> Sequence[Any]:
-    """Return an entry per combination: None for those that the column is too short for."""
+    """Return an entry per combination; None at the end if the column is too short."""
     entries = cells.get(column)
     found = _checked(path, f"{name}: {column}", [] if entries is None else entries, list)
     return [*found[:size], *[None] * (size - len(found))]

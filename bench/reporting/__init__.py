@@ -1,1 +1,1 @@
-"""What a measurement becomes: a report, tables, plots, and the ISL table of `bench count`."""
+"""Show what was measured: reports, tables, plots, and the ISL table of `bench count`."""

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What a column is asked about: one strategy in one group of a report.
+    """One row of a table: a strategy in a group of a report.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ class Row:
 
 
 def plain(value: Any) -> str:
-    """Return a value as a cell has it; nothing if there is none."""
+    """Return the text of a cell for a value; an empty text if there is none."""
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -62,14 +62,15 @@ class Column:
     key
         Its name in the results of report.json.
     value
-        What is there, which JSON can hold: for every row, also for a strategy that could not
-        run.
+        Returns the value for a row, as JSON can hold it. It is called for every row, even if the
+        strategy could not run.
     title
-        Over the column, in the terminal and in Markdown; without one it is in JSON alone.
+        Shown over the column, in the terminal and in Markdown. A column without a title is in
+        JSON only.
     cell
-        How its value is shown, if it is not as `plain` shows it.
+        Returns the text of a cell; by default as `plain` does.
     rank
-        1 is always shown. Where a terminal is too narrow, the highest rank goes first.
+        1 is always shown. If the terminal is too narrow, the highest rank is dropped first.
     left
         Whether it is text, which is aligned left.
     """

@@ -32,7 +32,7 @@ class Dataset:
 
 
 def read_dataset_file(path: Path, tool_arguments: ToolArguments) -> Dataset:
-    """Read a dataset from a file, once: the digest is of the bytes that are counted.
+    """Read a dataset from a file, once, so that the digest is of the bytes that are counted.
 
     Parameters
     ----------
@@ -50,14 +50,14 @@ def read_dataset_file(path: Path, tool_arguments: ToolArguments) -> Dataset:
 
 
 def dataset_of(data: bytes, name: str, tool_arguments: ToolArguments) -> Dataset:
-    """Return the dataset that some bytes are; `name` stands in reports and errors.
+    """Return the dataset in some bytes.
 
     Parameters
     ----------
     data
         The bytes of a whole file.
     name
-        Its path, or the name of a bundled sample.
+        Its path, or the name of a bundled sample; for reports and errors.
     tool_arguments
         As for `read_dataset_file`.
 

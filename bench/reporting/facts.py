@@ -1,4 +1,4 @@
-"""What a comparison was made with: the data and the tokenizers, as a report has them."""
+"""The data and the tokenizers of a comparison, as a report holds them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Data:
     conversations, turns
         How many there are; every turn is checked.
     rendered_bytes, amplification
-        Of the first tokenizer. Templates differ, so each tokenizer has its own.
+        For the first tokenizer. Templates differ, so each tokenizer has numbers of its own.
     """
 
     path: str
@@ -51,9 +51,9 @@ class Tokenizer:
     tokenizer
         Its name, unique in the comparison.
     fingerprint
-        What its counts depend on: at least `FINGERPRINT`.
+        All that its counts depend on: at least the keys of `FINGERPRINT`.
     warnings
-        What transformers said when it was loaded.
+        The warnings of transformers while it was loaded.
     rendered_bytes, amplification
         Of the prompts of all turns.
     tokens

@@ -19,7 +19,7 @@ Cell: TypeAlias = str | Text
 """A text, or one with a style."""
 
 READABLE = 24
-"""Characters that a column of sentences needs to be read with ease."""
+"""Fewest characters in which a column of sentences is easy to read."""
 
 _BETWEEN, _EDGES = 2, 2
 """Characters between two columns, and left and right of all of them."""
@@ -27,15 +27,15 @@ _BETWEEN, _EDGES = 2, 2
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """What a table says about a column.
+    """The head of a column, and how to fit its cells.
 
     Parameters
     ----------
     title
-        Over the column; its words may stand on lines of their own.
+        Shown over the column. It may be broken between words.
     rank
-        1 is always shown. Where a terminal is too narrow, the highest rank goes first, and of
-        that rank the last column.
+        1 is always shown. If the terminal is too narrow, the highest rank is dropped first, and
+        in that rank the last column.
     left
         Whether it is text, which is aligned left.
     wraps
@@ -56,19 +56,19 @@ def print_table(
 ) -> None:
     """Print a table so that it fits the console, with every cell whole.
 
-    Where the console is too narrow, columns of higher rank are left out. Where that is not
-    enough, each row becomes a small block, with a line for each of its cells.
+    If the console is too narrow, columns of higher rank are left out. If that is not enough,
+    each row becomes a small block with a line for each cell.
 
     Parameters
     ----------
     console
-        Where to print, as wide as it says.
+        Where to print; its width decides.
     heads
         The columns.
     rows
         A cell for each column.
     others
-        Rows of other tables, which are to look the same: as many columns, as wide.
+        Rows of other tables that should get the same columns and widths.
     """
     cells = [[_text(cell) for cell in row] for row in rows]
     everything = [*cells, *([_text(cell) for cell in row] for row in others)]
@@ -125,7 +125,7 @@ def _widths(
     if left < 0:
         return None
     widths = least
-    # What is left goes to the narrowest of those that want more, a character at a time.
+    # Give the room that is left to the narrowest column that wants more, one character at a time.
     while left and (wanting := [i for i, width in enumerate(widths) if width < most[i]]):
         widths[min(wanting, key=lambda i: widths[i])] += 1
         left -= 1
@@ -137,7 +137,7 @@ def _longest_word(text: str) -> int:
 
 
 def _print_blocks(console: Console, heads: Sequence[Head], rows: Sequence[Sequence[Text]]) -> None:
-    """Print each row as a block; cells that are empty say nothing."""
+    """Print each row as a block, without its empty cells."""
     console.print()
     for row in rows:
         indent = 0

@@ -1,4 +1,4 @@
-"""The report of `bench growth`: one value, which its table and plot take and growth.json holds."""
+"""The report of `bench growth`: one value for its table, its plot and growth.json."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ class GrowthReport:
     Parameters
     ----------
     strategy, workers
-        What was timed.
+        The strategy that was timed, and how many workers it had.
     tokenizer
         Fingerprint of the tokenizer.
     points
-        One for each length, with the same parts; at least one.
+        One for each length, at least one. All have the same parts.
     """
 
     strategy: str
@@ -61,7 +61,7 @@ class GrowthReport:
         if not points:
             raise InputError("must not be empty", field="points")
         for i, point in enumerate(points):
-            # Plots show logarithms, and beyond these limits nothing was measured.
+            # Plots show logarithms, and no measured value is beyond these limits.
             for name in ("turns", "seconds_per_turn"):
                 if not LEAST <= getattr(point, name) <= MOST:
                     raise InputError(f"must be {LEAST:g} to {MOST:g}", field=f"points[{i}].{name}")

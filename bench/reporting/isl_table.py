@@ -40,8 +40,19 @@ def write_table(
 ) -> None:
     """Write the table in the format that the file's ending names.
 
-    The same input gives the same bytes. What `about` returns goes into the metadata of
-    Parquet, which alone has room for it; for the others it is not called.
+    The same input gives the same bytes.
+
+    Parameters
+    ----------
+    path
+        The file to write.
+    conversations
+        The conversations that were counted.
+    counts
+        For each conversation one count per turn, in tokens.
+    about
+        Returns metadata for a Parquet file. The other formats have no room for metadata, so it
+        is not called for them.
 
     Raises
     ------
@@ -75,7 +86,7 @@ def _write_jsonl(file: IO[bytes], table: Sequence[Row], _about: About) -> None:
 
 def _write_csv(file: IO[bytes], table: Sequence[Row], _about: About) -> None:
     text = io.StringIO()
-    # Older Pythons leave a carriage return without quotes, which no reader takes back.
+    # Older Pythons write a carriage return without quotes, and readers then break the line there.
     unusual = any("\r" in row[0] for row in table)
     writer = csv.writer(
         text,
@@ -97,7 +108,7 @@ WRITERS: dict[str, Callable[[IO[bytes], Sequence[Row], About], None]] = {
 def distribution(counts: Counts) -> dict[str, float | int | None]:
     """Return turns, skipped turns and min, mean, p50, p90, p99 and max of the ISLs.
 
-    Percentiles interpolate linearly. All are None where no turn was counted.
+    Percentiles interpolate linearly. If no turn was counted, all six are None.
     """
     lengths = [isl for conversation in counts for isl in conversation]
     known = np.array([isl for isl in lengths if isl is not None], dtype=np.int64)

@@ -10,7 +10,7 @@ from strategies import InputError
 
 
 def read_json(path: Path) -> Any:
-    """Return what a JSON file holds; Infinity and NaN are read too, as asv writes them.
+    """Return the content of a JSON file. Infinity and NaN are allowed, because asv writes them.
 
     Raises
     ------
@@ -33,5 +33,5 @@ def json_line(document: Any) -> str:
 def json_bytes(document: Any) -> bytes:
     """Return a document as the content of a JSON file."""
     text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)
-    # A name of bytes that are no text holds lone surrogates, which JSON has escapes for.
+    # A file name that is not UTF-8 holds lone surrogates. JSON has escapes for them.
     return f"{text}\n".encode(errors="backslashreplace")

@@ -1,4 +1,4 @@
-"""Dataclasses as JSON values and back; what a file says is checked against their types."""
+"""Turn dataclasses into JSON values and back. Values from a file are checked by type."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 from strategies import InputError
 
 LATER = {"later": True}
-"""Metadata of a dataclass field that older files do not have: its default stands in."""
+"""Metadata of a dataclass field that older files lack. For them the default is used."""
 
 _SCALARS = {str: "a text", bool: "true or false", int: "a whole number", float: "a number"}
 
 
 def encode(value: Any) -> Any:
-    """Return a value as JSON has it: dataclasses as objects, tuples as arrays."""
+    """Return a value as JSON: dataclasses become objects, tuples become arrays."""
     if is_dataclass(value) and not isinstance(value, type):
         return {each.name: encode(getattr(value, each.name)) for each in fields(value)}
     if isinstance(value, Mapping):
@@ -30,9 +30,9 @@ def encode(value: Any) -> Any:
 
 
 def decode(kind: Any, value: Any, field: str) -> Any:
-    """Return a JSON value as a type says.
+    """Return the value of a type that a JSON value stands for.
 
-    Members of an object that its dataclass does not know are left out.
+    If an object has members that the dataclass does not know, they are left out.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ def decode(kind: Any, value: Any, field: str) -> Any:
     Raises
     ------
     InputError
-        If it is of another type; the error names the field.
+        If it is not of that type; the error names the field.
     """
     if isinstance(kind, type) and is_dataclass(kind):
         known = {
@@ -106,9 +106,9 @@ def _object(value: Any, field: str) -> dict[str, Any]:
 
 
 def _scalar(kind: type, value: Any, field: str) -> Any:
-    # A whole number is a number as well, and stays one, so that it is written as it was read.
+    # A whole number is a number too. It stays whole, so that it is written as it was read.
     fits = isinstance(value, (int, float) if kind is float else kind)
-    # To Python true is a number, too.
+    # In Python true is a number too.
     if not fits or (isinstance(value, bool) and kind is not bool):
         raise InputError(f"must be {_SCALARS[kind]}", field=field)
     if kind in {int, float} and not _finite(value):

@@ -36,15 +36,15 @@ class Kind(Generic[R]):
     Parameters
     ----------
     json_name
-        Name of the file that holds all of it.
+        Name of the file that holds the whole report.
     decode
         Returns the report that such a file holds.
     show
         Prints its tables.
     texts
-        Names of other files of text, each with what returns its content.
+        Names of other text files, each with the function that returns its content.
     plots
-        Names of pictures, each with what draws it.
+        Names of picture files, each with the function that draws it.
     """
 
     json_name: str
@@ -59,11 +59,11 @@ class Kind(Generic[R]):
         Parameters
         ----------
         folder
-            Where to; it is there.
+            Where to write; it exists.
         report
-            What to write.
+            The report.
         with_json
-            Whether to write the file that holds all of it as well.
+            Whether to write the file that holds the whole report, too.
 
         Raises
         ------
@@ -73,7 +73,7 @@ class Kind(Generic[R]):
         contents = {self.json_name: json_bytes(report.as_dict())} if with_json else {}
         for name, text in self.texts.items():
             contents[name] = text(report).encode(errors="backslashreplace")
-        # Drawing takes a second or more: an interruption meanwhile finds nothing written.
+        # Draw before writing, because drawing takes seconds: Ctrl-C meanwhile leaves no file.
         contents |= {name: png(draw(report)) for name, draw in self.plots.items()}
         for name, content in contents.items():
             write_bytes(folder / name, content)
@@ -90,7 +90,7 @@ COMPARISON = Kind(
 GROWTH = Kind("growth.json", GrowthReport.from_dict, print_growth, {}, GROWTH_PLOTS)
 
 KINDS: dict[str, Kind[Any]] = {"results": COMPARISON, "points": GROWTH}
-"""By a member that a file of this kind has and the others have not."""
+"""By a member of the JSON that only files of this kind have."""
 
 
 def read_any(path: Path) -> tuple[Kind[Any], Any]:
@@ -99,11 +99,11 @@ def read_any(path: Path) -> tuple[Kind[Any], Any]:
     Raises
     ------
     InputError
-        If it cannot be read, or is no whole report.
+        If it cannot be read, or is no complete report.
     """
     with placed(file=path):
         document = read_json(path)
         members = document if isinstance(document, dict) else {}
-        # What is of no kind is told what a comparison must have.
+        # For a file of no kind, the error says what a comparison must have.
         kind = next((KINDS[key] for key in KINDS if key in members), COMPARISON)
         return kind, kind.decode(document)

@@ -1,4 +1,4 @@
-"""Whole files or none: output appears under its name when it is complete."""
+"""Write whole files or none: a file gets its name when it is complete."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ def write_whole(path: Path, write: Callable[[IO[bytes]], object]) -> None:
     Raises
     ------
     InputError
-        If it cannot be written: no such folder, no permission, a full disk. Whatever was
-        under the name before is still there.
+        If it cannot be written: no such folder, no permission, a full disk. A file that had the
+        name before is still there.
     """
     temporary = None
     try:
         with tempfile.NamedTemporaryFile(
-            # Short, so that it fits wherever the file's own name does.
+            # Short, so that it is allowed wherever the file's own name is.
             dir=path.parent,
             prefix=f".{path.stem[:20]}.",
             suffix=".part",
@@ -33,7 +33,7 @@ def write_whole(path: Path, write: Callable[[IO[bytes]], object]) -> None:
             write(file)
             file.flush()
             os.fsync(file.fileno())
-        # Temporary files are private; the result is as open as any new file.
+        # Temporary files are private. Give the result the permissions of any new file.
         temporary.chmod(0o666 & ~_umask())
         temporary.replace(path)
         temporary = None
@@ -79,7 +79,7 @@ def make_folder(path: Path) -> None:
 
 
 def _umask() -> int:
-    # There is no way to read it but to set it.
+    # It can only be read by setting it.
     mask = os.umask(0o077)
     os.umask(mask)
     return mask

@@ -1,4 +1,4 @@
-"""Plots of the reports: to add one, write a function of the report and add a row."""
+"""Plots of the reports. To add one, write a function of the report and add a row."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 DOTS_PER_INCH = 150
 MOST_PIXELS = 60_000
-"""Of a side of a picture; matplotlib draws up to 2 to the power of 16."""
+"""Longest side of a picture. matplotlib draws less than 2 to the power of 16."""
 
 
 def png(figure: Figure) -> bytes:
@@ -29,8 +29,7 @@ def png(figure: Figure) -> bytes:
     file = io.BytesIO()
     dots = min(DOTS_PER_INCH, MOST_PIXELS / max(figure.get_size_inches()))
     with warnings.catch_warnings():
-        # Such as a script that the font lacks, which is drawn as boxes. Standard error is for
-        # what a user can mend.
+        # For example, that the font lacks a script. Nobody can mend that, and boxes are drawn.
         warnings.simplefilter("ignore", UserWarning)
         figure.savefig(file, format="png", dpi=dots)
     return file.getvalue()
@@ -47,7 +46,7 @@ def growth_figure(report: GrowthReport) -> Figure:
     turns = [point.turns for point in points]
     for part in points[0].parts:
         times = [1e6 * point.parts[part] for point in points]
-        # A logarithm has no place for a part that took nothing.
+        # A logarithmic axis has no place for zero.
         if min(times) > 0:
             panel.plot(turns, times, marker="o", label=_name(part))
     whole = [1e6 * point.seconds_per_turn for point in points]
@@ -57,7 +56,7 @@ def growth_figure(report: GrowthReport) -> Figure:
     panel.set_xticks(turns)
     panel.xaxis.set_major_formatter(ScalarFormatter())
     panel.xaxis.set_minor_formatter("")
-    panel.set_xlabel("turns per conversation (as much new text in each turn)")
+    panel.set_xlabel("turns per conversation (the same amount of new text in each)")
     panel.set_ylabel("microseconds per turn")
     panel.set_title(_name(report.title), loc="left", fontsize=10)
     panel.legend()
@@ -86,15 +85,15 @@ def speedup_figure(report: Report) -> Figure:
     estimates = [one for each in speedups for group in each for one in group.values()]
     nearest = min([0.5, *(0.9 * one.low for one in estimates)])
     furthest = max([2.0, *(one.high for one in estimates)])
-    # The panels share the axis, so limits of one are limits of all. Right of the furthest bar
-    # there is room for its label: a share of the axis, which is logarithmic.
+    # The panels share the axis, so these limits are those of all. Right of the furthest bar there
+    # is room for its label: a share of the logarithmic axis.
     panels[-1].set_xlim(nearest, furthest * (furthest / nearest) ** 0.12)
     panels[-1].set_xlabel("speedup over sequential on the same cores (log scale), 95 % interval")
     return figure
 
 
 def _speedups(group: Group) -> dict[str, Estimate]:
-    """Return what is ranked in a group by strategy, fastest first."""
+    """Return the speedups of the ranked strategies of a group, fastest first."""
     found = {entry.strategy: entry.speedup for entry in group.entries if entry.speedup}
     return dict(sorted(found.items(), key=lambda item: -item[1].median))
 
@@ -139,7 +138,7 @@ def _draw(panel: Axes, groups: Sequence[Group], speedups: Sequence[Mapping[str, 
 
 
 def _name(text: str) -> str:
-    """Return a name as matplotlib takes it: a dollar sign in it is no formula."""
+    """Return a name for matplotlib, with dollar signs that do not start a formula."""
     return printable(text).replace("$", r"\$")
 
 

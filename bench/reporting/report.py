@@ -1,4 +1,4 @@
-"""The report of a comparison: one value, which tables and plots take and report.json holds."""
+"""The report of a comparison: one value for tables, plots and report.json."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SCHEMA_VERSION = 1
 SCHEMA_PATH = Path(__file__).parents[1] / "data" / "report.schema.json"
 
 LEAST, MOST = 1e-12, 1e12
-"""Of seconds and speedups that can have been measured."""
+"""Limits of seconds and speedups. No measured value is beyond them."""
 
 SHOWN_VERSIONS = ("python", "transformers", "tokenizers")
 """The versions that a report in Markdown names."""
@@ -42,9 +42,9 @@ class Report:
     dataset
         What was counted.
     tokenizers
-        With what, in the order of the command.
+        The tokenizers, in the order of the command.
     groups
-        What was found with each tokenizer and setting; at least one for each tokenizer.
+        The results with each tokenizer and setting; at least one group for each tokenizer.
     """
 
     machine: Machine
@@ -60,7 +60,7 @@ class Report:
         return next(each for each in self.tokenizers if each.tokenizer == group.tokenizer)
 
     def row(self, group: Group, entry: Entry) -> Row:
-        """Return what columns are asked about: one strategy in a group."""
+        """Return the row of a strategy in a group, from which columns get their values."""
         return Row(self.dataset, self.tokenizer(group), group, entry)
 
     def rows(self) -> Iterator[Row]:
@@ -70,12 +70,12 @@ class Report:
                 yield self.row(group, entry)
 
     def as_dict(self, columns: Sequence[Column] = COLUMNS) -> dict[str, Any]:
-        """Return what report.json holds; its schema is beside the data of this package.
+        """Return what report.json holds. `SCHEMA_PATH` is its schema.
 
         Parameters
         ----------
         columns
-            What each result holds.
+            The members of each result.
         """
         groups: list[dict[str, Any]] = encode(self.groups)
         for group in groups:
@@ -105,7 +105,8 @@ class Report:
         Raises
         ------
         InputError
-            If it is none of this version, or a field is missing or wrong; the error names it.
+            If it is no report of this version, or a field is missing or wrong. The error names
+            the field.
         """
         if not isinstance(document, dict) or document.get("schema_version") != SCHEMA_VERSION:
             raise InputError(
@@ -147,7 +148,7 @@ def build_report(
     command
         The words of the command line.
     seed
-        Of everything random.
+        Seed of everything random.
     """
     first = next(iter(comparison.references.values())).amplification
     return Report(
@@ -185,7 +186,7 @@ def read_report(path: str | PathLike[str]) -> Report:
     Raises
     ------
     InputError
-        If it cannot be read, or is no whole report of this version.
+        If it cannot be read, or is no complete report of this version.
     """
     file = Path(path)
     with placed(file=file):
@@ -210,7 +211,7 @@ def _tokenizers(document: Mapping[str, Any]) -> tuple[Tokenizer, ...]:
 
 
 def _groups(document: Mapping[str, Any]) -> tuple[Group, ...]:
-    """Return the groups with their results, which report.json has in a list of their own."""
+    """Return the groups with their results. In report.json the results are a separate list."""
     groups = member(document, "groups", tuple[Mapping[str, Any], ...])
     if not groups:
         raise InputError("must not be empty", field="groups")
@@ -253,6 +254,6 @@ def _entry(document: Mapping[str, Any], field: str) -> Entry:
 def _check(estimate: Estimate | None, field: str) -> None:
     if estimate is None:
         return
-    # Plots show logarithms, and beyond these limits nothing was measured.
+    # Plots show logarithms, and no measured value is beyond these limits.
     if not LEAST <= estimate.low <= estimate.median <= estimate.high <= MOST:
         raise InputError(f"must have {LEAST:g} <= low <= median <= high <= {MOST:g}", field=field)

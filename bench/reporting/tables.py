@@ -17,18 +17,18 @@ from bench.reporting.words import many, number, printable
 
 
 def print_report(console: Console, report: Report, columns: Sequence[Column] = COLUMNS) -> None:
-    """Print a table for each group, with its notes and its advice under it.
+    """Print a table for each group, and under it notes and advice.
 
     Parameters
     ----------
     console
-        Where to print, as wide as it says.
+        Where to print; its width decides which columns are shown.
     report
-        What to print.
+        The report.
     columns
-        Of the tables: those that have a title.
+        The columns. Those without a title are not shown.
     """
-    # As `Text`, for names may hold what Rich takes for markup.
+    # As `Text`, because names may hold what Rich would read as markup.
     path = printable(report.dataset.path)
     console.print(Text.assemble((path, "bold"), f": {_dataset_line(report)}"), soft_wrap=True)
     shown = [column for column in columns if column.title]
@@ -55,9 +55,9 @@ def markdown(report: Report, columns: Sequence[Column] = COLUMNS) -> str:
     Parameters
     ----------
     report
-        What to show.
+        The report.
     columns
-        Of the tables: those that have a title.
+        The columns. Those without a title are not shown.
     """
     return "\n".join(_markdown(report, [column for column in columns if column.title])) + "\n"
 
@@ -65,8 +65,8 @@ def markdown(report: Report, columns: Sequence[Column] = COLUMNS) -> str:
 def ranking(report: Report, group: Group) -> Iterator[Row]:
     """Yield the rows of a group as tables show them.
 
-    First what is ranked, fastest first; then what was timed and is not ranked; then the rest.
-    The noise floor has a row under the baseline.
+    First come the ranked strategies, fastest first; then those that were timed but not ranked;
+    then the rest. The noise floor has a row under the baseline.
     """
 
     def key(entry: Entry) -> tuple[int, float]:

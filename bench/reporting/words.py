@@ -1,4 +1,4 @@
-"""Numbers, names and lists as people read them: the same in every table and plot."""
+"""Numbers, names and lists as text, the same in every table and plot."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ def listed(names: Sequence[str]) -> str:
 
 
 def number(value: float, decimals: int = 2) -> str:
-    """Return a number with as many decimals as tell something.
+    """Return a number with as many decimals as are of use.
 
     Parameters
     ----------
     value
         The number.
     decimals
-        For numbers below 100. Larger ones have fewer, and very small ones as many as
-        they need to be more than zeros.
+        Decimals of numbers below 100. Larger numbers have fewer. Very small numbers have as
+        many as they need to show a digit that is not zero.
     """
     size = abs(value)
     if size >= 1000:
@@ -39,7 +39,7 @@ def number(value: float, decimals: int = 2) -> str:
         decimals = min(decimals, 1)
     elif size:
         decimals = max(decimals, -floor(log10(size)))
-    # A number this small has hundreds of zeros.
+    # A number this small could need hundreds of zeros.
     return f"{value:.1e}" if decimals > 9 else f"{value:,.{decimals}f}"
 
 
@@ -52,7 +52,7 @@ def interval(estimate: Estimate) -> str:
 def printable(text: str) -> str:
     """Return a text with control characters and lone surrogates written as escapes.
 
-    Names and reasons come from files that nobody has vouched for, and end up in a terminal.
+    Names and reasons come from untrusted files and are shown in a terminal.
     """
     if text.isprintable():
         return text

@@ -2,7 +2,7 @@
 
 A sample has five shapes: short chats, agentic tool loops, one long chat, many languages, and
 adversarial content. Its size says how many conversations of each shape there are and how long the
-loops run; the agentic loops of the regular and the large size have the lengths and turns of a
+loops run. In the regular and the large size, the agentic loops have the lengths and turns of a
 published set (see `bench.samples.agentic`).
 """
 
@@ -22,7 +22,7 @@ SHAPES: tuple[str, ...] = ("short-chat", "agentic", "long", "multilingual", "adv
 
 
 class _Plan(NamedTuple):
-    """How much of each shape a size has; conversations unless said otherwise."""
+    """The number of conversations of each shape in a size, except for the two fields of turns."""
 
     short_chat: int
     agentic: int
@@ -60,7 +60,7 @@ def records(
     Yields
     ------
     dict
-        An OpenAI chat record: ``id`` (such as ``agentic-0003``), ``messages``, and ``tools`` where
+        An OpenAI chat record: ``id`` (such as ``agentic-0003``), ``messages``, and ``tools`` if
         it has some. Arguments of tool calls are JSON strings.
 
     Raises

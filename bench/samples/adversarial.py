@@ -1,4 +1,4 @@
-"""Conversations written to break a count: markers in messages, edges, nothing, odd arguments."""
+"""Conversations written to break a count: markers, edges, empty texts, odd arguments."""
 
 from __future__ import annotations
 
@@ -58,8 +58,8 @@ MARKERS = (
     ),
 )
 
-#: What may stand at the edge of a message: ASCII white space, Unicode white space, zero width,
-#: joined, repeated.
+#: Texts for the edges of messages: ASCII and Unicode white space, characters of zero width,
+#: joiners, repetitions.
 EDGES = (
     *(" ", "  ", "   ", "\t", "\n", "\n\n", " \n", "\n ", "\r\n", "\r", "\t\n\t", "\v", "\f"),
     *("\u00a0", "\u3000", "\u2003", "\u2009", "\u202f", "\u1680", "\u2028", "\u2029", "\u0085"),
@@ -67,7 +67,7 @@ EDGES = (
     *(" " * 40, "\n" * 25, " \t" * 12, "\u3000" * 9, "\u00a0 " * 7),
 )
 
-#: Arguments of tool calls whose JSON is easily written in two ways.
+#: Arguments of tool calls whose JSON can be written in more than one way.
 ARGUMENTS: tuple[dict[str, Any], ...] = (
     {},
     {"a": {"b": {"c": {"d": {"e": {"f": [[[[], {}], [None]], [True, False]]}}}}}},
@@ -172,8 +172,8 @@ def _talk(*texts: str, system: str | None = None) -> list[dict[str, Any]]:
 def handwritten() -> list[tuple[str, list[dict[str, Any]], list[dict[str, Any]] | None]]:
     """Return the fixed cases as (label, messages, tools).
 
-    Every message has a role that each bundled template takes; texts, arguments and edges are meant
-    to be difficult.
+    The roles are those that each bundled template takes. The texts, arguments and edges are
+    difficult on purpose.
     """
     cases: list[tuple[str, list[dict[str, Any]], list[dict[str, Any]] | None]] = []
 

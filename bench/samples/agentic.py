@@ -1,7 +1,7 @@
 """Generated tool loops: an agent that reads, searches, edits and tests an invented repository.
 
-How many turns, how long the messages are and how much of the text comes again follow the figures
-below, which were measured on the agentic coding set of mlcommons/endpoints (20 conversations, 1,007
+The number of turns, the lengths of messages and the share of repeated text follow the figures
+below. They were measured on the agentic coding set of mlcommons/endpoints (20 conversations, 1,007
 client turns). None of its text is here: the repository, its code and the agent's words are
 generated.
 """
@@ -9,11 +9,11 @@ generated.
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from bench.samples.repository import (
+    Command,
     Repository,
-    Step,
     diff,
     find,
     listing,
@@ -37,16 +37,13 @@ from bench.samples.text import (
     words,
 )
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
 # Measured figures. Quantile tables are pairs (percentile, value); lengths are characters.
 #: Client turns per conversation.
 TURNS = ((0, 27), (5, 43), (20, 46), (40, 50), (50, 52), (70, 55), (80, 58), (95, 60), (100, 61))
 #: The one user message at the start: issue and instructions.
 USER_LENGTH = ((0, 4686), (10, 5058), (40, 5275), (50, 6282), (80, 7303), (90, 11000), (100, 14667))
 # fmt: off
-#: Reasoning of an assistant turn; its content is always empty. The longest, 12576, is cut.
+#: Reasoning of an assistant turn; its content is always empty. The longest, 12576, is cut to 8000.
 REASONING_LENGTH = (
     (0, 15), (5, 34), (10, 41), (20, 55), (30, 72), (40, 86), (50, 107), (60, 138), (70, 232),
     (80, 439), (90, 889), (95, 1629), (97, 2169), (98, 2647), (99, 4200), (100, 8000),
@@ -56,7 +53,7 @@ ARGUMENTS_LENGTH = (
     (0, 21), (5, 33), (10, 42), (20, 55), (30, 60), (40, 66), (50, 74), (60, 85), (70, 104),
     (80, 164), (85, 260), (90, 421), (95, 784), (97, 1154), (98, 1517), (99, 1713), (100, 3398),
 )
-#: A tool's answer. One in ten is the shell's frame around nothing.
+#: A tool's answer. One in ten is the shell's frame with no output in it.
 RESULT_LENGTH = (
     (0, 45), (10, 45), (20, 96), (30, 169), (40, 267), (50, 417), (60, 618), (70, 913), (80, 1277),
     (90, 2078), (95, 3125), (97, 4215), (98, 6381), (99, 7966), (100, 10613),
@@ -67,9 +64,9 @@ MEAN_LENGTH = {"user": 6740, "reasoning": 370, "arguments": 186, "result": 896}
 #: Results are longest while the agent looks around: mean length in the first quarter ÷ in the whole
 #: conversation.
 EARLY_RESULTS = 1.46
-#: Share of the characters of a conversation that stand in a line which the conversation had before.
+#: Share of the characters of a conversation in lines that repeat an earlier line of it.
 REPEATED_LINES = 0.22
-#: Characters sent over all turns ÷ characters of distinct texts, template left out.
+#: Characters sent over all turns ÷ characters of distinct texts, without the template.
 AMPLIFICATION = 30.2
 #: Share of assistant turns with two tool calls instead of one.
 TWO_CALLS = 0.005
@@ -90,9 +87,9 @@ TOOLS: list[dict[str, Any]] = [
     }
 ]
 # Adjusted until the generated figures lie near the measured ones.
-#: How often an early result gives its place to a longer one.
+#: How often a longer result takes the place of an early one.
 EARLY = 0.9
-#: Commands from this length on carry a script.
+#: Commands of this length or more contain a script.
 SCRIPT = 190
 _FRAME = "<returncode>{}</returncode>\n<output>\n{}</output>"
 
@@ -140,7 +137,7 @@ files only.
 """
 
 
-_SHORT: tuple[Callable[[Repository, Dice, int], Step], ...] = (say, search, find, show)
+_SHORT: tuple[Command, ...] = (say, search, find, show)
 _LONG = (show, show, show, numbered, search, listing, run_tests, traceback, diff, values)
 
 
@@ -251,8 +248,8 @@ def agentic(
     Returns
     -------
     dict
-        ``id``, ``messages`` and ``tools``. The last message is the assistant's, so its turns are as
-        many as its assistant messages.
+        ``id``, ``messages`` and ``tools``. The last message is the assistant's, so there is one
+        turn for each assistant message.
     """
     repo = Repository(dice)
     count = turns or dice.quantile(TURNS)
@@ -298,7 +295,17 @@ def agentic(
 
 
 def spread(dice: Dice, table: tuple[tuple[int, int], ...], count: int) -> list[int]:
-    """Return `count` numbers of a distribution, one from each equal slice, in a random order."""
+    """Return numbers of a distribution, one from each equal slice, in a random order.
+
+    Parameters
+    ----------
+    dice
+        The stream that decides them.
+    table
+        Quantiles of the distribution: pairs (percentile, value).
+    count
+        How many numbers, and how many slices.
+    """
     return dice.shuffled(
         [interpolate(table, 100 * (slot + dice.unit()) / count) for slot in range(count)]
     )

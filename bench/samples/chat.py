@@ -153,7 +153,7 @@ def short_chat(dice: Dice, name: str) -> dict[str, Any]:
         if dice.chance(0.3):
             answer["reasoning_content"] = prose(dice, dice.between(60, 400))
         messages.append(answer)
-    # Some conversations end with the request whose answer is not known yet.
+    # Some conversations end with a request that has no answer yet.
     if dice.chance(0.3):
         messages.append({"role": "user", "content": _question(dice)})
     record: dict[str, Any] = {"id": name, "messages": messages}
@@ -163,10 +163,10 @@ def short_chat(dice: Dice, name: str) -> dict[str, Any]:
 
 
 def long_chat(dice: Dice, name: str, *, turns: int) -> dict[str, Any]:
-    """Return one chat with very many user turns, some of them answered with the help of tools.
+    """Return one chat with many user turns. Some answers use tools.
 
-    Reasoning belongs to every answer, so a template that drops earlier reasoning rewrites the
-    history at each turn.
+    Every answer has reasoning, so a template that drops earlier reasoning rewrites the history
+    at each turn.
 
     Parameters
     ----------
@@ -193,11 +193,11 @@ def long_chat(dice: Dice, name: str, *, turns: int) -> dict[str, Any]:
 
 
 def multilingual(dice: Dice, name: str, number: int) -> dict[str, Any]:
-    """Return a conversation in other languages than English.
+    """Return a conversation in languages other than English.
 
-    First come the handwritten dialogues as they are (composed, NFC), then the same ones decomposed
-    (NFD), then mixtures that change the language and the form from line to line. Unicode promises
-    that normalization of assigned characters never changes, so NFD is the same on every Python.
+    First come the handwritten dialogues as they are (composed, NFC), then the same dialogues
+    decomposed (NFD), then mixtures that change language and form from line to line. NFD is the same
+    in every Python, because Unicode never changes the normalization of assigned characters.
 
     Parameters
     ----------

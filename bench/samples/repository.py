@@ -1,9 +1,9 @@
-"""An invented source tree, and the commands that look at it: what an agent's shell prints."""
+"""An invented source tree, and the commands with which an agent looks at it."""
 
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, Protocol
 
 from bench.samples.text import SENTENCES, Dice, camel, fill, prose, snake, words
 
@@ -94,7 +94,17 @@ class Repository:
         return [*lines, *self.block(dice, indent + "    ", dice.between(2, 7)), ""]
 
     def block(self, dice: Dice, indent: str, count: int) -> list[str]:
-        """Return `count` generated statements, some of them with a block of their own."""
+        """Return the lines of generated statements. Some have a block of their own.
+
+        Parameters
+        ----------
+        dice
+            The stream that decides everything about them.
+        indent
+            White space before each line.
+        count
+            How many statements.
+        """
         return [
             indent + line
             for _ in range(count)
@@ -127,7 +137,17 @@ class Repository:
         return path, start + 1, lines[start : start + max(size, 1)]
 
     def grep(self, symbol: str, length: int, *, everywhere: bool) -> list[str]:
-        """Return what `grep -n` prints for a symbol, about `length` characters of it."""
+        """Return the lines that `grep -n` prints for a symbol.
+
+        Parameters
+        ----------
+        symbol
+            The text to look for.
+        length
+            About how many characters to print.
+        everywhere
+            Whether to search all files, or only the one that the agent works on.
+        """
         out: list[str] = []
         total = 0
         for path in self.paths if everywhere else [self.focus]:
@@ -138,8 +158,26 @@ class Repository:
         return out
 
 
-#: A command and what it prints; a printed text is about as long as it is asked to be.
+#: A command line, and the text that it prints.
 Step = tuple[str, str]
+
+
+class Command(Protocol):
+    """A command that an agent may run. The functions below are such commands."""
+
+    def __call__(self, repo: Repository, dice: Dice, length: int, /) -> Step:
+        """Return the command line, and the text that it prints.
+
+        Parameters
+        ----------
+        repo
+            The source tree that it runs in.
+        dice
+            The stream that decides everything about it.
+        length
+            About how many characters it prints.
+        """
+        ...
 
 
 def listing(repo: Repository, dice: Dice, length: int) -> Step:

@@ -1,8 +1,8 @@
 """Seeded text: the random numbers, words, prose and code that the sample conversations are made of.
 
-Everything here is a function of a seed and nothing else. Only ``random.Random(int).random()`` is
-used, the one operation whose sequence Python promises to keep, together with integer and basic
-floating-point arithmetic, so the same seed gives the same text on every platform and version.
+Everything here depends on a seed and on nothing else, so the same seed gives the same text on every
+platform and version. The only source of chance is ``random.Random(int).random()``, whose sequence
+Python promises to keep. The rest is integer and basic floating-point arithmetic.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ class Dice:
     Parameters
     ----------
     *key
-        What the stream is for; equal keys give equal streams, and streams of different keys are
-        independent.
+        Texts and numbers that say what the stream is for. Equal keys give equal streams;
+        different keys give independent ones.
     """
 
     __slots__ = ("_random",)
@@ -58,7 +58,7 @@ class Dice:
         return items[self.below(len(items))]
 
     def favour(self, items: Sequence[T]) -> T:
-        """Return one item, the early ones far more likely, as words are in natural text."""
+        """Return one item. Early items are far more likely, as with words in natural text."""
         share = self.unit()
         return items[int(share * share * len(items))]
 
@@ -88,7 +88,7 @@ def interpolate(table: Sequence[tuple[int, int]], percentile: float) -> int:
 
 @cache
 def words(section: str) -> tuple[str, ...]:
-    """Return one section of ``data/words.txt``, in a fixed order that is not the alphabet's."""
+    """Return one section of ``data/words.txt``, in a fixed order that is not alphabetic."""
     text = (files("bench") / "data" / "words.txt").read_text(encoding="utf-8")
     for block in text.split("\n[")[1:]:
         name, _, body = block.partition("]\n")
@@ -174,7 +174,17 @@ def fill(dice: Dice, pattern: str) -> str:
 
 
 def prose(dice: Dice, length: int, *, paragraph: int = 5) -> str:
-    """Return sentences of at least one sentence and about `length` characters, in paragraphs."""
+    """Return sentences in paragraphs, at least one sentence.
+
+    Parameters
+    ----------
+    dice
+        The stream that decides the text.
+    length
+        About how many characters.
+    paragraph
+        How many sentences make a paragraph.
+    """
     out = ""
     count = 0
     while not out or len(out) + 30 < length:

@@ -130,5 +130,5 @@ def _reserved_kwargs() -> frozenset[str]:
     taken = {"messages", CAPTURE_NAME}
     for function in (PreTrainedTokenizerBase.apply_chat_template, render_jinja_template):
         taken.update(inspect.signature(function).parameters)
-    # `documents` is an argument that goes to the template as it is.
+    # `documents` is an argument that reaches the template unchanged.
     return frozenset(taken) - {"kwargs", "documents"}

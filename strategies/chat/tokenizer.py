@@ -121,7 +121,7 @@ class ChatTokenizer:
     def apply_chat_template(self, conversation: Conversation, index: int) -> list[int]:
         """Return the token ids of the turn at `index` by transformers' plain call.
 
-        This is the reference. It raises whatever transformers and the template raise.
+        This is the reference. It raises what transformers and the template raise.
         """
         tools = None if conversation.tools is None else list(conversation.tools)
         with frozen_clock(self.spec.clock):

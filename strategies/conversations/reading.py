@@ -55,7 +55,7 @@ def read_records(path: Path) -> Iterator[Record]:
 
 
 def read_file(path: Path) -> bytes:
-    """Return the bytes of a dataset file, read once: what is digested is what is counted.
+    """Return the bytes of a dataset file, read once, so that the digest is of what is counted.
 
     Raises
     ------
@@ -201,7 +201,7 @@ def _read_document(stream: IO[bytes], name: str) -> Iterator[Record]:
             value = parse_json(text)
         except ValueError as error:
             if isinstance(error, json.JSONDecodeError) and error.msg == "Extra data":
-                # Several documents in one file are lines, whatever the ending says.
+                # Several documents in one file are lines, even if the ending says otherwise.
                 yield from _read_lines(io.BytesIO(data), name)
                 return
             at = 1 if isinstance(error, json.JSONDecodeError) else line
@@ -293,7 +293,7 @@ def _arrow_values(columns: Iterable[Any]) -> int:
         if types.is_struct(column.type):
             count += _arrow_values(column.flatten())
         elif types.is_map(column.type):
-            # Its keys and items are those of the whole array that it is a slice of.
+            # Keys and items belong to the whole array; this one is a slice of it.
             start, stop = column.offsets[0].as_py(), column.offsets[-1].as_py()
             pairs = (column.keys, column.items)
             count += _arrow_values(half.slice(start, stop - start) for half in pairs)

@@ -1,4 +1,4 @@
-"""How many processors there are to use."""
+"""How many processors may be used."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-//! Jinja2's syntax tree, as `strategies/syntax.py` writes it.
+//! Jinja2's syntax tree, as `strategies/chat/syntax.py` writes it.
 //!
 //! A node is an object with its class under `_` and its fields in Jinja2's order.
 
