@@ -19,15 +19,20 @@ histories = st.lists(roles.map(lambda role: {"role": role, "content": ""}), max_
 
 
 @given(histories)
-def test_turns_are_before_replies_except_a_leading_one_and_after_an_unanswered_end(
+def test_turns_are_before_answers_to_a_user_or_tool_and_at_an_unanswered_end(
     messages: list[Message],
 ) -> None:
     turns = client_turns(messages)
     assert list(turns) == sorted(set(turns))
+    roles = [message["role"] for message in messages]
     for k in range(len(messages) + 1):
-        answered = k < len(messages) and messages[k]["role"] == "assistant"
-        open_end = k == len(messages) and k > 0 and messages[-1]["role"] != "assistant"
-        assert (k in turns) == (k > 0 and (answered or open_end))
+        since = roles[:k]
+        while "assistant" in since:
+            del since[: since.index("assistant") + 1]
+        asked = bool({"user", "tool", "function"}.intersection(since))
+        answered = k < len(messages) and roles[k] == "assistant" and asked
+        open_end = k == len(messages) and k > 0 and roles[-1] != "assistant"
+        assert (k in turns) == (answered or open_end)
     Conversation("a", tuple(messages), None, turns)
 
 

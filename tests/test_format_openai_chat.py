@@ -39,12 +39,14 @@ from tests.datasets import (
         pytest.param("suaua", (2, 4), id="system"),
         pytest.param("uata", (1, 3), id="tool loop"),
         pytest.param("uattau", (1, 4, 6), id="two tool results are one turn"),
-        pytest.param("uaa", (1, 2), id="a turn before every assistant message"),
+        pytest.param("uaa", (1,), id="two assistant messages are one answer"),
+        pytest.param("uataa", (1, 3), id="also after a tool"),
         pytest.param("auau", (2, 4), id="a greeting answers nothing"),
-        pytest.param("sa", (1,), id="only a system prompt"),
+        pytest.param("sau", (3,), id="a greeting after a system prompt"),
+        pytest.param("s", (1,), id="a system prompt that nobody has answered"),
     ],
 )
-def test_openai_turns_are_before_assistant_messages_and_after_an_unanswered_end(
+def test_openai_turns_are_before_answers_and_at_an_unanswered_end(
     tmp_path: Path, roles: str, turns: tuple[int, ...]
 ) -> None:
     named = {"u": "user", "a": "assistant", "s": "system", "t": "tool"}

@@ -101,7 +101,7 @@ BAD_SHAREGPT = [
     ),
     pytest.param(
         {"conversations": [said("system", "a"), said("human", "b")], "system": "a"},
-        "system: conversations[0] is a system prompt too",
+        "system: there is another system prompt; keep one of them",
         id="two system prompts",
     ),
     pytest.param(

@@ -70,14 +70,25 @@ class Conversation:
 def client_turns(messages: Sequence[Message]) -> tuple[int, ...]:
     """Return the prefix lengths at which a client sent this conversation to a server.
 
-    The client asks before every assistant message, and once more at the end if the last
-    message is not the assistant's. A leading assistant message answers nothing, so it makes
-    no turn.
+    The client asks before an assistant message, if a user or a tool has said something since
+    the last answer. So a greeting of the assistant makes no turn, and neither does the second
+    of two assistant messages in a row: they are one answer. The client asks once more at the
+    end if the last message is not the assistant's.
     """
-    turns = [k for k, message in enumerate(messages) if k and message["role"] == "assistant"]
+    turns = []
+    asked = False
+    for k, message in enumerate(messages):
+        if message["role"] != "assistant":
+            asked |= message["role"] in _ASKING
+        elif asked:
+            turns.append(k)
+            asked = False
     if messages and messages[-1]["role"] != "assistant":
         turns.append(len(messages))
     return tuple(turns)
+
+
+_ASKING = frozenset({"user", "tool", "function"})
 
 
 def count_turns(conversations: Sequence[Conversation]) -> int:

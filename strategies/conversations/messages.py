@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any, Literal, TypeAlias
 
-from strategies.conversations.conversation import Conversation, Message, Tool
+from strategies.conversations.conversation import Conversation, Message, Tool, check_plain
+from strategies.conversations.fields import refuse_in_message
 from strategies.conversations.reading import json_type, parse_json
 from strategies.errors import InputError, one_line, placed
 
@@ -106,24 +107,92 @@ def _maybe_json(value: Any, field: str, line: int) -> Any:
         raise InputError(f"not JSON: {one_line(error)}", line=line, field=field) from None
 
 
-def read_tools(value: Any, line: int) -> tuple[Tool, ...] | None:
-    """Return the tools in a record's field `tools`, which may be a JSON string.
+def read_tools(value: Any, line: int, field: str = "tools") -> tuple[Tool, ...] | None:
+    """Return the tools in a field of a record, which may be a JSON string.
+
+    Parameters
+    ----------
+    value
+        The field's value.
+    line, field
+        The line of the record and the name of the field, for errors.
 
     Raises
     ------
     InputError
         If it is no array of objects.
     """
-    tools = _maybe_json(value, "tools", line)
+    tools = _maybe_json(value, field, line)
     if tools is None or tools == []:
         # Without tools, servers pass None to the template, and so does the reference.
         return None
     if not isinstance(tools, list):
-        raise InputError("must be an array", line=line, field="tools")
+        raise InputError("must be an array", line=line, field=field)
     for i, tool in enumerate(tools):
         if not isinstance(tool, dict):
-            raise InputError("must be an object", line=line, field=f"tools[{i}]")
+            raise InputError("must be an object", line=line, field=f"{field}[{i}]")
     return tuple(tools)
+
+
+def read_offered(record: dict[str, Any], line: int) -> tuple[Tool, ...] | None:
+    """Return the tools that a record offers, each as servers hand it to a template.
+
+    Servers wrap a bare function, know an Anthropic schema by its `input_schema`, and read the
+    older field `functions` as tools.
+
+    Raises
+    ------
+    InputError
+        If they are no array of objects, or the record has both fields.
+    """
+    tools = read_tools(record.get("tools"), line)
+    functions = read_tools(record.get("functions"), line, "functions")
+    if tools is not None and functions is not None:
+        raise InputError("stands beside tools; keep one of them", line=line, field="functions")
+    if functions is not None:
+        return tuple({"type": "function", "function": each} for each in functions)
+    return None if tools is None else tuple(map(_wrapped, tools))
+
+
+def _wrapped(tool: Tool) -> Tool:
+    if "name" not in tool or "function" in tool:
+        return tool
+    function = {key: value for key, value in tool.items() if key != "type"}
+    if "input_schema" in function:
+        function["parameters"] = function.pop("input_schema")
+    return {"type": "function", "function": function}
+
+
+def read_system(record: dict[str, Any], messages: list[Message], line: int) -> None:
+    """Put a system prompt that stands beside the messages in front of them.
+
+    Parameters
+    ----------
+    record
+        The record. Its field `system` or `system_prompt` is the prompt, if it has one.
+    messages
+        Its messages, which are changed.
+    line
+        The line of the record, for errors.
+
+    Raises
+    ------
+    InputError
+        If it is no text, or if there is more than one.
+    """
+    found = [name for name in ("system", "system_prompt") if record.get(name)]
+    if not found:
+        return
+    name = found[-1]
+    prompt = record[name]
+    if not isinstance(prompt, str):
+        raise InputError("must be a string", line=line, field=name)
+    with placed(line=line):
+        check_plain(prompt, name)
+    if len(found) > 1 or (messages and messages[0]["role"] == "system"):
+        # Some readers take the one, some the other.
+        raise InputError("there is another system prompt; keep one of them", line=line, field=name)
+    messages.insert(0, {"role": "system", "content": prompt})
 
 
 def brief(value: Any) -> str:
@@ -158,7 +227,8 @@ def read_message(value: Any, field: str, mode: ToolArguments) -> Message:
         raise InputError(
             f"unknown role {brief(role)}; known are {', '.join(ROLES)}", field=f"{prefix}role"
         )
-    message: Message = dict(value)
+    refuse_in_message(value, field)
+    message: Message = _without_function_call(value, f"{prefix}function_call")
     _check_content(message.get("content"), f"{prefix}content")
     for key in ("name", "tool_call_id", "reasoning_content", "reasoning"):
         if not isinstance(message.get(key, ""), (str, type(None))):
@@ -175,6 +245,24 @@ def read_message(value: Any, field: str, mode: ToolArguments) -> Message:
             field=f"{prefix}content",
         )
     return message
+
+
+def _without_function_call(message: Message, field: str) -> Message:
+    """Return a copy in which the older way to call a function is the one of today.
+
+    An empty list of calls is no call: servers drop it before the template sees it.
+    """
+    copy = dict(message)
+    if copy.get("tool_calls") == []:
+        del copy["tool_calls"]
+    call = copy.pop("function_call", None)
+    if call:
+        if copy.get("tool_calls"):
+            raise InputError("stands beside tool_calls; keep one of them", field=field)
+        copy["tool_calls"] = [{"type": "function", "function": call}]
+    if copy["role"] == "function":
+        copy["role"] = "tool"
+    return copy
 
 
 def _check_content(content: Any, field: str) -> None:

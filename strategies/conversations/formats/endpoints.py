@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from strategies.conversations.conversation import Conversation, Message, Tool, check_plain
+from strategies.conversations.fields import refuse_in_record
 from strategies.conversations.format import BrokenExample, Example, Format, is_metadata
 from strategies.conversations.messages import (
     ToolArguments,
@@ -65,6 +66,7 @@ def _read(records: Iterable[Record], mode: ToolArguments) -> Iterator[Conversati
 
 def _of_rows(name: str, rows: list[Record], mode: ToolArguments) -> Conversation:
     for line, row in rows:
+        refuse_in_record(row, line)
         turn = row.get("turn")
         if not isinstance(turn, int) or isinstance(turn, bool):
             reason = "must be a whole number" if "turn" in row else "is missing"
@@ -177,6 +179,13 @@ def _row_messages(row: dict[str, Any], mode: ToolArguments) -> list[Message]:
             else f"unknown role {brief(role)}; rows are user, assistant or tool"
         )
         raise InputError(reason, field="role")
+    if row.get("reasoning"):
+        # Their client does not send it (mlcommons/endpoints at ea33275); another one may.
+        raise InputError(
+            "is not sent to the server; rename it to reasoning_content if your client sends it, "
+            "else take it out",
+            field="reasoning",
+        )
     kept = ("role", "content", "name", "tool_calls", "reasoning_content")
     if role != "tool":
         if row.get("tool_results") is not None:

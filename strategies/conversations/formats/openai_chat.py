@@ -6,13 +6,15 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from strategies.conversations.conversation import Conversation, client_turns
+from strategies.conversations.fields import refuse_in_record
 from strategies.conversations.format import BrokenExample, Example, Format, is_metadata
 from strategies.conversations.messages import (
     ToolArguments,
     make_conversation,
     read_array,
     read_message,
-    read_tools,
+    read_offered,
+    read_system,
     record_name,
 )
 from strategies.conversations.reading import Record
@@ -25,10 +27,12 @@ def _matches(record: dict[str, Any]) -> bool:
 
 def _read(records: Iterable[Record], mode: ToolArguments) -> Iterator[Conversation]:
     for number, (line, record) in enumerate(records, 1):
+        refuse_in_record(record, line)
         raw = read_array(record, "messages", line)
         with placed(line=line):
             messages = [read_message(m, f"messages[{i}]", mode) for i, m in enumerate(raw)]
-        tools = read_tools(record.get("tools"), line)
+        read_system(record, messages, line)
+        tools = read_offered(record, line)
         yield make_conversation(
             record_name(record, number, line), messages, tools, client_turns(messages), line
         )

@@ -9,10 +9,10 @@ from typing import Any
 from strategies.conversations.conversation import (
     Conversation,
     Message,
-    Tool,
     check_plain,
     client_turns,
 )
+from strategies.conversations.fields import refuse_in_message, refuse_in_record
 from strategies.conversations.format import BrokenExample, Example, Format, is_metadata
 from strategies.conversations.messages import (
     ToolArguments,
@@ -20,7 +20,8 @@ from strategies.conversations.messages import (
     make_conversation,
     read_array,
     read_message,
-    read_tools,
+    read_offered,
+    read_system,
     record_name,
 )
 from strategies.conversations.reading import Record, parse_json
@@ -53,37 +54,23 @@ def _matches(record: dict[str, Any]) -> bool:
 
 def _read(records: Iterable[Record], mode: ToolArguments) -> Iterator[Conversation]:
     for number, (line, record) in enumerate(records, 1):
+        refuse_in_record(record, line)
         raw = read_array(record, "conversations", line)
-        system = record.get("system")
         with placed(line=line):
             messages = [
                 _item_message(item, f"conversations[{i}]", mode) for i, item in enumerate(raw)
             ]
-            if system is not None and not isinstance(system, str):
-                raise InputError("must be a string", field="system")
-            check_plain(system, "system")
-        if system and messages[0]["role"] == "system":
-            # Some readers take the one and some the other, so neither is right.
-            raise InputError("conversations[0] is a system prompt too", line=line, field="system")
-        if system:
-            messages.insert(0, {"role": "system", "content": system})
-        tools = read_tools(record.get("tools"), line)
-        if tools is not None:
-            tools = tuple(_tool(tool) for tool in tools)
+        read_system(record, messages, line)
+        tools = read_offered(record, line)
         yield make_conversation(
             record_name(record, number, line), messages, tools, client_turns(messages), line
         )
 
 
-def _tool(tool: Tool) -> Tool:
-    """Return a tool as servers get it; many files hold the bare function."""
-    bare = "name" in tool and "type" not in tool
-    return {"type": "function", "function": tool} if bare else tool
-
-
 def _item_message(item: Any, field: str, mode: ToolArguments) -> Message:
     if not isinstance(item, dict):
         raise InputError("must be an object", field=field)
+    refuse_in_message(item, field)
     if "from" not in item:
         raise InputError("is missing", field=f"{field}.from")
     role = ROLE_NAMES.get(item["from"]) if isinstance(item["from"], str) else None
