@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import bz2
+import codecs
 import gzip
 import io
 import json
+import lzma
 from pathlib import Path
 from typing import Any
 
@@ -134,10 +137,9 @@ ONE = '{"a": 1}\n'
             ONE + '{"a": {"\\n": 1, "\\n": 2}}', ":2: not JSON: key '\\n' appears", id="k"
         ),
         pytest.param(ONE.encode() + b'{"a": "\xff"}', ":2: not UTF-8 text", id="not UTF-8"),
-        pytest.param(b"\xff\xfe" + ONE.encode("utf-16-le"), ":1: not UTF-8 text", id="UTF-16"),
         pytest.param(ONE + '{"a": "\0"}', ":2: not JSON: Invalid control character", id="NUL"),
         pytest.param("\0" * 64, ":1: not JSON", id="only NULs"),
-        pytest.param(ONE + "\ufeff" + ONE, ":2: not JSON", id="BOM in the middle"),
+        pytest.param(ONE + '{"a":\ufeff1}', ":2: not JSON", id="BOM inside of a line"),
         pytest.param(ONE + "\u00a0", ":2: not JSON", id="white space that is none of JSON's"),
         pytest.param(ONE + '{"a":' * 10**5, ":2: not JSON: nested too deeply", id="deep objects"),
         pytest.param('{"a":' * 10**5, ":1: not JSON: nested too deeply", id="deep document"),
@@ -201,7 +203,26 @@ def test_damaged_gzip_is_named(tmp_path: Path) -> None:
 def test_a_name_that_promises_gzip_or_parquet_is_not_believed(tmp_path: Path) -> None:
     assert len(read(tmp_path, LINES, "d.jsonl.gz")) == len(RECORDS)
     assert len(read(tmp_path, LINES, "d.parquet")) == len(RECORDS)
-    assert refusal(tmp_path, b"\x28\xb5\x2f\xfd\0\xff", "d.jsonl.zst") == ":1: not UTF-8 text"
+
+
+@pytest.mark.parametrize(
+    ("data", "kind"),
+    [
+        (b"\x28\xb5\x2f\xfd\0\xff", "zstd"),
+        (bz2.compress(b"{}"), "bzip2"),
+        (lzma.compress(b"{}"), "xz"),
+        (b"PK\x03\x04\x14\0\0\0", "a zip archive"),
+        (b"ARROW1\0\0", "an Arrow file"),
+        (ONE.encode("utf-16"), "UTF-16 text"),
+        (codecs.BOM_UTF16_BE + ONE.encode("utf-16-be"), "UTF-16 text"),
+    ],
+)
+def test_a_kind_of_file_that_is_not_read_is_named(tmp_path: Path, data: bytes, kind: str) -> None:
+    assert refusal(tmp_path, data, "d.jsonl").startswith(f": this is {kind}, which is not read; ")
+
+
+def test_a_mark_at_the_start_of_a_line_is_no_text(tmp_path: Path) -> None:
+    assert len(read(tmp_path, ONE + "\ufeff" + ONE, "d.jsonl")) == 2
 
 
 @pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["unpacked", "gzip"])

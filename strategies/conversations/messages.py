@@ -62,12 +62,12 @@ def record_name(record: dict[str, Any], number: int, line: int) -> str:
     Raises
     ------
     InputError
-        If the id is neither a string nor a whole number.
+        If the id is neither a string nor a number.
     """
     for field in ("id", "conversation_id"):
         name = record.get(field)
-        if isinstance(name, bool) or not isinstance(name, (str, int, type(None))):
-            raise InputError("must be a string or a whole number", line=line, field=field)
+        if isinstance(name, bool) or not isinstance(name, (str, int, float, type(None))):
+            raise InputError("must be a string or a number", line=line, field=field)
         if name is not None:
             return str(name)
     return f"conversation-{number}"

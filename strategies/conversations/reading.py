@@ -100,9 +100,12 @@ def records_of(data: bytes | IO[bytes], name: str) -> Iterator[Record]:
     """
     stream = io.BytesIO(data) if isinstance(data, bytes) else data
     try:
-        magic = stream.read(4)
+        magic = stream.read(8)
         stream.seek(0)
-        if magic == b"PAR1":
+        for start, (kind, advice) in _NOT_READ.items():
+            if magic.startswith(start):
+                raise InputError(f"this is {kind}, which is not read; {advice}", file=name)
+        if magic.startswith(b"PAR1"):
             yield from _read_parquet(stream, name)
         elif magic[:2] == b"\x1f\x8b":
             with gzip.GzipFile(fileobj=stream) as unpacked:
@@ -112,6 +115,18 @@ def records_of(data: bytes | IO[bytes], name: str) -> Iterator[Record]:
     except (OSError, EOFError, zlib.error) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise InputError(f"cannot be read: {reason}", file=name) from None
+
+
+_NOT_READ = {
+    b"\x28\xb5\x2f\xfd": ("zstd", "unpack it first"),
+    b"BZh": ("bzip2", "unpack it first"),
+    b"\xfd7zXZ\0": ("xz", "unpack it first"),
+    b"PK\x03\x04": ("a zip archive", "unpack it first"),
+    b"ARROW1": ("an Arrow file", "write it as Parquet"),
+    b"\xff\xfe": ("UTF-16 text", "write it as UTF-8"),
+    b"\xfe\xff": ("UTF-16 text", "write it as UTF-8"),
+}
+"""First bytes of files that people bring, with their names and what to do about each."""
 
 
 def parse_json(text: str) -> Any:
@@ -356,7 +371,8 @@ def _without_union_nulls(value: Any, key: str, field: str, *, free_form: bool = 
 
 def _decode(data: bytes, name: str, line: int | None) -> str:
     try:
-        return data.decode("utf-8-sig" if line in {None, 1} else "utf-8")
+        # Files that were put together have a mark at the start of each; it is no character.
+        return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         at = line if line is not None else 1 + data.count(b"\n", 0, error.start)
         raise InputError("not UTF-8 text", file=name, line=at) from None
