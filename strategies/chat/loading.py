@@ -124,12 +124,12 @@ def _looks_like_path(name: str) -> bool:
 
 
 def _load_sentencepiece(path: Path) -> Any:
-    if path.suffix != ".model":
+    # Some models publish it with a version, as tokenizer.model.v3.
+    if ".model" not in path.suffixes:
         raise InputError("is a file; name the tokenizer's folder or a .model file", file=path)
-    from transformers import SentencePieceBackend
+    from strategies.chat.model_file import SentencePieceModel
 
-    make: Callable[..., Any] = SentencePieceBackend
-    return make(vocab_file=str(path), unk_token="<unk>")  # noqa: S106  # a token of text
+    return SentencePieceModel(str(path))
 
 
 def _load_reason(spec: ChatSpec, error: BaseException) -> str:
