@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from os import PathLike
-from pathlib import Path
 from typing import Any
 
 from strategies.chat.rendering import CAPTURE_NAME
+from strategies.chat.templates import template_text
 from strategies.errors import InputError, one_line
 from strategies.runtime.collection import collection_paused
 
@@ -62,7 +62,8 @@ def chat_spec(
         A Hugging Face hub name, a local folder, or a SentencePiece ``.model`` file (which
         needs `template`).
     template
-        A template file, or the text of a template, instead of the tokenizer's own.
+        A template file, or the text of a template, instead of the tokenizer's own. A JSON file
+        must hold it in its field ``chat_template``.
     template_kwargs
         Variables for the template, such as ``{"enable_thinking": false}``.
     revision
@@ -92,32 +93,12 @@ def chat_spec(
     today = datetime.now().replace(hour=0, minute=0, second=0, microsecond=0)  # noqa: DTZ005  # templates write local dates
     return ChatSpec(
         name_or_path=str(name_or_path),
-        template=_template_text(template),
+        template=template_text(template),
         template_kwargs=canonical,
         revision=revision,
         trust_remote_code=trust_remote_code,
         clock=clock or today,
     )
-
-
-def _template_text(template: str | PathLike[str] | None) -> str | None:
-    if template is None:
-        return None
-    if isinstance(template, str) and ("{" in template or "\n" in template):
-        return template
-    if not str(template):
-        raise InputError("is empty; name a file", field="template")
-    path = Path(template)
-    try:
-        text = path.read_text(encoding="utf-8")
-    except UnicodeDecodeError:
-        raise InputError("the template is not UTF-8 text", file=path) from None
-    except OSError as error:
-        raise InputError(f"cannot read the template: {error.strerror}", file=path) from None
-    if not text:
-        # It would render nothing, and every ISL would silently be 0.
-        raise InputError("the template is empty", file=path)
-    return text
 
 
 def _reserved_kwargs() -> frozenset[str]:

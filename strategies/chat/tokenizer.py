@@ -227,7 +227,8 @@ def load_chat(
         A Hugging Face hub name, a local folder, or a SentencePiece ``.model`` file (which
         needs `template`).
     template
-        A template file, or the text of a template, instead of the tokenizer's own.
+        A template file, or the text of a template, instead of the tokenizer's own. A JSON file
+        must hold it in its field ``chat_template``.
     template_kwargs
         Variables for the template, such as ``{"enable_thinking": false}``.
     revision
