@@ -12,6 +12,7 @@ from typing import Any
 
 from strategies.chat.rendering import is_failure
 from strategies.chat.spec import ChatSpec
+from strategies.chat.templates import PROCESSOR_FILE, use_processor_template
 from strategies.errors import InputError, one_line
 from strategies.runtime.collection import collection_paused
 
@@ -58,6 +59,9 @@ def load_tokenizer(spec: ChatSpec) -> tuple[Any, tuple[str, ...]]:
     """
     with _load_lock, collection_paused(), _collected_warnings() as warnings:
         tokenizer = _load(spec)
+        processor = None if spec.template else _processor_template(spec, tokenizer)
+        if processor is not None:
+            warnings.extend(use_processor_template(tokenizer, processor))
     return tokenizer, tuple(dict.fromkeys(warnings))
 
 
@@ -97,6 +101,31 @@ def _load(spec: ChatSpec) -> Any:
     # Prompts longer than the model's window have an ISL too, and are no reason to warn.
     tokenizer.model_max_length = int(1e30)
     return tokenizer
+
+
+def _processor_template(spec: ChatSpec, tokenizer: Any) -> Path | None:
+    """Return the template file of the processor beside a tokenizer, if there is one."""
+    path = Path(spec.name_or_path)
+    if path.exists():
+        path = path / PROCESSOR_FILE
+        return path if path.is_file() else None
+    if tokenizer.chat_template:
+        # Not worth a download to see whether it differs.
+        return None
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+    try:
+        return Path(
+            hf_hub_download(
+                spec.name_or_path,
+                PROCESSOR_FILE,
+                revision=spec.revision,
+                local_files_only=not hub_answers(),
+            )
+        )
+    except (HfHubHTTPError, LocalEntryNotFoundError):
+        return None
 
 
 def hub_answers() -> bool:

@@ -27,6 +27,8 @@ class ChatSpec:
         Hub name, folder, or SentencePiece ``.model`` file.
     template
         Text that replaces the tokenizer's own chat template, or None.
+    template_name
+        Name of the one to use of the tokenizer's own chat templates, or None.
     template_kwargs
         Variables for the template, as canonical JSON.
     revision
@@ -39,6 +41,7 @@ class ChatSpec:
 
     name_or_path: str
     template: str | None
+    template_name: str | None
     template_kwargs: str
     revision: str | None
     trust_remote_code: bool
@@ -49,6 +52,7 @@ def chat_spec(
     name_or_path: str | PathLike[str],
     *,
     template: str | PathLike[str] | None = None,
+    template_name: str | None = None,
     template_kwargs: Mapping[str, Any] | None = None,
     revision: str | None = None,
     trust_remote_code: bool = False,
@@ -64,6 +68,10 @@ def chat_spec(
     template
         A template file, or the text of a template, instead of the tokenizer's own. A JSON file
         must hold it in its field ``chat_template``.
+    template_name
+        Which of the tokenizer's own chat templates to use, such as ``tool_use``, if it has
+        several. By default transformers chooses for each conversation: ``tool_use`` if it has
+        tools and there is one of that name, else ``default``.
     template_kwargs
         Variables for the template, such as ``{"enable_thinking": false}``.
     revision
@@ -77,8 +85,14 @@ def chat_spec(
     Raises
     ------
     InputError
-        If the template cannot be read, or a template kwarg is reserved or no JSON data.
+        If the template cannot be read, or is given and chosen by name as well. Also if a
+        template kwarg is reserved or no JSON data.
     """
+    if template is not None and template_name is not None:
+        raise InputError(
+            "chooses among the tokenizer's own templates; leave it out, or the template",
+            field="template name",
+        )
     kwargs = dict(template_kwargs or {})
     reserved = _reserved_kwargs().intersection(kwargs) if kwargs else None
     if reserved:
@@ -94,6 +108,7 @@ def chat_spec(
     return ChatSpec(
         name_or_path=str(name_or_path),
         template=template_text(template),
+        template_name=template_name,
         template_kwargs=canonical,
         revision=revision,
         trust_remote_code=trust_remote_code,

@@ -1,4 +1,4 @@
-"""The chat template that is used: one that is given, or the tokenizer's own."""
+"""The chat template that is used: one that is given, one chosen by name, or the tokenizer's own."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from typing import Any
 
 from strategies.errors import InputError, one_line
 
+PROCESSOR_FILE = "chat_template.json"
+"""Where older processors keep the chat template. The tokenizers of transformers do not read it."""
 _FIELD = "chat_template"
 
 
@@ -81,3 +83,61 @@ def _names_in(templates: list[Any] | dict[str, Any]) -> list[str]:
     if isinstance(templates, dict):
         return list(templates)
     return [str(each["name"]) for each in templates if isinstance(each, dict) and "name" in each]
+
+
+def named_template(tokenizer: Any, name: str, file: str) -> str:
+    """Return the tokenizer's chat template of that name.
+
+    Parameters
+    ----------
+    tokenizer
+        A transformers tokenizer.
+    name
+        The name, such as ``tool_use``.
+    file
+        Name or path of the tokenizer, for errors.
+
+    Raises
+    ------
+    InputError
+        If there is none of that name; it lists those that exist.
+    """
+    templates = getattr(tokenizer, "chat_template", None)
+    if isinstance(templates, dict) and name in templates:
+        text: str = templates[name]
+        return text
+    if isinstance(templates, dict):
+        there = f"there are {', '.join(sorted(templates))}"
+    else:
+        there = "its only one has no name" if templates else "it has none at all"
+    raise InputError(f"has no chat template named {name!r}; {there}", file=file)
+
+
+def use_processor_template(tokenizer: Any, path: Path) -> list[str]:
+    """Give a tokenizer the chat template of its processor if it has none; return warnings.
+
+    Parameters
+    ----------
+    tokenizer
+        A transformers tokenizer, which is changed.
+    path
+        The processor's template, a file beside those of the tokenizer.
+
+    Raises
+    ------
+    InputError
+        If the template is needed, and its file is damaged.
+    """
+    own = tokenizer.chat_template
+    if not own:
+        tokenizer.chat_template = template_text(path)
+        return [f"the chat template is that of {PROCESSOR_FILE}; the tokenizer itself has none"]
+    try:
+        differs = template_text(path) != own
+    except InputError:
+        # It is not needed.
+        return []
+    if not differs:
+        return []
+    told = f"that of {PROCESSOR_FILE} differs, and --template {path} would use it"
+    return [f"the chat template is the tokenizer's own; {told}"]
