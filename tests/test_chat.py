@@ -219,7 +219,6 @@ def broken_folder(tmp_path: Path, **files: str | None) -> Path:
     ("files", "reason"),
     [
         ({"tokenizer__json": None}, "no tokenizer in this folder"),
-        ({"tokenizer__json": None, "tekken__json": "{}"}, "the tokenizer cannot be loaded"),
         ({"tokenizer__json": None, "spiece__model": ""}, "the tokenizer cannot be loaded"),
         ({"tokenizer__json": "{"}, "its files may be damaged"),
         ({"tokenizer__json": ""}, "its files may be damaged"),
