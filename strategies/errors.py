@@ -6,15 +6,24 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+LONGEST_LINE = 1000
+"""Characters that a reason may have. The messages of libraries that tell something are shorter."""
+
 
 def one_line(text: object) -> str:
-    """Return `text` on one line, shortened to 400 characters.
+    """Return `text` on one line, shortened at a word if it is longer than `LONGEST_LINE`.
 
     Messages of libraries may hold line breaks and whole documents. The errors of this project are
     read in terminals and logs, in which one line is one event.
     """
     flat = _printable(" ".join(str(text).split()))
-    return flat if len(flat) <= 400 else f"{flat[:397]}..."
+    if len(flat) <= LONGEST_LINE:
+        return flat
+    start = flat[: LONGEST_LINE - 1]
+    words, _, _ = start.rpartition(" ")
+    # Without a space for so long it is no prose, and may be cut anywhere.
+    kept = words if len(words) > LONGEST_LINE // 2 else start[:-1]
+    return f"{kept} …"
 
 
 def _printable(text: str) -> str:

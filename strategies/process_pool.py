@@ -18,6 +18,7 @@ from strategies.conversations.conversation import Conversation
 from strategies.conversations.counts import Counts, OnError, Progress
 from strategies.errors import InputError, TurnError, WorkerError
 from strategies.plain import first_failure, reference_counts
+from strategies.runtime.main_script import main_script_hidden
 from strategies.runtime.signals import leave_interrupts_to_parent, starting_processes
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ class ProcessPool:
             everyone = context.Barrier(workers)
             pool = ProcessPoolExecutor(workers, context, _start_worker, (chat, everyone))
         try:
-            with _refused(workers), starting_processes():
+            with _refused(workers), starting_processes(), main_script_hidden():
                 loading = [pool.submit(_wait_for_all) for _ in range(workers)]
                 # The pool begins to watch a new process when it is next woken. This task starts
                 # no process, but wakes it, so that the death of the last one is noticed too.

@@ -111,10 +111,14 @@ def _sentencepiece_markers(tokenizer: Any) -> Markers | str:
     """
     from transformers import SentencePieceBackend
 
+    from strategies.chat.model_file import SentencePieceModel
+
     methods = ("tokenize", "_tokenize", "_encode_plus", "__call__", "prepare_for_tokenization")
     kind = type(tokenizer)
+    # The second one looks at the start of a text, which is the start of its first span.
+    known = SentencePieceModel if kind is SentencePieceModel else SentencePieceBackend
     if not isinstance(tokenizer, SentencePieceBackend) or any(
-        getattr(kind, method) is not getattr(SentencePieceBackend, method) for method in methods
+        getattr(kind, method) is not getattr(known, method) for method in methods
     ):
         return f"{kind.__name__} splits text by its own rules"
     if tokenizer.split_special_tokens:

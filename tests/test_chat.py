@@ -139,13 +139,6 @@ def test_a_template_is_given_as_text_or_as_file(tmp_path: Path) -> None:
         assert chat.renderer(CONVERSATION).render(0) == "one two"
 
 
-def test_a_sentencepiece_model_loads_by_itself() -> None:
-    model = tokenizer_path("sentencepiece") / "tokenizer.model"
-    chat = load_chat(model, template="{% for m in messages %}{{ m.content }}{% endfor %}")
-    assert chat.family == "sentencepiece library"
-    assert len(chat.apply_chat_template(CONVERSATION, 0)) == chat.lengths(["one two"])[0]
-
-
 def test_what_transformers_warns_about_is_kept_and_not_printed(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
@@ -226,7 +219,6 @@ def broken_folder(tmp_path: Path, **files: str | None) -> Path:
     ("files", "reason"),
     [
         ({"tokenizer__json": None}, "no tokenizer in this folder"),
-        ({"tokenizer__json": None, "tekken__json": "{}"}, "the tokenizer cannot be loaded"),
         ({"tokenizer__json": None, "spiece__model": ""}, "the tokenizer cannot be loaded"),
         ({"tokenizer__json": "{"}, "its files may be damaged"),
         ({"tokenizer__json": ""}, "its files may be damaged"),

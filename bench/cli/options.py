@@ -133,6 +133,11 @@ _SHARED = (
         help="Chat template to use instead of the tokenizer's own.",
     ),
     click.option(
+        "--template-name",
+        metavar="NAME",
+        help="Which of the tokenizer's own chat templates to use, if it has several.",
+    ),
+    click.option(
         "--template-kwargs",
         type=JsonObject(),
         default="{}",
@@ -207,6 +212,7 @@ def chat_specs(tokenizers: Sequence[str], options: dict[str, Any]) -> list[ChatS
         chat_spec(
             resolve(tokenizer),
             template=options["template"],
+            template_name=options["template_name"],
             template_kwargs=options["template_kwargs"],
             revision=options["revision"],
             trust_remote_code=options["trust_remote_code"],

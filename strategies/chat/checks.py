@@ -15,8 +15,15 @@ if TYPE_CHECKING:
     from jinja2 import Template
 
 
-def check_template(tokenizer: Any, spec: ChatSpec) -> None:
+def check_template(template: str | dict[str, str] | None, spec: ChatSpec) -> None:
     """Refuse a chat template that is missing, does not compile, or writes at random.
+
+    Parameters
+    ----------
+    template
+        Its text, or several by name.
+    spec
+        The tokenizer's specification.
 
     Raises
     ------
@@ -24,11 +31,11 @@ def check_template(tokenizer: Any, spec: ChatSpec) -> None:
         With the tokenizer's name or path, and the line of the template if it is known.
     """
     name = spec.name_or_path
-    template = spec.template or getattr(tokenizer, "chat_template", None)
-    if not template:
+    texts = list(template.values()) if isinstance(template, dict) else [template]
+    if not texts or not all(texts):
         # An empty one would render nothing, and every ISL would silently be 0.
         raise InputError("has no chat template; give one with --template FILE", file=name)
-    for text in template.values() if isinstance(template, dict) else [template]:
+    for text in filter(None, texts):
         try:
             random = _random_part(compile_template(text), text)
         except Exception as error:

@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from os import PathLike
-from pathlib import Path
 from typing import Any
 
 from strategies.chat.rendering import CAPTURE_NAME
+from strategies.chat.templates import template_text
 from strategies.errors import InputError, one_line
 from strategies.runtime.collection import collection_paused
 
@@ -27,6 +27,8 @@ class ChatSpec:
         Hub name, folder, or SentencePiece ``.model`` file.
     template
         Text that replaces the tokenizer's own chat template, or None.
+    template_name
+        Name of the one to use of the tokenizer's own chat templates, or None.
     template_kwargs
         Variables for the template, as canonical JSON.
     revision
@@ -39,6 +41,7 @@ class ChatSpec:
 
     name_or_path: str
     template: str | None
+    template_name: str | None
     template_kwargs: str
     revision: str | None
     trust_remote_code: bool
@@ -49,6 +52,7 @@ def chat_spec(
     name_or_path: str | PathLike[str],
     *,
     template: str | PathLike[str] | None = None,
+    template_name: str | None = None,
     template_kwargs: Mapping[str, Any] | None = None,
     revision: str | None = None,
     trust_remote_code: bool = False,
@@ -62,7 +66,12 @@ def chat_spec(
         A Hugging Face hub name, a local folder, or a SentencePiece ``.model`` file (which
         needs `template`).
     template
-        A template file, or the text of a template, instead of the tokenizer's own.
+        A template file, or the text of a template, instead of the tokenizer's own. A JSON file
+        must hold it in its field ``chat_template``.
+    template_name
+        Which of the tokenizer's own chat templates to use, such as ``tool_use``, if it has
+        several. By default transformers chooses for each conversation: ``tool_use`` if it has
+        tools and there is one of that name, else ``default``.
     template_kwargs
         Variables for the template, such as ``{"enable_thinking": false}``.
     revision
@@ -76,8 +85,14 @@ def chat_spec(
     Raises
     ------
     InputError
-        If the template cannot be read, or a template kwarg is reserved or no JSON data.
+        If the template cannot be read, or is given and chosen by name as well. Also if a
+        template kwarg is reserved or no JSON data.
     """
+    if template is not None and template_name is not None:
+        raise InputError(
+            "chooses among the tokenizer's own templates; leave it out, or the template",
+            field="template name",
+        )
     kwargs = dict(template_kwargs or {})
     reserved = _reserved_kwargs().intersection(kwargs) if kwargs else None
     if reserved:
@@ -92,32 +107,13 @@ def chat_spec(
     today = datetime.now().replace(hour=0, minute=0, second=0, microsecond=0)  # noqa: DTZ005  # templates write local dates
     return ChatSpec(
         name_or_path=str(name_or_path),
-        template=_template_text(template),
+        template=template_text(template),
+        template_name=template_name,
         template_kwargs=canonical,
         revision=revision,
         trust_remote_code=trust_remote_code,
         clock=clock or today,
     )
-
-
-def _template_text(template: str | PathLike[str] | None) -> str | None:
-    if template is None:
-        return None
-    if isinstance(template, str) and ("{" in template or "\n" in template):
-        return template
-    if not str(template):
-        raise InputError("is empty; name a file", field="template")
-    path = Path(template)
-    try:
-        text = path.read_text(encoding="utf-8")
-    except UnicodeDecodeError:
-        raise InputError("the template is not UTF-8 text", file=path) from None
-    except OSError as error:
-        raise InputError(f"cannot read the template: {error.strerror}", file=path) from None
-    if not text:
-        # It would render nothing, and every ISL would silently be 0.
-        raise InputError("the template is empty", file=path)
-    return text
 
 
 def _reserved_kwargs() -> frozenset[str]:

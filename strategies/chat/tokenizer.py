@@ -18,6 +18,7 @@ from strategies.chat.clock import frozen_clock
 from strategies.chat.loading import load_tokenizer
 from strategies.chat.rendering import PromptRenderer, turn_error
 from strategies.chat.spec import ChatSpec, chat_spec
+from strategies.chat.templates import named_template
 from strategies.conversations.conversation import Conversation
 from strategies.conversations.counts import OnError
 from strategies.errors import InputError, TurnError
@@ -38,6 +39,8 @@ class ChatTokenizer:
     spec : ChatSpec
     tokenizer
         The transformers tokenizer. It may be shared by threads only as transformers allows.
+    template : str or None
+        The chat template that is given or chosen by name; None for the tokenizer's own.
     warnings : tuple of str
         The warnings of transformers while it loaded, one line each.
     """
@@ -46,7 +49,10 @@ class ChatTokenizer:
         self.spec = spec
         self.template_kwargs: dict[str, Any] = json.loads(spec.template_kwargs)
         self.tokenizer, self.warnings = load_tokenizer(spec)
-        check_template(self.tokenizer, spec)
+        self.template = spec.template
+        if spec.template_name is not None:
+            self.template = named_template(self.tokenizer, spec.template_name, spec.name_or_path)
+        check_template(self.template or getattr(self.tokenizer, "chat_template", None), spec)
         check_deterministic(self.tokenizer, spec)
 
     def __reduce__(self) -> tuple[Callable[[ChatSpec, str], ChatTokenizer], tuple[ChatSpec, str]]:
@@ -70,7 +76,7 @@ class ChatTokenizer:
     def template_text(self, conversation: Conversation) -> str:
         """Return the chat template for a conversation; some models have one for tools."""
         tools = None if conversation.tools is None else list(conversation.tools)
-        text: str = self.tokenizer.get_chat_template(self.spec.template, tools)
+        text: str = self.tokenizer.get_chat_template(self.template, tools)
         return text
 
     def renderer(self, conversation: Conversation) -> PromptRenderer:
@@ -128,7 +134,7 @@ class ChatTokenizer:
             ids: list[int] = self.tokenizer.apply_chat_template(
                 list(conversation.messages[: conversation.turns[index]]),
                 tools=tools,
-                chat_template=self.spec.template,
+                chat_template=self.template,
                 tokenize=True,
                 add_generation_prompt=True,
                 return_dict=False,
@@ -180,6 +186,7 @@ class ChatTokenizer:
             "class": type(self.tokenizer).__name__,
             "family": self.family,
             "tokenizer_sha256": _sha256(self._tokenizer_state()),
+            "template_name": self.spec.template_name,
             "template_sha256": _sha256(self._template_state()),
             "template_kwargs": self.template_kwargs,
             # A template that does not ask for the time gives the same counts at any time.
@@ -206,7 +213,7 @@ class ChatTokenizer:
         return b"\0".join(parts)
 
     def _template_state(self) -> bytes:
-        template = self.spec.template or self.tokenizer.chat_template
+        template = self.template or self.tokenizer.chat_template
         return json.dumps(template, sort_keys=True).encode()
 
 
@@ -214,6 +221,7 @@ def load_chat(
     name_or_path: str | PathLike[str],
     *,
     template: str | PathLike[str] | None = None,
+    template_name: str | None = None,
     template_kwargs: Mapping[str, Any] | None = None,
     revision: str | None = None,
     trust_remote_code: bool = False,
@@ -227,7 +235,12 @@ def load_chat(
         A Hugging Face hub name, a local folder, or a SentencePiece ``.model`` file (which
         needs `template`).
     template
-        A template file, or the text of a template, instead of the tokenizer's own.
+        A template file, or the text of a template, instead of the tokenizer's own. A JSON file
+        must hold it in its field ``chat_template``.
+    template_name
+        Which of the tokenizer's own chat templates to use, such as ``tool_use``, if it has
+        several. By default transformers chooses for each conversation: ``tool_use`` if it has
+        tools and there is one of that name, else ``default``.
     template_kwargs
         Variables for the template, such as ``{"enable_thinking": false}``.
     revision
@@ -252,6 +265,7 @@ def load_chat(
         chat_spec(
             name_or_path,
             template=template,
+            template_name=template_name,
             template_kwargs=template_kwargs,
             revision=revision,
             trust_remote_code=trust_remote_code,
