@@ -22,7 +22,7 @@ def mismatches(strategy: str, family: str) -> int:
 
 
 class Exact:
-    """114 turns of short chats, 64 of tool loops, 37 in many languages, 150 adversarial."""
+    """114 turns of short chats, 64 of tool loops, 37 in many languages, 147 adversarial."""
 
     params = (workloads.STRATEGIES, workloads.FAMILIES)
     param_names = ("strategy", "family")
