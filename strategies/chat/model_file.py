@@ -65,7 +65,17 @@ class SentencePieceModel(SentencePieceBackend):
         is_split_into_words: bool = False,  # noqa: ARG002  # as transformers has it
         **kwargs: Any,
     ) -> tuple[str, dict[str, Any]]:
-        """Return the text with the white space that the model puts in front of it."""
+        """Return the text with the white space that the model puts in front of it.
+
+        Parameters
+        ----------
+        text
+            What is to be tokenized.
+        is_split_into_words
+            Whether the text is one of several words; it makes no difference here.
+        **kwargs
+            Handed on as they are.
+        """
         if self._adds_space and text and not text.startswith(self._markers):
             text = f" {text}"
         return text, kwargs
