@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 from strategies.chat.spec import ChatSpec, chat_spec
 from strategies.chat.tokenizer import ChatTokenizer, load_chat
@@ -22,7 +22,7 @@ from strategies.plain import reference_counts
 from strategies.registry import availability, get, is_control, names, open_available
 from strategies.repetition import Amplification, amplification
 from strategies.runtime.cores import available_cores
-from strategies.verification import Mismatch, verify
+from strategies.verification import Mismatch, Verification, verify
 
 __all__ = [
     "Amplification",
@@ -41,6 +41,7 @@ __all__ = [
     "Tool",
     "TurnError",
     "UnavailableError",
+    "Verification",
     "WorkerError",
     "amplification",
     "availability",
@@ -63,7 +64,7 @@ __all__ = [
 
 
 def count(
-    conversations: Sequence[Conversation],
+    conversations: Iterable[Conversation],
     chat: ChatTokenizer,
     strategy: str | Strategy = "auto",
     workers: int | None = None,
@@ -76,7 +77,7 @@ def count(
     Parameters
     ----------
     conversations
-        From `read_conversations`, or made by hand.
+        From `read_conversations`, or made by hand. A generator is read once.
     chat
         From `load_chat`.
     strategy
@@ -97,7 +98,8 @@ def count(
     Raises
     ------
     InputError
-        If the strategy does not exist.
+        If the strategy does not exist. Also if something else than conversations is given, or
+        an iterator yields none.
     UnavailableError
         If it cannot run with this tokenizer.
     TurnError

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from strategies.contract import Counter
 from strategies.conversations.counts import Counts, OnError, Progress
+from strategies.conversations.given import given_conversations
 
 if TYPE_CHECKING:
     from strategies.chat.tokenizer import ChatTokenizer
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 def count_with(
     counter: Counter,
     chat: ChatTokenizer,
-    conversations: Sequence[Conversation],
+    conversations: Iterable[Conversation],
     *,
     progress: Progress | None = None,
     on_error: OnError = "raise",
@@ -35,7 +36,7 @@ def count_with(
     chat
         The tokenizer that it counts with.
     conversations
-        The conversations to count.
+        The conversations to count; a generator is read once.
     progress
         Called with the number of turns done since the last call.
     on_error
@@ -48,11 +49,14 @@ def count_with(
 
     Raises
     ------
+    InputError
+        If something else than conversations is given, or an iterator yields none.
     TurnError
         For a turn that fails, if `on_error` is ``"raise"``.
     ValueError
         If a counter without `on_error` returns too few or too many counts.
     """
+    conversations = given_conversations(conversations)
     if on_error == "raise":
         return counter.count(conversations, progress=progress)
     parameters = inspect.signature(counter.count).parameters.values()

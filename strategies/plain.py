@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from strategies.chat.rendering import is_failure, turn_error
 from strategies.conversations.counts import Counts, OnError, Progress
+from strategies.conversations.given import given_conversations
 from strategies.errors import TurnError
 from strategies.runtime.parallelism import library_threads
 
@@ -47,7 +48,7 @@ def reference_turn(
 
 
 def reference_counts(
-    conversations: Sequence[Conversation],
+    conversations: Iterable[Conversation],
     chat: ChatTokenizer,
     *,
     progress: Progress | None = None,
@@ -60,7 +61,7 @@ def reference_counts(
     Parameters
     ----------
     conversations
-        The conversations to count.
+        The conversations to count; a generator is read once.
     chat
         The tokenizer to count with.
     progress
@@ -75,12 +76,14 @@ def reference_counts(
 
     Raises
     ------
+    InputError
+        If something else than conversations is given, or an iterator yields none.
     TurnError
         For the first turn that fails, if `on_error` is ``"raise"``.
     """
     counts: Counts = []
     with library_threads(1):
-        for conversation in conversations:
+        for conversation in given_conversations(conversations):
             counts.append([])
             for index in range(len(conversation.turns)):
                 counts[-1].append(reference_turn(chat, conversation, index, on_error))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from strategies.conversations.given import given_conversations
 from strategies.splicing import Cutter, SpanPath, markers_of
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ class Amplification:
 
 
 def amplification(
-    conversations: Sequence[Conversation],
+    conversations: Iterable[Conversation],
     chat: ChatTokenizer,
     *,
     progress: Progress | None = None,
@@ -52,7 +53,7 @@ def amplification(
     Parameters
     ----------
     conversations
-        The conversations to render.
+        The conversations to render; a generator is read once.
     chat
         The tokenizer whose template renders them, and whose markers cut.
     progress
@@ -62,12 +63,17 @@ def amplification(
     -------
     Amplification
         Sizes in characters and bytes, and their ratio.
+
+    Raises
+    ------
+    InputError
+        If something else than conversations is given, or an iterator yields none.
     """
     markers = markers_of(chat)
     cutter = None if isinstance(markers, str) else Cutter(markers)
     characters = size = distinct = 0
     seen: set[int] = set()
-    for conversation in conversations:
+    for conversation in given_conversations(conversations):
         path = None if cutter is None else SpanPath(cutter)
         for _, prompt in chat.prompts(conversation, "skip"):
             if progress:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from strategies.conversations.conversation import count_turns
 from strategies.conversations.counts import Counts
+from strategies.conversations.given import given_conversations
 from strategies.counting import count_with
+from strategies.errors import InputError
 from strategies.plain import reference_counts
 from strategies.registry import get, open_available
 from strategies.runtime.cores import available_cores
@@ -47,14 +50,36 @@ class Mismatch:
         )
 
 
+class Verification(list[Mismatch]):
+    """The mismatches that a check has found, and how much was checked.
+
+    Parameters
+    ----------
+    mismatches
+        In the order of the data.
+    turns
+        How many turns were compared.
+    """
+
+    def __init__(self, mismatches: Iterable[Mismatch], turns: int) -> None:
+        super().__init__(mismatches)
+        self.turns = turns
+
+    def __repr__(self) -> str:
+        return f"Verification({super().__repr__()}, turns={self.turns})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Verification, (list(self), self.turns)
+
+
 def verify(
     strategy: str | Strategy,
-    conversations: Sequence[Conversation],
+    conversations: Iterable[Conversation],
     chat: ChatTokenizer,
     *,
     workers: int | None = None,
     expected: Counts | None = None,
-) -> list[Mismatch]:
+) -> Verification:
     """Return every turn for which a strategy and the reference differ.
 
     A turn that raises in the reference must raise in the strategy too, and vice versa.
@@ -64,7 +89,7 @@ def verify(
     strategy
         A strategy or its name.
     conversations
-        The conversations to count.
+        The conversations to count; a generator is read once.
     chat
         The tokenizer to count with.
     workers
@@ -75,11 +100,14 @@ def verify(
 
     Returns
     -------
-    list of Mismatch
-        In the order of the data; empty if the strategy is exact.
+    Verification
+        A list of mismatches in the order of the data, empty if the strategy is exact. Its
+        ``turns`` says how many turns were compared.
 
     Raises
     ------
+    InputError
+        If there is no turn: nothing would be checked.
     UnavailableError
         If the strategy cannot run with this tokenizer.
     ValueError
@@ -87,11 +115,15 @@ def verify(
     """
     if isinstance(strategy, str):
         strategy = get(strategy)
+    conversations = given_conversations(conversations)
+    turns = count_turns(conversations)
+    if not turns:
+        raise InputError("the conversations have no turn, so nothing would be checked")
     with open_available(strategy, chat, workers or available_cores()) as counter:
         got = count_with(counter, chat, conversations, on_error="skip")
     if expected is None:
         expected = reference_counts(conversations, chat, on_error="skip")
-    return mismatches(conversations, expected, got)
+    return Verification(mismatches(conversations, expected, got), turns)
 
 
 def mismatches(
