@@ -17,7 +17,14 @@ from strategies.conversations.conversation import (
 from strategies.conversations.counts import Counts, OnError, Progress
 from strategies.conversations.datasets import parse_conversations, read_conversations
 from strategies.counting import count_with
-from strategies.errors import InputError, IslError, TurnError, UnavailableError, WorkerError
+from strategies.errors import (
+    InputError,
+    IslError,
+    IslWarning,
+    TurnError,
+    UnavailableError,
+    WorkerError,
+)
 from strategies.plain import reference_counts
 from strategies.registry import availability, get, is_control, names, open_available
 from strategies.repetition import Amplification, amplification
@@ -33,6 +40,7 @@ __all__ = [
     "Counts",
     "InputError",
     "IslError",
+    "IslWarning",
     "Message",
     "Mismatch",
     "OnError",

@@ -40,6 +40,10 @@ class IslError(Exception):
     """Base class of every error that this project raises on purpose."""
 
 
+class IslWarning(UserWarning):
+    """Something that a user should know about counts that are right for what was asked."""
+
+
 class InputError(IslError):
     """Input or usage that cannot be counted: a file, a field, a name, an option.
 

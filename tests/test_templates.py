@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import warnings
 from pathlib import Path
 
 import pytest
 
 import strategies
 from bench.bundled import tokenizer_path
-from strategies import Conversation, InputError, load_chat
-from tests.conftest import Bench, plain_counts
+from strategies import Conversation, InputError, IslWarning, load_chat
+from tests.conftest import BENCH, Bench, plain_counts
 
 CHATML = "{% for m in messages %}<|im_start|>{{m.role}}\n{{m.content}}<|im_end|>\n{% endfor %}"
 HI = Conversation("c", ({"role": "user", "content": "Hi"},), None, (1,))
@@ -241,3 +243,30 @@ def test_the_template_of_a_processor_on_the_hub_is_used(
     chat = load_chat("owner/name")
     assert strategies.count([HI], chat) == [[7]]
     assert any("is that of chat_template.json" in warning for warning in chat.warnings)
+
+
+def test_a_warning_reaches_python_once(tmp_path: Path) -> None:
+    folder = processor(tmp_path, None, json.dumps({"chat_template": CHATML}))
+    with pytest.warns(IslWarning) as caught:
+        chat = load_chat(folder)
+    assert [str(each.message) for each in caught] == [f"p: {text}" for text in chat.warnings]
+    assert [each.filename for each in caught] == [__file__]
+    # Workers and threads load it again, and say nothing.
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        chat.load_again()
+        strategies.count([HI], chat, "thread-pool", workers=2)
+        strategies.count([HI], chat, "process-pool", workers=2)
+
+
+@pytest.mark.parametrize("strategy", ["auto", "process-pool"])
+def test_a_warning_reaches_the_terminal_once(strategy: str, tmp_path: Path) -> None:
+    folder = processor(tmp_path, None, json.dumps({"chat_template": CHATML}))
+    data = tmp_path / "single.jsonl"
+    data.write_text('{"messages":[{"role":"user","content":"Hi"}]}\n')
+    command = [*BENCH, "count", str(data), "--tokenizer", str(folder), "--strategy", strategy]
+    ran = subprocess.run(command, capture_output=True, text=True, check=True)
+    told = [line for line in ran.stderr.splitlines() if "chat_template.json" in line]
+    (line,) = told
+    assert line.startswith("warning: p: the chat template is that of chat_template.json")
+    assert "IslWarning" not in ran.stderr

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
@@ -21,7 +22,7 @@ from strategies.chat.spec import ChatSpec, chat_spec
 from strategies.chat.templates import named_template
 from strategies.conversations.conversation import Conversation
 from strategies.conversations.counts import OnError
-from strategies.errors import InputError, TurnError
+from strategies.errors import InputError, IslWarning, TurnError
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -42,7 +43,8 @@ class ChatTokenizer:
     template : str or None
         The chat template that is given or chosen by name; None for the tokenizer's own.
     warnings : tuple of str
-        The warnings of transformers while it loaded, one line each.
+        What transformers warned about while it loaded, and what a user should know about the
+        template and the backend; one line each.
     """
 
     def __init__(self, spec: ChatSpec) -> None:
@@ -229,6 +231,9 @@ def load_chat(
 ) -> ChatTokenizer:
     """Load a tokenizer and its chat template.
 
+    What a user should know about it is in its ``warnings``, and each is issued as an
+    `IslWarning`.
+
     Parameters
     ----------
     name_or_path
@@ -261,7 +266,7 @@ def load_chat(
     InputError
         With a one-line reason, if it cannot be loaded or its counts would not be exact.
     """
-    return ChatTokenizer(
+    chat = ChatTokenizer(
         chat_spec(
             name_or_path,
             template=template,
@@ -272,6 +277,9 @@ def load_chat(
             clock=clock,
         )
     )
+    for warning in chat.warnings:
+        warnings.warn(f"{chat.name}: {warning}", IslWarning, stacklevel=2)
+    return chat
 
 
 def _load_same(spec: ChatSpec, digest: str) -> ChatTokenizer:
