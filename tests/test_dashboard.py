@@ -17,6 +17,7 @@ from typing import Any
 import json5
 import pytest
 from selenium import webdriver
+from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
@@ -317,14 +318,16 @@ class Pages:
     pictures: Path
 
     def until(self, condition: Callable[[], Any]) -> Any:
-        return WebDriverWait(self.browser, 20).until(lambda _: condition())
+        # The pages replace their elements while they draw. Then look for them again.
+        wait = WebDriverWait(self.browser, 20, ignored_exceptions=(StaleElementReferenceException,))
+        return wait.until(lambda _: condition())
 
     def find(self, css: str, text: str = "") -> list[WebElement]:
         found = self.browser.find_elements(By.CSS_SELECTOR, css)
         return [element for element in found if not text or element.text.strip() == text]
 
     def click(self, css: str, text: str) -> None:
-        self.until(lambda: self.find(css, text))[0].click()
+        self.until(lambda: _clicked(self.find(css, text)))
 
     def choose(self, panel: str, option: str) -> None:
         """Click an option in a panel at the side of a graph."""
@@ -332,7 +335,7 @@ class Pages:
             f"//div[contains(@class, 'panel')][div[normalize-space()='{panel}']]"
             f"//a[normalize-space()='{option}']"
         )
-        self.until(lambda: self.browser.find_elements(By.XPATH, xpath))[0].click()
+        self.until(lambda: _clicked(self.browser.find_elements(By.XPATH, xpath)))
 
     def series(self) -> list[dict[str, Any]]:
         shown: list[dict[str, Any]] = self.browser.execute_script(SERIES)
@@ -354,6 +357,13 @@ class Pages:
         ]
 
 
+def _clicked(found: list[WebElement]) -> bool:
+    """Click the first element, if there is one. Return whether there is."""
+    if found:
+        found[0].click()
+    return bool(found)
+
+
 @pytest.fixture
 def pages(address: str, browser: webdriver.Chrome, tmp_path: Path) -> Iterator[Pages]:
     """Open the first page. At the end, check that nothing failed or asked another host."""
@@ -371,8 +381,8 @@ def pages(address: str, browser: webdriver.Chrome, tmp_path: Path) -> Iterator[P
 @pytest.mark.enable_socket
 def test_the_grid_has_each_benchmark_under_its_suite(pages: Pages) -> None:
     pages.until(lambda: pages.find("#summarygrid-display h1", "warm"))
-    assert pages.find("#summarygrid-display h1", "correctness")
-    assert pages.find("#summarygrid-display a", "Exact.track_mismatches")
+    pages.until(lambda: pages.find("#summarygrid-display h1", "correctness"))
+    pages.until(lambda: pages.find("#summarygrid-display a", "Exact.track_mismatches"))
     pages.until(lambda: len(pages.find("#summarygrid-display canvas.flot-base")) == 2)
     pages.picture("grid")
 
@@ -399,7 +409,7 @@ def test_a_graph_shows_the_step_over_commits_and_the_last_commit_over_cores(page
         assert [x for x, y in each["data"] if y is not None] == [1, 2, 4, 8]
         assert each["data"][0][1] == pytest.approx(SECONDS[strategy], rel=0.02)
         assert each["drawn"] > 200
-    assert pages.find("#main-graph .flot-x-axis .tickLabel", "16")
+    pages.until(lambda: pages.find("#main-graph .flot-x-axis .tickLabel", "16"))
     pages.picture("cores")
 
 
