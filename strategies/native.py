@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -18,7 +19,7 @@ from strategies.plain import first_failure, reference_turn
 from strategies.splicing import keeps_text_once
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from tokenizers import Tokenizer
 
@@ -30,6 +31,9 @@ CHECK_WORDS = 50
 
 BATCH_CHARACTERS = 16_000_000
 """Prompts that Jinja2 renders go to the core in batches of this many characters."""
+
+MAX_TEMPLATES = 64
+"""Compiled templates that are kept: one for each text and each set of template kwargs."""
 
 _CALL = {"id": "call12345", "type": "function", "function": {"name": "f", "arguments": {"a": 1.0}}}
 _TOOL = {
@@ -134,14 +138,19 @@ class Rust:
 @dataclass(slots=True)
 class _Templates:
     chat: ChatTokenizer
-    compiled: dict[str, _native.Template | str] = field(default_factory=dict)
+    compiled: dict[tuple[str, str], _native.Template | str] = field(default_factory=dict)
 
     def of(self, conversation: Conversation) -> _native.Template | str:
         """Return the compiled template of a conversation, or why Jinja2 renders it."""
-        text = self.chat.template_text(conversation)
-        if text not in self.compiled:
-            self.compiled[text] = _compiled(self.chat, text)
-        return self.compiled[text]
+        if conversation.continued:
+            return "a turn continues its last message"
+        own = conversation.template_kwargs
+        key = self.chat.template_text(conversation), json.dumps(own) if own else ""
+        if key not in self.compiled:
+            if len(self.compiled) >= MAX_TEMPLATES:
+                return f"there are more than {MAX_TEMPLATES} sets of template kwargs"
+            self.compiled[key] = _compiled(self.chat, key[0], own)
+        return self.compiled[key]
 
 
 @dataclass(slots=True)
@@ -327,11 +336,14 @@ _PARTS = {
 }
 
 
-def _compiled(chat: ChatTokenizer, text: str) -> _native.Template | str:
+def _compiled(
+    chat: ChatTokenizer, text: str, kwargs: Mapping[str, Any] | None
+) -> _native.Template | str:
     """Return a template for the core, or why Jinja2 has to render it."""
     messages, _ = _PROBES[0]
     try:
-        variables = dict(chat.renderer(Conversation("probe", messages, None, (1,))).variables)
+        probe = Conversation("probe", messages, None, (1,), kwargs)
+        variables = dict(chat.renderer(probe).variables)
         for own in ("messages", "tools"):
             variables.pop(own, None)
         template = _native.Template(template_tree(text), variables, chat.spec.clock.strftime)
@@ -341,7 +353,7 @@ def _compiled(chat: ChatTokenizer, text: str) -> _native.Template | str:
         return f"the template does not compile: {one_line(error)}"
     agrees, refusal = False, ""
     for messages, tools in _PROBES:
-        probe = Conversation("probe", messages, tools, (len(messages),))
+        probe = Conversation("probe", messages, tools, (len(messages),), kwargs)
         try:
             if chat.template_text(probe) != text:
                 continue

@@ -74,7 +74,7 @@ from collections.abc import Iterable, Iterator
 
 from strategies.conversations.conversation import Conversation
 from strategies.conversations.format import BrokenExample, Example, Format
-from strategies.conversations.messages import ToolArguments
+from strategies.conversations.conversation import ToolArguments
 from strategies.conversations.reading import Record
 from strategies.errors import InputError
 

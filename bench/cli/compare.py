@@ -14,7 +14,7 @@ from bench.cli.inputs import bundled_sample, read_dataset
 from bench.cli.options import Names, Numbers, chat_specs, shared_options, tokenizer_option
 from bench.cli.progress import ConsoleWatcher
 from strategies import OnError, available_cores, names
-from strategies.conversations.messages import ToolArguments
+from strategies.conversations.conversation import ToolArguments
 
 EXIT_WRONG = 1
 QUICK_BUDGET_SECONDS = 12.0

@@ -30,7 +30,7 @@ from strategies import (
     is_control,
     open_available,
 )
-from strategies.conversations.messages import ToolArguments
+from strategies.conversations.conversation import ToolArguments
 
 
 def _number(value: int | float | None) -> str:  # noqa: PYI041  # counts and means print differently

@@ -10,7 +10,7 @@ from rich.console import Console
 from bench.cli.console import warn
 from bench.cli.progress import working
 from strategies import ChatSpec, ChatTokenizer
-from strategies.conversations.messages import ToolArguments
+from strategies.conversations.conversation import ToolArguments
 
 if TYPE_CHECKING:
     from bench.reporting.dataset import Dataset

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from strategies import Conversation, parse_conversations
-from strategies.conversations.messages import ToolArguments
+from strategies.conversations.conversation import ToolArguments
 from strategies.conversations.reading import read_file
 
 

@@ -60,7 +60,10 @@ class PromptRenderer:
         template_kwargs: dict[str, Any],
         clock: datetime,
     ) -> None:
+        self._tokenizer = tokenizer
         self._conversation = conversation
+        self._template = template
+        self._template_kwargs = template_kwargs
         self._clock = clock
         try:
             self._compiled = compile_template(template)
@@ -79,6 +82,8 @@ class PromptRenderer:
             With the template's own message, if it raises.
         """
         k = self._conversation.turns[index]
+        if k in self._conversation.continued:
+            return self._continued(index)
         variables = {**self.variables, "messages": self.variables["messages"][:k]}
         if self._fresh:
             # A turn must leave no trace in the turns after it, not even if it fails.
@@ -88,6 +93,28 @@ class PromptRenderer:
                 return self._compiled.render(**variables)
         except Exception as error:
             raise turn_error(self._conversation, index, error) from error
+
+    def _continued(self, index: int) -> str:
+        """Return the prompt of a turn that continues its last message, by the plain call.
+
+        transformers marks that message and cuts the prompt there. Such turns are rare, so
+        they are not worth a way of their own.
+        """
+        conversation = self._conversation
+        try:
+            with frozen_clock(self._clock):
+                prompt: str = self._tokenizer.apply_chat_template(
+                    list(conversation.messages[: conversation.turns[index]]),
+                    tools=None if conversation.tools is None else list(conversation.tools),
+                    chat_template=self._template,
+                    tokenize=False,
+                    add_generation_prompt=False,
+                    continue_final_message=True,
+                    **self._template_kwargs,
+                )
+        except Exception as error:
+            raise turn_error(conversation, index, error) from error
+        return prompt
 
 
 @lru_cache(maxsize=64)

@@ -8,6 +8,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from os import PathLike
 from typing import Any
 
@@ -94,12 +95,7 @@ def chat_spec(
             field="template name",
         )
     kwargs = dict(template_kwargs or {})
-    reserved = _reserved_kwargs().intersection(kwargs) if kwargs else None
-    if reserved:
-        raise InputError(
-            f"{min(reserved)!r} is an argument of apply_chat_template, not a template variable",
-            field="template kwargs",
-        )
+    check_kwargs(kwargs, "template kwargs")
     try:
         canonical = json.dumps(kwargs, sort_keys=True, allow_nan=False)
     except (TypeError, ValueError) as error:
@@ -116,6 +112,23 @@ def chat_spec(
     )
 
 
+def check_kwargs(kwargs: Mapping[str, Any], field: str) -> None:
+    """Refuse template kwargs that the template would not see.
+
+    Raises
+    ------
+    InputError
+        With the field, if one is an argument of `apply_chat_template`.
+    """
+    reserved = _reserved_kwargs().intersection(kwargs) if kwargs else None
+    if reserved:
+        raise InputError(
+            f"{min(reserved)!r} is an argument of apply_chat_template, not a template variable",
+            field=field,
+        )
+
+
+@cache
 def _reserved_kwargs() -> frozenset[str]:
     # Else transformers says on standard error, when imported, that there is no PyTorch.
     os.environ.setdefault("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1")

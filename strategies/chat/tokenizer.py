@@ -18,11 +18,11 @@ from strategies.chat.checks import check_deterministic, check_template
 from strategies.chat.clock import frozen_clock
 from strategies.chat.loading import load_tokenizer
 from strategies.chat.rendering import PromptRenderer, turn_error
-from strategies.chat.spec import ChatSpec, chat_spec
+from strategies.chat.spec import ChatSpec, chat_spec, check_kwargs
 from strategies.chat.templates import named_template
 from strategies.conversations.conversation import Conversation
 from strategies.conversations.counts import OnError
-from strategies.errors import InputError, IslWarning, TurnError
+from strategies.errors import InputError, IslWarning, TurnError, placed
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -81,6 +81,21 @@ class ChatTokenizer:
         text: str = self.tokenizer.get_chat_template(self.template, tools)
         return text
 
+    def kwargs_of(self, conversation: Conversation) -> dict[str, Any]:
+        """Return the template kwargs of a conversation: its own, over those given for all.
+
+        Raises
+        ------
+        InputError
+            If one of its own is an argument of `apply_chat_template`.
+        """
+        own = conversation.template_kwargs
+        if not own:
+            return self.template_kwargs
+        with placed(line=conversation.line):
+            check_kwargs(own, "chat_template_kwargs")
+        return {**self.template_kwargs, **own}
+
     def renderer(self, conversation: Conversation) -> PromptRenderer:
         """Return the renderer of a conversation: it turns each client turn into text.
 
@@ -94,9 +109,8 @@ class ChatTokenizer:
         except Exception as error:
             # A model with several templates has none for this conversation.
             raise turn_error(conversation, 0, error) from error
-        return PromptRenderer(
-            self.tokenizer, conversation, template, self.template_kwargs, self.spec.clock
-        )
+        kwargs = self.kwargs_of(conversation)
+        return PromptRenderer(self.tokenizer, conversation, template, kwargs, self.spec.clock)
 
     def prompts(
         self, conversation: Conversation, on_error: OnError = "raise"
@@ -132,15 +146,19 @@ class ChatTokenizer:
         This is the reference. It raises what transformers and the template raise.
         """
         tools = None if conversation.tools is None else list(conversation.tools)
+        kwargs = self.kwargs_of(conversation)
+        k = conversation.turns[index]
+        continued = k in conversation.continued
         with frozen_clock(self.spec.clock):
             ids: list[int] = self.tokenizer.apply_chat_template(
-                list(conversation.messages[: conversation.turns[index]]),
+                list(conversation.messages[:k]),
                 tools=tools,
                 chat_template=self.template,
                 tokenize=True,
-                add_generation_prompt=True,
+                add_generation_prompt=not continued,
+                continue_final_message=continued,
                 return_dict=False,
-                **self.template_kwargs,
+                **kwargs,
             )
         return ids
 

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, TypeAlias
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias
 
 from strategies.errors import InputError
 
 Message: TypeAlias = dict[str, Any]
 Tool: TypeAlias = dict[str, Any]
+
+ToolArguments: TypeAlias = Literal["objects", "as-given"]
+"""Whether templates get arguments of tool calls that are JSON strings as parsed objects, as
+servers pass them on, or as they are."""
 
 MAX_DEPTH = 200
 """Deepest nesting of lists and objects in a message. Rendering recurses, so there is a limit."""
@@ -31,6 +35,20 @@ class Conversation:
     turns
         Strictly increasing prefix lengths, one per client turn: the prompt of a turn is
         rendered from ``messages[:k]``.
+    template_kwargs
+        Variables for the template that this conversation's requests bring, over those of the
+        tokenizer; or None.
+    continued
+        Those of the turns whose request continues the last message, and asks for no new one.
+    tool_arguments
+        Whether arguments of tool calls that are JSON strings are to be parsed.
+    requests
+        Ids of the requests, one per turn, if the dataset has one record per request.
+    line
+        The line or row of the dataset on which it starts, from 1; for errors.
+    profile
+        The profile that its messages are written by already; None as long as they are as the
+        dataset has them.
 
     Raises
     ------
@@ -43,6 +61,12 @@ class Conversation:
     messages: tuple[Message, ...]
     tools: tuple[Tool, ...] | None
     turns: tuple[int, ...]
+    template_kwargs: Mapping[str, Any] | None = None
+    continued: frozenset[int] = frozenset()
+    tool_arguments: ToolArguments = field(default="objects", compare=False)
+    requests: tuple[str, ...] | None = field(default=None, compare=False, repr=False)
+    line: int | None = field(default=None, compare=False, repr=False)
+    profile: str | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         if not isinstance(self.id, str):
@@ -56,6 +80,7 @@ class Conversation:
             if not isinstance(tool, dict):
                 raise InputError("a tool must be an object", field=f"tools[{i}]")
             check_plain(tool, f"tools[{i}]")
+        check_plain(self.template_kwargs, "template_kwargs")
         previous = 0
         for k in self.turns:
             if not previous < k <= len(self.messages):

@@ -8,9 +8,8 @@ from os import PathLike
 from pathlib import Path
 from typing import get_args
 
-from strategies.conversations.conversation import Conversation
+from strategies.conversations.conversation import Conversation, ToolArguments
 from strategies.conversations.detect import detect
-from strategies.conversations.messages import ToolArguments
 from strategies.conversations.reading import Record, read_records, records_of
 from strategies.errors import InputError, placed
 

@@ -6,8 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from strategies.conversations.conversation import Conversation
-from strategies.conversations.messages import ToolArguments
+from strategies.conversations.conversation import Conversation, ToolArguments
 from strategies.conversations.reading import Record
 
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
-from strategies.conversations.conversation import Conversation, Message, Tool, check_plain
+from strategies.conversations.conversation import (
+    Conversation,
+    Message,
+    Tool,
+    ToolArguments,
+    check_plain,
+)
 from strategies.conversations.fields import refuse_in_message
 from strategies.conversations.reading import json_type, parse_json
 from strategies.errors import InputError, one_line, placed
-
-ToolArguments: TypeAlias = Literal["objects", "as-given"]
-"""Whether to parse arguments of tool calls that are JSON strings, or to leave them as they are."""
 
 ROLES = ("system", "developer", "user", "assistant", "tool", "function")
 

@@ -6,11 +6,16 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from strategies.conversations.conversation import Conversation, Message, Tool, check_plain
+from strategies.conversations.conversation import (
+    Conversation,
+    Message,
+    Tool,
+    ToolArguments,
+    check_plain,
+)
 from strategies.conversations.fields import refuse_in_record
 from strategies.conversations.format import BrokenExample, Example, Format, is_metadata
 from strategies.conversations.messages import (
-    ToolArguments,
     brief,
     make_conversation,
     read_message,

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from strategies.conversations.conversation import Conversation, client_turns
+from strategies.conversations.conversation import Conversation, ToolArguments, client_turns
 from strategies.conversations.fields import refuse_in_record
 from strategies.conversations.format import BrokenExample, Example, Format, is_metadata
 from strategies.conversations.messages import (
-    ToolArguments,
     make_conversation,
     read_array,
     read_message,

@@ -9,13 +9,13 @@ from typing import Any
 from strategies.conversations.conversation import (
     Conversation,
     Message,
+    ToolArguments,
     check_plain,
     client_turns,
 )
 from strategies.conversations.fields import refuse_in_message, refuse_in_record
 from strategies.conversations.format import BrokenExample, Example, Format, is_metadata
 from strategies.conversations.messages import (
-    ToolArguments,
     brief,
     make_conversation,
     read_array,
