@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable
 
 from strategies.chat.spec import ChatSpec, chat_spec
@@ -16,6 +17,7 @@ from strategies.conversations.conversation import (
 )
 from strategies.conversations.counts import Counts, OnError, Progress
 from strategies.conversations.datasets import parse_conversations, read_conversations
+from strategies.conversations.given import given_conversations
 from strategies.counting import count_with
 from strategies.errors import (
     InputError,
@@ -25,10 +27,12 @@ from strategies.errors import (
     UnavailableError,
     WorkerError,
 )
+from strategies.hints import hinted
 from strategies.plain import reference_counts
 from strategies.registry import availability, get, is_control, names, open_available
 from strategies.repetition import Amplification, amplification
 from strategies.runtime.cores import available_cores
+from strategies.traces import traceless
 from strategies.verification import Mismatch, Verification, verify
 
 __all__ = [
@@ -60,6 +64,7 @@ __all__ = [
     "count_turns",
     "count_with",
     "get",
+    "hinted",
     "is_control",
     "load_chat",
     "names",
@@ -67,6 +72,7 @@ __all__ = [
     "parse_conversations",
     "read_conversations",
     "reference_counts",
+    "traceless",
     "verify",
 ]
 
@@ -81,6 +87,8 @@ def count(
     progress: Progress | None = None,
 ) -> Counts:
     """Return the ISL of every turn of every conversation.
+
+    Content that the template leaves out is told by an `IslWarning`.
 
     Parameters
     ----------
@@ -115,5 +123,11 @@ def count(
     """
     if isinstance(strategy, str):
         strategy = get(strategy)
-    with open_available(strategy, chat, workers or available_cores()) as counter:
-        return count_with(counter, chat, conversations, progress=progress, on_error=on_error)
+    conversations = given_conversations(conversations)
+    for warning in traceless(conversations, chat):
+        warnings.warn(f"{chat.name}: {warning}", IslWarning, stacklevel=2)
+    try:
+        with open_available(strategy, chat, workers or available_cores()) as counter:
+            return count_with(counter, chat, conversations, progress=progress, on_error=on_error)
+    except TurnError as error:
+        raise hinted(error, conversations, chat) from error

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from strategies.chat.serving import serve_all
 from strategies.contract import Counter
 from strategies.conversations.counts import Counts, OnError, Progress
 from strategies.conversations.given import given_conversations
@@ -56,7 +57,24 @@ def count_with(
     ValueError
         If a counter without `on_error` returns too few or too many counts.
     """
-    conversations = given_conversations(conversations)
+    given = given_conversations(conversations)
+    served, refusal = serve_all(given, chat.serve, on_error)
+    counts = _count(counter, chat, served, progress, on_error)
+    if refusal is not None:
+        raise refusal
+    left_out = [len(one.turns) - len(two.turns) for one, two in zip(given, served, strict=True)]
+    if progress and any(left_out):
+        progress(sum(left_out))
+    return [[*turns, *[None] * more] for turns, more in zip(counts, left_out, strict=True)]
+
+
+def _count(
+    counter: Counter,
+    chat: ChatTokenizer,
+    conversations: Sequence[Conversation],
+    progress: Progress | None,
+    on_error: OnError,
+) -> Counts:
     if on_error == "raise":
         return counter.count(conversations, progress=progress)
     parameters = inspect.signature(counter.count).parameters.values()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -170,6 +170,8 @@ class _Counter:
         progress: Progress | None = None,
         on_error: OnError = "raise",
     ) -> Counts:
+        # The harness has served them already; a caller of its own may not have.
+        conversations = [self._served(each) for each in conversations]
         self.figures, self.parts = {}, {}
         counts: Counts = [[None] * len(conversation.turns) for conversation in conversations]
         failures: list[tuple[int, int, bool, str]] = []
@@ -214,6 +216,13 @@ class _Counter:
                 left.append(reason)
         self.note = self._note(reasons, left)
         return counts
+
+    def _served(self, conversation: Conversation) -> Conversation:
+        try:
+            return self.chat.serve(conversation).conversation
+        except TurnError:
+            # It has no template, and so no count.
+            return conversation
 
     def _merge(
         self,
@@ -352,8 +361,7 @@ def _compiled(
     except Exception as error:
         return f"the template does not compile: {one_line(error)}"
     agrees, refusal = False, ""
-    for messages, tools in _PROBES:
-        probe = Conversation("probe", messages, tools, (len(messages),), kwargs)
+    for probe in _probes(chat, kwargs):
         try:
             if chat.template_text(probe) != text:
                 continue
@@ -364,7 +372,7 @@ def _compiled(
         except TurnError:
             expected = None
         try:
-            got = template.render(messages, tools)
+            got = template.render(probe.messages, probe.tools)
         except _native.TemplateRaisedError:
             got = None
         except _native.RefusedError as error:
@@ -377,3 +385,14 @@ def _compiled(
         # Rendering with Jinja2 costs less than leaving every turn to the plain call.
         return f"the template uses {refusal}"
     return template
+
+
+def _probes(chat: ChatTokenizer, kwargs: Mapping[str, Any] | None) -> Iterator[Conversation]:
+    """Yield the probes as they are written here, and as the profile gives them to a template."""
+    for messages, tools in _PROBES:
+        written = Conversation("probe", messages, tools, (len(messages),), kwargs)
+        yield replace(written, profile=chat.profile.label)
+        with suppress(TurnError):
+            served = chat.serve(written).conversation
+            if served.messages != messages or served.tools != tools:
+                yield served

@@ -44,6 +44,8 @@ def reference_turn(
             raise
         if on_error == "skip":
             return None
+        if isinstance(error, TurnError):
+            raise
         raise turn_error(conversation, index, error) from error
 
 

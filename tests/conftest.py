@@ -24,6 +24,7 @@ from bench.samples import sample_bytes
 from strategies import (
     ChatTokenizer,
     Conversation,
+    TurnError,
     get,
     is_control,
     load_chat,
@@ -101,9 +102,9 @@ def real_path(*parts: str) -> Path:
 
 
 @cache
-def bundled_chat(name: str, template: str | None = None) -> ChatTokenizer:
+def bundled_chat(name: str, template: str | None = None, messages: str = "vllm") -> ChatTokenizer:
     """Return a bundled tokenizer, loaded once per run."""
-    return load_chat(tokenizer_path(name), template=template)
+    return load_chat(tokenizer_path(name), template=template, messages=messages)
 
 
 @cache
@@ -146,11 +147,18 @@ def plain_counts(
 ) -> list[list[int | None]]:
     """Count by transformers alone, without code of the strategies.
 
-    Only the frozen clock is from this project. Templates that read it have tests of their own.
+    Only the frozen clock and the messages profile are from this project. Both have tests of their
+    own.
     """
     counts: list[list[int | None]] = []
-    for conversation in conversations:
+    for given in conversations:
         counts.append([])
+        try:
+            conversation = chat.serve(given).conversation
+        except TurnError:
+            # It has no template.
+            counts[-1] = [None] * len(given.turns)
+            continue
         for k in conversation.turns:
             try:
                 ids = chat.tokenizer.apply_chat_template(
@@ -169,6 +177,7 @@ def plain_counts(
                 counts[-1].append(None)
             else:
                 counts[-1].append(len(ids))
+        counts[-1] += [None] * (len(given.turns) - len(conversation.turns))
     return counts
 
 

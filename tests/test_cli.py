@@ -227,7 +227,8 @@ def test_what_is_printed_is_the_distribution_and_where_counts_come_from(
     out = tmp_path / "isl.parquet"
     result = bench("count", dataset, "--tokenizer", TOKENIZER, "--json", "--out", out)
     counts = plain_counts(load_chat(TOKENIZER), read_conversations(dataset))
-    assert json.loads(result.out) == distribution(counts)
+    messages = {"messages": "vllm (0.33.0)"}
+    assert json.loads(result.out) == distribution(counts) | messages
     assert "auto: picked rust" in result.error
     about = json.loads(pq.read_schema(out).metadata[b"isl_bench"])
     assert about["dataset_sha256"] == hashlib.sha256(dataset.read_bytes()).hexdigest()

@@ -70,15 +70,17 @@ def plain(chat: ChatTokenizer, conversation: Conversation, k: int) -> str | None
     return text
 
 
+@pytest.mark.parametrize("messages", ["vllm", "as-written"])
 @pytest.mark.parametrize("template", TEMPLATES or [pytest.param("", id="none there")])
-def test_prompts_of_real_templates_are_equal(template: str) -> None:
+def test_prompts_of_real_templates_are_equal(template: str, messages: str) -> None:
     path = real_path("templates", template)
     # This tokenizer has a bos_token, which some templates use.
-    chat = bundled_chat("sp-bpe", path.read_text(encoding="utf-8"))
+    chat = bundled_chat("sp-bpe", path.read_text(encoding="utf-8"), messages)
     real = [real_conversations(name)[1] for name in DATASETS]
     data = [*HARD, *(replace(c, turns=tuple(sorted({*c.turns[:6], c.turns[-1]}))) for c in real)]
     rendered = 0
-    for conversation in data:
+    for given in data:
+        conversation = chat.serve(given).conversation
         for index, prompt in chat.prompts(conversation, "skip"):
             assert prompt == plain(chat, conversation, conversation.turns[index])
             rendered += prompt is not None

@@ -310,7 +310,7 @@ def test_a_filter_that_changes_a_message_leaves_no_trace_in_later_turns(
         f"{{% if messages | length == 1 %}}{{{{ {indented} }}}}{{% endif %}}"
         "{% for m in messages %}<|im_start|>{{ m.content }}<|im_end|>{% endfor %}"
     )
-    chat = bundled_chat("bpe-chatml", template)
+    chat = bundled_chat("bpe-chatml", template, "as-written")
     parts: Any = [{"type": "text", "text": "a"}]
     messages = tuple({"role": "user", "content": content} for content in (parts, "b", "c"))
     data = [Conversation("c", messages, None, (1, 2, 3))]

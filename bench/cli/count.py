@@ -11,7 +11,7 @@ from typing import Any
 import click
 from rich.text import Text
 
-from bench.cli.console import stderr, stdout
+from bench.cli.console import stderr, stdout, warn
 from bench.cli.inputs import load_tokenizer, read_dataset
 from bench.cli.options import (
     chat_specs,
@@ -23,12 +23,15 @@ from bench.cli.progress import progress_bar, working
 from strategies import (
     InputError,
     OnError,
+    TurnError,
     available_cores,
     count_turns,
     count_with,
     get,
+    hinted,
     is_control,
     open_available,
+    traceless,
 )
 from strategies.conversations.conversation import ToolArguments
 
@@ -100,12 +103,18 @@ def count_command(
     # The library reads this when its thread pool starts, at its first use.
     os.environ.setdefault("RAYON_NUM_THREADS", str(workers))
     chat = load_tokenizer(spec, console)
+    warn(console, chat.name, traceless(conversations, chat))
     with ExitStack() as opened:
         with working(console, f"opening {strategy}"):
             counter = opened.enter_context(open_available(chosen, chat, workers))
         title = f"{chat.name}: {strategy}"
         with progress_bar(console, title, count_turns(conversations)) as advance:
-            counts = count_with(counter, chat, conversations, progress=advance, on_error=on_error)
+            try:
+                counts = count_with(
+                    counter, chat, conversations, progress=advance, on_error=on_error
+                )
+            except TurnError as error:
+                raise hinted(error, conversations, chat) from error
         note = getattr(counter, "note", None)
     summary = distribution(counts)
     if out is not None:
@@ -121,7 +130,8 @@ def count_command(
             Text(f"warning: {summary['skipped']:,} turns have no ISL: the template refuses them")
         )
     if as_json:
-        click.echo(json.dumps(summary))
+        click.echo(json.dumps({**summary, "messages": chat.profile.label}))
     elif not quiet:
         cells = [_number(value) for value in summary.values()]
         print_table(stdout(), [Head(title) for title in summary], [cells])
+        stdout().print(Text(f"messages: {chat.profile.label}, {chat.profile.summary}"))

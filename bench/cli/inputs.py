@@ -26,7 +26,7 @@ def bundled_sample(size: str, tool_arguments: ToolArguments) -> Dataset:
 
 
 def read_dataset(path: Path, tool_arguments: ToolArguments, console: Console) -> Dataset:
-    """Read a dataset, and warn about content that templates may leave out.
+    """Read a dataset from a file.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ def read_dataset(path: Path, tool_arguments: ToolArguments, console: Console) ->
     tool_arguments
         Whether arguments of tool calls that are JSON strings become objects.
     console
-        Where progress and the warning go.
+        Where progress goes.
 
     Raises
     ------
@@ -45,14 +45,7 @@ def read_dataset(path: Path, tool_arguments: ToolArguments, console: Console) ->
     from bench.reporting.dataset import read_dataset_file
 
     with working(console, f"reading {path.name}"):
-        dataset = read_dataset_file(path, tool_arguments)
-    messages = (message for each in dataset.conversations for message in each.messages)
-    parts = sum(isinstance(message.get("content"), list) for message in messages)
-    if parts:
-        # The reference passes the parts to the template; a server may join their texts first.
-        told = "many templates leave it out or write it as a list"
-        warn(console, path.name, [f"messages with content in parts: {parts:,}; {told}"])
-    return dataset
+        return read_dataset_file(path, tool_arguments)
 
 
 def load_tokenizer(spec: ChatSpec, console: Console) -> ChatTokenizer:

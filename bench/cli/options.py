@@ -13,6 +13,7 @@ from click.shell_completion import CompletionItem
 
 from bench.bundled import resolve, tokenizer_names
 from strategies import ChatSpec, InputError, chat_spec, get, names
+from strategies.profiles.catalog import DEFAULT_PROFILE, profiles
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -143,6 +144,14 @@ _SHARED = (
         default="{}",
         help="Variables for the template, such as '{\"enable_thinking\": false}'.",
     ),
+    click.option(
+        "--messages",
+        type=click.Choice(list(profiles())),
+        default=DEFAULT_PROFILE,
+        show_default=True,
+        help="How messages reach the template: as vLLM's server gives them, or as the dataset "
+        "has them.",
+    ),
     click.option("--revision", help="Commit, branch or tag of the tokenizer on the hub."),
     click.option(
         "--trust-remote-code",
@@ -217,6 +226,7 @@ def chat_specs(tokenizers: Sequence[str], options: dict[str, Any]) -> list[ChatS
             revision=options["revision"],
             trust_remote_code=options["trust_remote_code"],
             clock=options["clock"],
+            messages=options["messages"],
         )
         for tokenizer in tokenizers
     ]

@@ -21,12 +21,15 @@ from strategies import (
     Counter,
     Counts,
     OnError,
+    TurnError,
     UnavailableError,
     amplification,
     availability,
     count_with,
     get,
+    hinted,
     reference_counts,
+    traceless,
 )
 
 BASELINE = "sequential"
@@ -114,8 +117,12 @@ def run_reference(
         Whether a turn without an ISL fails the job or is skipped.
     """
     chat = ChatTokenizer(spec)
-    counts = reference_counts(conversations, chat, progress=send, on_error=on_error)
-    return Reference(counts, amplification(conversations, chat), chat.fingerprint, chat.warnings)
+    try:
+        counts = reference_counts(conversations, chat, progress=send, on_error=on_error)
+    except TurnError as error:
+        raise hinted(error, conversations, chat) from error
+    warnings = (*chat.warnings, *traceless(conversations, chat))
+    return Reference(counts, amplification(conversations, chat), chat.fingerprint, warnings)
 
 
 def run_check(

@@ -15,6 +15,7 @@ from typing import Any
 from strategies.chat.rendering import CAPTURE_NAME
 from strategies.chat.templates import template_text
 from strategies.errors import InputError, one_line
+from strategies.profiles.catalog import DEFAULT_PROFILE, profile_named
 from strategies.runtime.collection import collection_paused
 
 
@@ -38,6 +39,8 @@ class ChatSpec:
         Whether Python code that the repository brings may run.
     clock
         The instant that templates read as now.
+    messages
+        Name of the messages profile.
     """
 
     name_or_path: str
@@ -47,6 +50,7 @@ class ChatSpec:
     revision: str | None
     trust_remote_code: bool
     clock: datetime
+    messages: str
 
 
 def chat_spec(
@@ -58,6 +62,7 @@ def chat_spec(
     revision: str | None = None,
     trust_remote_code: bool = False,
     clock: datetime | None = None,
+    messages: str = DEFAULT_PROFILE,
 ) -> ChatSpec:
     """Return the specification of a tokenizer without loading it.
 
@@ -82,12 +87,15 @@ def chat_spec(
     clock
         The instant that templates read as now. By default today at 00:00, so that all runs
         of a day agree.
+    messages
+        Name of the messages profile: ``"vllm"``, as that server gives messages to the template,
+        or ``"as-written"``.
 
     Raises
     ------
     InputError
         If the template cannot be read, or is given and chosen by name as well. Also if a
-        template kwarg is reserved or no JSON data.
+        template kwarg is reserved or no JSON data, or there is no such profile.
     """
     if template is not None and template_name is not None:
         raise InputError(
@@ -109,6 +117,7 @@ def chat_spec(
         revision=revision,
         trust_remote_code=trust_remote_code,
         clock=clock or today,
+        messages=profile_named(messages).name,
     )
 
 

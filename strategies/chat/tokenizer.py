@@ -18,11 +18,14 @@ from strategies.chat.checks import check_deterministic, check_template
 from strategies.chat.clock import frozen_clock
 from strategies.chat.loading import load_tokenizer
 from strategies.chat.rendering import PromptRenderer, turn_error
+from strategies.chat.serving import Served, serve
 from strategies.chat.spec import ChatSpec, chat_spec, check_kwargs
 from strategies.chat.templates import named_template
+from strategies.chat.traits import traits_of
 from strategies.conversations.conversation import Conversation
 from strategies.conversations.counts import OnError
 from strategies.errors import InputError, IslWarning, TurnError, placed
+from strategies.profiles.catalog import DEFAULT_PROFILE, profile_named
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -42,6 +45,8 @@ class ChatTokenizer:
         The transformers tokenizer. It may be shared by threads only as transformers allows.
     template : str or None
         The chat template that is given or chosen by name; None for the tokenizer's own.
+    profile : Profile
+        The rules by which a server gives messages to the template.
     warnings : tuple of str
         What transformers warned about while it loaded, and what a user should know about the
         template and the backend; one line each.
@@ -56,6 +61,8 @@ class ChatTokenizer:
             self.template = named_template(self.tokenizer, spec.template_name, spec.name_or_path)
         check_template(self.template or getattr(self.tokenizer, "chat_template", None), spec)
         check_deterministic(self.tokenizer, spec)
+        self.profile = profile_named(spec.messages)
+        self._served: tuple[Conversation, Served] | None = None
 
     def __reduce__(self) -> tuple[Callable[[ChatSpec, str], ChatTokenizer], tuple[ChatSpec, str]]:
         return _load_same, (self.spec, self._digest())
@@ -81,6 +88,36 @@ class ChatTokenizer:
         text: str = self.tokenizer.get_chat_template(self.template, tools)
         return text
 
+    def serve(self, conversation: Conversation) -> Served:
+        """Return a conversation as the messages profile gives it to the template.
+
+        Raises
+        ------
+        TurnError
+            For the first turn, if the tokenizer has no template for the conversation.
+        InputError
+            If its messages are written by another profile already.
+        """
+        if conversation.profile is not None:
+            if conversation.profile != self.profile.label:
+                raise InputError(
+                    f"conversation {conversation.id!r} is served as {conversation.profile} "
+                    f"already, and not as {self.profile.label}",
+                    field="messages",
+                )
+            return Served(conversation, None)
+        last = self._served
+        if last is not None and last[0] is conversation:
+            # Strategies ask for one turn after the other.
+            return last[1]
+        try:
+            traits = traits_of(self.template_text(conversation))
+        except Exception as error:
+            raise turn_error(conversation, 0, error) from error
+        served = serve(conversation, self.profile, traits)
+        self._served = conversation, served
+        return served
+
     def kwargs_of(self, conversation: Conversation) -> dict[str, Any]:
         """Return the template kwargs of a conversation: its own, over those given for all.
 
@@ -104,6 +141,7 @@ class ChatTokenizer:
         TurnError
             For the first turn, if nothing of the conversation can be rendered.
         """
+        conversation = self.serve(conversation).conversation
         try:
             template = self.template_text(conversation)
         except Exception as error:
@@ -124,15 +162,22 @@ class ChatTokenizer:
         """
         if not conversation.turns:
             return
+        turns = len(conversation.turns)
         try:
-            renderer = self.renderer(conversation)
+            served = self.serve(conversation)
+            renderer = self.renderer(served.conversation)
         except TurnError:
             if on_error == "raise":
                 raise
-            yield from ((index, None) for index in range(len(conversation.turns)))
+            yield from ((index, None) for index in range(turns))
             return
-        for index in range(len(conversation.turns)):
+        for index in range(turns):
             prompt = None
+            if served.refusal is not None and index >= len(served.conversation.turns):
+                if on_error == "raise":
+                    raise served.refusal
+                yield index, None
+                continue
             try:
                 prompt = renderer.render(index)
             except TurnError:
@@ -145,6 +190,10 @@ class ChatTokenizer:
 
         This is the reference. It raises what transformers and the template raise.
         """
+        served = self.serve(conversation)
+        conversation = served.conversation
+        if served.refusal is not None and index >= len(conversation.turns):
+            raise served.refusal
         tools = None if conversation.tools is None else list(conversation.tools)
         kwargs = self.kwargs_of(conversation)
         k = conversation.turns[index]
@@ -210,6 +259,7 @@ class ChatTokenizer:
             "template_sha256": _sha256(self._template_state()),
             "template_kwargs": self.template_kwargs,
             # A template that does not ask for the time gives the same counts at any time.
+            "messages": self.profile.label,
             "clock": self.spec.clock.isoformat() if self.reads_clock else None,
             "versions": {name: version(name) for name in FINGERPRINTED_LIBRARIES},
         }
@@ -246,6 +296,7 @@ def load_chat(
     revision: str | None = None,
     trust_remote_code: bool = False,
     clock: datetime | None = None,
+    messages: str = DEFAULT_PROFILE,
 ) -> ChatTokenizer:
     """Load a tokenizer and its chat template.
 
@@ -273,6 +324,9 @@ def load_chat(
     clock
         The instant that templates read as now. By default today at 00:00, so that all runs
         of a day agree.
+    messages
+        Name of the messages profile: ``"vllm"``, as that server gives messages to the template,
+        or ``"as-written"``.
 
     Returns
     -------
@@ -293,6 +347,7 @@ def load_chat(
             revision=revision,
             trust_remote_code=trust_remote_code,
             clock=clock,
+            messages=messages,
         )
     )
     for warning in chat.warnings:

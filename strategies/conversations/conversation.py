@@ -69,6 +69,9 @@ class Conversation:
     profile: str | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
+        if self.profile is not None:
+            # It is made of one that was checked.
+            return
         if not isinstance(self.id, str):
             raise InputError("must be a string", field="id")
         _check_text(self.id, "id")

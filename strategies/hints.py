@@ -1,0 +1,91 @@
+"""Which option would count a turn that a template refuses."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from strategies.chat.serving import serve
+from strategies.chat.traits import traits_of
+from strategies.conversations.conversation import Conversation, Message
+from strategies.errors import TurnError
+from strategies.profiles.catalog import profiles
+
+if TYPE_CHECKING:
+    from strategies.chat.tokenizer import ChatTokenizer
+
+
+def hinted(
+    error: TurnError, conversations: Iterable[Conversation], chat: ChatTokenizer
+) -> TurnError:
+    """Return an error that also names the option under which the turn has an ISL.
+
+    Parameters
+    ----------
+    error
+        Of a turn that was refused.
+    conversations
+        Those that were counted.
+    chat
+        The tokenizer that counted them.
+
+    Returns
+    -------
+    TurnError
+        The same one, if no option helps.
+    """
+    for conversation in conversations:
+        if conversation.id != error.conversation or len(conversation.turns) < error.turn:
+            continue
+        options = [
+            option
+            for option, other in _variants(conversation, chat)
+            if _renders(other, chat, error.turn - 1)
+        ]
+        if options:
+            reason = f"{error.reason}; it is counted with {options[0]}"
+            return TurnError(error.conversation, error.turn, error.messages, reason)
+        break
+    return error
+
+
+def _variants(
+    conversation: Conversation, chat: ChatTokenizer
+) -> Iterator[tuple[str, Conversation]]:
+    """Yield options and the conversation as the template would get it with each."""
+    traits = traits_of(chat.template_text(conversation))
+    if conversation.tool_arguments == "objects":
+        texts = tuple(map(_with_texts, conversation.messages))
+        given = replace(conversation, messages=texts, tool_arguments="as-given")
+        yield "--tool-arguments as-given", serve(given, chat.profile, traits).conversation
+    else:
+        parsed = replace(conversation, tool_arguments="objects")
+        yield "--tool-arguments objects", serve(parsed, chat.profile, traits).conversation
+    for profile in profiles().values():
+        if profile is not chat.profile:
+            yield f"--messages {profile.name}", serve(conversation, profile, traits).conversation
+
+
+def _with_texts(message: Message) -> Message:
+    calls = message.get("tool_calls")
+    if not isinstance(calls, list):
+        return message
+    return {**message, "tool_calls": [_with_text(call) for call in calls]}
+
+
+def _with_text(call: Any) -> Any:
+    function = call.get("function") if isinstance(call, dict) else None
+    if not isinstance(function, dict) or not isinstance(function.get("arguments"), dict):
+        return call
+    return {**call, "function": {**function, "arguments": json.dumps(function["arguments"])}}
+
+
+def _renders(conversation: Conversation, chat: ChatTokenizer, index: int) -> bool:
+    if index >= len(conversation.turns):
+        return False
+    # It is served already, by whichever profile.
+    served = replace(conversation, profile=chat.profile.label)
+    prompts = dict(chat.prompts(served, "skip"))
+    return prompts.get(index) is not None

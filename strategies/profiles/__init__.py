@@ -1,0 +1,1 @@
+"""How servers turn the messages of a request into what the chat template gets."""

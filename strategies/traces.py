@@ -1,0 +1,184 @@
+"""Content that a chat template leaves out, so that it shows in no count."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from strategies.conversations.conversation import Conversation, Message, Tool
+
+if TYPE_CHECKING:
+    from strategies.chat.tokenizer import ChatTokenizer
+
+_MARK = "zqxmark"
+"""A word that no template writes by itself."""
+
+_USER: Message = {"role": "user", "content": "a"}
+_TOOL: Tool = {
+    "type": "function",
+    "function": {"name": "f", "description": "d", "parameters": {"type": "object"}},
+}
+
+
+def _call(name: str) -> dict[str, Any]:
+    return {"id": "call12345", "type": "function", "function": {"name": name, "arguments": {}}}
+
+
+def _result(content: str) -> Message:
+    return {"role": "tool", "content": content, "name": "f", "tool_call_id": "call12345"}
+
+
+def _probe(*messages: Message, tools: tuple[Tool, ...] | None = None) -> Conversation:
+    return Conversation("probe", messages, tools, (len(messages),))
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """A kind of content.
+
+    Parameters
+    ----------
+    name
+        For the warning.
+    unit
+        What is counted: message or conversation.
+    count
+        How many of them a conversation has.
+    probes
+        Conversations with the mark in such content. Whoever writes it in one of them writes it.
+    """
+
+    name: str
+    unit: str
+    count: Callable[[Conversation], int]
+    probes: tuple[Conversation, ...]
+
+
+def _having(test: Callable[[Message], Any]) -> Callable[[Conversation], int]:
+    return lambda conversation: sum(bool(test(message)) for message in conversation.messages)
+
+
+def _role(name: str) -> Callable[[Conversation], int]:
+    return _having(lambda message: message["role"] == name)
+
+
+_ASKED_AGAIN: Mapping[str, Any] = {"role": "assistant", "content": "b"}
+
+_KINDS = (
+    _Kind(
+        "system messages",
+        "message",
+        _role("system"),
+        (_probe({"role": "system", "content": _MARK}, _USER),),
+    ),
+    _Kind(
+        "developer messages",
+        "message",
+        _role("developer"),
+        (_probe({"role": "developer", "content": _MARK}, _USER),),
+    ),
+    _Kind(
+        "tools",
+        "conversation",
+        lambda conversation: bool(conversation.tools),
+        (
+            _probe(
+                _USER,
+                tools=({**_TOOL, "function": {**_TOOL["function"], "name": _MARK}},),
+            ),
+        ),
+    ),
+    _Kind(
+        "tool calls",
+        "message",
+        _having(lambda message: message.get("tool_calls")),
+        (
+            _probe(
+                _USER,
+                {"role": "assistant", "content": "", "tool_calls": [_call(_MARK)]},
+                _result("r"),
+                tools=(_TOOL,),
+            ),
+        ),
+    ),
+    _Kind(
+        "tool results",
+        "message",
+        _role("tool"),
+        (
+            _probe(
+                _USER,
+                {"role": "assistant", "content": "", "tool_calls": [_call("f")]},
+                _result(_MARK),
+                tools=(_TOOL,),
+            ),
+        ),
+    ),
+    _Kind(
+        "reasoning",
+        "message",
+        _having(lambda message: message.get("reasoning_content") or message.get("reasoning")),
+        (
+            _probe(_USER, {**_ASKED_AGAIN, "reasoning_content": _MARK}, _USER),
+            # Some templates keep it only while tools are called.
+            _probe(
+                _USER,
+                {
+                    "role": "assistant",
+                    "content": "",
+                    "reasoning_content": _MARK,
+                    "tool_calls": [_call("f")],
+                },
+                _result("r"),
+                tools=(_TOOL,),
+            ),
+        ),
+    ),
+    _Kind(
+        "content in parts",
+        "message",
+        _having(lambda message: isinstance(message.get("content"), list)),
+        (_probe({"role": "user", "content": [{"type": "text", "text": _MARK}]}),),
+    ),
+)
+
+
+def traceless(conversations: Iterable[Conversation], chat: ChatTokenizer) -> tuple[str, ...]:
+    """Return a warning for each kind of content that the data has and the template leaves out.
+
+    Parameters
+    ----------
+    conversations
+        As they were read or made; a generator is read once.
+    chat
+        The tokenizer whose template is tried, with the messages profile.
+
+    Returns
+    -------
+    tuple of str
+        One line each. It is empty if the template writes all that the data has.
+    """
+    found = [0] * len(_KINDS)
+    for conversation in conversations:
+        for place, kind in enumerate(_KINDS):
+            found[place] += kind.count(conversation)
+    warnings = []
+    for kind, number in zip(_KINDS, found, strict=True):
+        if not number:
+            continue
+        prompts = [prompt for probe in kind.probes for _, prompt in chat.prompts(probe, "skip")]
+        rendered = [prompt for prompt in prompts if prompt is not None]
+        # A template that refuses such content says so itself.
+        if rendered and not any(_MARK in prompt for prompt in rendered):
+            warnings.append(f"the template leaves out {kind.name}: {_number(number, kind.unit)}")
+        elif any("{'type': 'text'" in prompt for prompt in rendered):
+            warnings.append(
+                f"the template writes {kind.name} as a Python list: {_number(number, kind.unit)}; "
+                f"{chat.profile.label} gives its content in parts"
+            )
+    return tuple(warnings)
+
+
+def _number(number: int, unit: str) -> str:
+    return f"{number:,} {unit}{'' if number == 1 else 's'}"
