@@ -25,6 +25,7 @@ def make_conversation(
     tools: tuple[Tool, ...] | None,
     turns: tuple[int, ...],
     line: int,
+    mode: ToolArguments,
 ) -> Conversation:
     """Return a conversation that was read.
 
@@ -36,6 +37,8 @@ def make_conversation(
         See `Conversation`. There must be at least one turn.
     line
         The line on which it starts, for errors.
+    mode
+        Whether arguments of tool calls that are JSON strings are parsed.
 
     Raises
     ------
@@ -47,7 +50,7 @@ def make_conversation(
             f"conversation {name!r} has no client turn: nothing in it asks the server", line=line
         )
     with placed(line=line):
-        return Conversation(name, tuple(messages), tools, turns)
+        return Conversation(name, tuple(messages), tools, turns, tool_arguments=mode, line=line)
 
 
 def record_name(record: dict[str, Any], number: int, line: int) -> str:
@@ -113,6 +116,8 @@ def _maybe_json(value: Any, field: str, line: int) -> Any:
 def read_tools(value: Any, line: int, field: str = "tools") -> tuple[Tool, ...] | None:
     """Return the tools in a field of a record, which may be a JSON string.
 
+    An empty list stays one: servers differ in whether the template sees it.
+
     Parameters
     ----------
     value
@@ -126,8 +131,7 @@ def read_tools(value: Any, line: int, field: str = "tools") -> tuple[Tool, ...] 
         If it is no array of objects.
     """
     tools = _maybe_json(value, field, line)
-    if tools is None or tools == []:
-        # Without tools, servers pass None to the template, and so does the reference.
+    if tools is None:
         return None
     if not isinstance(tools, list):
         raise InputError("must be an array", line=line, field=field)
@@ -150,9 +154,9 @@ def read_offered(record: dict[str, Any], line: int) -> tuple[Tool, ...] | None:
     """
     tools = read_tools(record.get("tools"), line)
     functions = read_tools(record.get("functions"), line, "functions")
-    if tools is not None and functions is not None:
+    if tools and functions:
         raise InputError("stands beside tools; keep one of them", line=line, field="functions")
-    if functions is not None:
+    if functions or (functions is not None and tools is None):
         return tuple({"type": "function", "function": each} for each in functions)
     return None if tools is None else tuple(map(_wrapped, tools))
 
@@ -213,7 +217,8 @@ def read_message(value: Any, field: str, mode: ToolArguments) -> Message:
     field
         Its place in the record, for errors; empty if it is the record itself.
     mode
-        Whether to parse arguments of tool calls that are JSON strings.
+        Whether to parse arguments of tool calls that are JSON strings. Texts that hold no JSON
+        object stay as they are.
 
     Raises
     ------
@@ -238,15 +243,6 @@ def read_message(value: Any, field: str, mode: ToolArguments) -> Message:
             raise InputError("must be a string", field=f"{prefix}{key}")
     if message.get("tool_calls") is not None:
         message["tool_calls"] = _tool_calls(message["tool_calls"], f"{prefix}tool_calls", mode)
-    other_content = ("tool_calls", "function_call", "reasoning_content", "reasoning", "thinking")
-    if message.get("content") is None and not (
-        role == "assistant" and any(message.get(key) for key in other_content)
-    ):
-        raise InputError(
-            f"is missing in {'an' if role == 'assistant' else 'a'} {role} message"
-            + (" without tool_calls" if role == "assistant" else ""),
-            field=f"{prefix}content",
-        )
     return message
 
 
@@ -268,23 +264,45 @@ def _without_function_call(message: Message, field: str) -> Message:
     return copy
 
 
+TEXT_PARTS = {
+    "text": "text",
+    "input_text": "text",
+    "output_text": "text",
+    "refusal": "refusal",
+    "thinking": "thinking",
+}
+"""The field that holds the text, for each type of part that has one."""
+
+_MAY_BE_NULL = frozenset({"text", "refusal"})
+
+
 def _check_content(content: Any, field: str) -> None:
     if content is None or isinstance(content, str):
         return
     if not isinstance(content, list):
         raise InputError("must be a string or an array of parts", field=field)
     for i, part in enumerate(content):
-        at = f"{field}[{i}]"
-        if not isinstance(part, dict):
-            raise InputError("must be an object", field=at)
-        if part.get("type") != "text":
-            # A template writes a placeholder for an image, but the server sees many tokens.
-            raise InputError(
-                f"a part of type {brief(part.get('type'))} cannot be counted; only text can",
-                field=f"{at}.type",
-            )
-        if not isinstance(part.get("text"), str):
-            raise InputError("must be a string", field=f"{at}.text")
+        _check_part(part, f"{field}[{i}]")
+
+
+def _check_part(part: Any, at: str) -> None:
+    if isinstance(part, str):
+        return
+    if not isinstance(part, dict):
+        raise InputError("must be a string or an object", field=at)
+    kind = part.get("type")
+    if kind is None:
+        raise InputError("is missing", field=f"{at}.type")
+    if not isinstance(kind, str) or kind not in TEXT_PARTS:
+        # A template writes a placeholder for an image, but the server sees many tokens.
+        raise InputError(
+            f"a part of type {brief(kind)} cannot be counted; only text can", field=f"{at}.type"
+        )
+    key = TEXT_PARTS[kind]
+    if key not in part:
+        raise InputError("is missing", field=f"{at}.{key}")
+    if not isinstance(part[key], str) and not (part[key] is None and kind in _MAY_BE_NULL):
+        raise InputError("must be a string", field=f"{at}.{key}")
 
 
 def _tool_calls(calls: Any, field: str, mode: ToolArguments) -> list[dict[str, Any]]:
@@ -315,17 +333,20 @@ def _function(function: Any, field: str, mode: ToolArguments) -> dict[str, Any]:
         for key in ("parameters", "args", "input"):
             if function.get(key):
                 raise InputError("rename this field to 'arguments'", field=f"{field}.{key}")
-    at = f"{field}.arguments"
-    if mode == "objects" and (arguments is None or isinstance(arguments, str)):
-        # As servers do: null and an empty text mean no arguments, and if a model wrote a key
-        # twice, the last value counts.
-        try:
-            arguments = json.loads(arguments) if arguments and arguments.strip() else {}
-        except (ValueError, RecursionError) as error:
-            raise InputError(f"not JSON: {one_line(error)}", field=at) from None
-        if not isinstance(arguments, dict):
-            raise InputError("must be a JSON object", field=at)
-        return {**function, "arguments": arguments}
+    if mode == "objects" and isinstance(arguments, str):
+        return {**function, "arguments": _parsed(arguments, f"{field}.arguments")}
     if arguments is not None and not isinstance(arguments, (dict, str)):
-        raise InputError("must be an object or a JSON string", field=at)
+        raise InputError("must be an object or a JSON string", field=f"{field}.arguments")
     return function
+
+
+def _parsed(arguments: str, field: str) -> Any:
+    """Return the object in a JSON text. The text stays if it holds none: servers differ there."""
+    try:
+        # As servers do: if a model wrote a key twice, the last value counts.
+        value = json.loads(arguments)
+    except RecursionError:
+        raise InputError("not JSON: nested too deeply", field=field) from None
+    except ValueError:
+        return arguments
+    return value if isinstance(value, dict) else arguments

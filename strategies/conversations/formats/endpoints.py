@@ -99,7 +99,7 @@ def _of_rows(name: str, rows: list[Record], mode: ToolArguments) -> Conversation
         before = added[-1]
         if row["role"] != "assistant":
             turns.append(len(messages))
-    return make_conversation(name, messages, tools, tuple(turns), rows[0][0])
+    return make_conversation(name, messages, tools, tuple(turns), rows[0][0], mode)
 
 
 def _system(rows: list[Record], name: str) -> str | None:
@@ -132,8 +132,10 @@ def _offered(rows: list[Record], name: str) -> tuple[Tool, ...] | None:
     first, row = rows[0]
     offered = read_tools(row.get("tools"), first)
     for line, row in rows[1:]:
-        value = row.get("tools")
-        if value is not None and _text(read_tools(value, line), line) != _text(offered, first):
+        here = read_tools(row.get("tools"), line)
+        if not here and not offered:
+            continue
+        if here is not None and _text(here, line) != _text(offered, first):
             raise InputError(
                 f"differs from line {first}; all turns of conversation {name!r} must have the "
                 "same tools",

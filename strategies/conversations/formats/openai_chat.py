@@ -33,7 +33,7 @@ def _read(records: Iterable[Record], mode: ToolArguments) -> Iterator[Conversati
         read_system(record, messages, line)
         tools = read_offered(record, line)
         yield make_conversation(
-            record_name(record, number, line), messages, tools, client_turns(messages), line
+            record_name(record, number, line), messages, tools, client_turns(messages), line, mode
         )
 
 
