@@ -157,10 +157,12 @@ def test_content_that_some_server_takes_is_handed_on(
     assert conversation.messages == (message, USER)
 
 
-def test_messages_keep_every_field_and_the_order_of_their_keys(tmp_path: Path) -> None:
-    message = {"z": {"b": 1, "a": [None, 0.5]}, "content": "", "role": "user", "name": "n"}
-    (conversation,) = read(tmp_path, [{"messages": [message]}])
-    assert json.dumps(conversation.messages[0]) == json.dumps(message)
+def test_messages_keep_every_field_that_is_read_and_the_order_of_their_keys(tmp_path: Path) -> None:
+    arguments = {"b": 1, "a": [None, 0.5]}
+    message = {"tool_calls": [{"name": "f", "arguments": arguments}], "role": "assistant"}
+    message |= {"content": "", "reasoning": "hm", "name": "n", "thinking": "so"}
+    (conversation,) = read(tmp_path, [{"messages": [USER, message]}])
+    assert json.dumps(conversation.messages[1]) == json.dumps(message)
 
 
 BAD_MESSAGES = [
@@ -259,9 +261,14 @@ BAD_MESSAGES = [
         for given in ({}, {"arguments": None})
     ),
     pytest.param(changed(USER, content="a\ud800"), "messages[1].content: lone surrogate", id="sur"),
-    pytest.param({**USER, "\udfff": 1}, "messages[1]: lone surrogate U+DFFF", id="surrogate key"),
-    pytest.param({**USER, "a\nb": "\ud800"}, "messages[1].'a\\nb': lone", id="ugly key"),
-    pytest.param({**USER, "k" * 9999: "\ud800"}, f"messages[1].{'k' * 77}...: lone", id="long key"),
+    pytest.param(
+        changed(ANSWER, tool_calls=[call({"\udfff": 1})]),
+        "messages[1].tool_calls[0].function.arguments: lone surrogate U+DFFF",
+        id="surrogate key",
+    ),
+    pytest.param({**USER, "\udfff": 1}, "messages[1].'\\udfff': is not known", id="unknown"),
+    pytest.param({**USER, "a\nb": "\ud800"}, "messages[1].'a\\nb': is not known", id="ugly key"),
+    pytest.param({**USER, "k" * 9999: 1}, f"messages[1].{'k' * 77}...: is not known", id="long"),
 ]
 
 
@@ -277,8 +284,8 @@ def test_a_value_that_is_no_number_is_refused_where_it_could_reach_a_prompt(
     tmp_path: Path,
 ) -> None:
     path = tmp_path / "data.jsonl"
-    path.write_text('{"messages": [{"role": "user", "content": "a", "x": 1e999}]}')
-    with pytest.raises(InputError, match=r":1: messages\[0\].x: inf is not a JSON number"):
+    path.write_text('{"messages": [{"role": "user", "content": "a"}], "tools": [{"x": 1e999}]}')
+    with pytest.raises(InputError, match=r":1: tools\[0\].x: inf is not a JSON number"):
         read_conversations(path)
 
 
