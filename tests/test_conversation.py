@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from strategies import Conversation, InputError, client_turns, count_turns
-from strategies.conversations.conversation import MAX_DEPTH, check_plain, shown
+from strategies.conversations.conversation import MAX_DEPTH, check_plain
+from strategies.conversations.json_text import shown
 
 Message = dict[str, Any]
 USER: Message = {"role": "user", "content": "hi"}

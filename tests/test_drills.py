@@ -70,27 +70,29 @@ FORMAT = '''
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-
 from strategies.conversations.conversation import Conversation
+from strategies.conversations.fields import Reader
 from strategies.conversations.format import BrokenExample, Example, Format
-from strategies.conversations.conversation import ToolArguments
-from strategies.conversations.reading import Record
+from strategies.conversations.records import Record
 from strategies.errors import InputError
 
 
-def _read(records: Iterable[Record], mode: ToolArguments) -> Iterator[Conversation]:
-    for line, record in records:
-        prompt = record.get("prompt")
-        if not isinstance(prompt, str):
-            raise InputError("must be a string", line=line, field="prompt")
-        yield Conversation(f"line-{line}", ({"role": "user", "content": prompt},), None, (1,))
+def _read(records: tuple[Record, ...], number: int, reader: Reader) -> Conversation:
+    ((line, record),) = records
+    prompt = record.get("prompt")
+    if not isinstance(prompt, str):
+        raise InputError("must be a string", field="prompt")
+    return Conversation(f"line-{line}", ({"role": "user", "content": prompt},), None, (1,))
 
+
+_OTHERS = {"messages", "conversations", "conversation", "conversation_id", "_type"}
+_TWO = ({"prompt": "Why?"}, {"prompt": []})
 
 FORMAT = Format(
     "Prompts",
     "one question per record with prompt",
-    lambda record: "prompt" in record,
+    lambda record: isinstance(record.get("prompt"), str) and not record.keys() & _OTHERS,
+    {"prompt"},
     _read,
     examples=(
         Example(
@@ -100,7 +102,7 @@ FORMAT = Format(
         ),
     ),
     broken=(
-        BrokenExample("no text", ({"prompt": 5},), line=1, field="prompt", reason="must be a str"),
+        BrokenExample("no text", _TWO, line=2, field="prompt", reason="must be a str"),
     ),
 )
 '''

@@ -69,6 +69,8 @@ def test_the_tools_of_the_first_row_are_offered_in_all_turns(tmp_path: Path) -> 
     first = {**USER, "tools": [TOOL]}
     (conversation,) = read(tmp_path, rows(first, ANSWER, {**USER, "tools": None}, ANSWER, first))
     assert conversation.tools == (TOOL,)
+    (without,) = read(tmp_path, rows(USER, ANSWER, {**USER, "tools": []}))
+    assert without.tools is None
 
 
 @pytest.mark.parametrize("conversation_id", ["x", "ü", 7])
@@ -120,9 +122,7 @@ BAD_ROWS = [
     ),
     pytest.param(rows(changed(USER, role="system")), 1, "role: unknown role 'system'", id="system"),
     pytest.param(rows(changed(USER, role={})), 1, "role: unknown role (an object)", id="role"),
-    pytest.param(rows(changed(USER, content=...)), 1, "content: is missing in a user", id="silent"),
     pytest.param(rows(changed(USER, content=1)), 1, "content: must be a string", id="content"),
-    pytest.param(rows(USER, {"role": "assistant"}), 2, "content: is missing in an", id="reply"),
     pytest.param(rows(USER, changed(CALLS, tool_calls=[1])), 2, "tool_calls[0]: must", id="call"),
     pytest.param(
         rows(USER, ANSWER, {**USER, "system": "\ud800"}), 3, "system: lone", id="system text"

@@ -85,15 +85,17 @@ def test_a_record_has_its_own_id_or_its_number(
     [
         (..., None),
         (None, None),
-        ([], None),
-        ("[]", None),
+        ([], ()),
+        ("[]", ()),
         ("", None),
         ("null", None),
         ([TOOL], (TOOL,)),
         (json.dumps([TOOL]), (TOOL,)),
     ],
 )
-def test_no_tools_are_none_whatever_the_spelling(tmp_path: Path, tools: Any, expected: Any) -> None:
+def test_no_tools_are_none_and_an_empty_list_stays_one_whatever_the_spelling(
+    tmp_path: Path, tools: Any, expected: Any
+) -> None:
     (conversation,) = read(tmp_path, [changed({"messages": [USER]}, tools=tools)])
     assert conversation.tools == expected
 
@@ -103,20 +105,24 @@ def test_no_tools_are_none_whatever_the_spelling(tmp_path: Path, tools: Any, exp
     [
         pytest.param('{"a": 1}', {"a": 1}, id="JSON string"),
         pytest.param({"a": 1}, {"a": 1}, id="object"),
-        pytest.param("", {}, id="empty text is no arguments"),
-        pytest.param(" \n", {}, id="white space too"),
-        pytest.param(None, {}, id="null too"),
         pytest.param('{"a": 1, "a": 2}', {"a": 2}, id="the last of two values counts"),
+        pytest.param("", "", id="an empty text stays"),
+        pytest.param(" \n", " \n", id="white space stays"),
+        pytest.param(None, None, id="null stays"),
+        pytest.param("{", "{", id="what is no JSON stays"),
+        pytest.param("[1]", "[1]", id="an array stays"),
+        pytest.param("null", "null", id="the text null stays"),
     ],
 )
-def test_arguments_become_objects_as_servers_make_them(
-    tmp_path: Path, given_as: Any, objects: Row
+def test_arguments_that_hold_an_object_become_it_and_others_stay(
+    tmp_path: Path, given_as: Any, objects: Any
 ) -> None:
     messages = [USER, {"role": "assistant", "tool_calls": [call(given_as)]}]
     (parsed,) = read(tmp_path, [{"messages": messages}])
     assert parsed.messages[1]["tool_calls"] == [call(objects)]
     (kept,) = read(tmp_path, [{"messages": messages}], tool_arguments="as-given")
     assert kept.messages[1]["tool_calls"] == [call(given_as)]
+    assert (parsed.tool_arguments, kept.tool_arguments) == ("objects", "as-given")
 
 
 def test_a_way_with_arguments_that_does_not_exist_is_refused(tmp_path: Path) -> None:
@@ -127,10 +133,36 @@ def test_a_way_with_arguments_that_does_not_exist_is_refused(tmp_path: Path) -> 
         read_conversations(path, tool_arguments=mistyped)
 
 
-def test_messages_keep_every_field_and_the_order_of_their_keys(tmp_path: Path) -> None:
-    message = {"z": {"b": 1, "a": [None, 0.5]}, "content": "", "role": "user", "name": "n"}
-    (conversation,) = read(tmp_path, [{"messages": [message]}])
-    assert json.dumps(conversation.messages[0]) == json.dumps(message)
+@pytest.mark.parametrize("role", ["system", "developer", "user", "assistant", "tool"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param(..., id="none"),
+        pytest.param(None, id="null"),
+        pytest.param([], id="no parts"),
+        pytest.param(["a", {"type": "text", "text": "b"}], id="texts"),
+        pytest.param([{"type": "input_text", "text": "a"}], id="input"),
+        pytest.param([{"type": "output_text", "text": "a"}], id="output"),
+        pytest.param([{"type": "refusal", "refusal": "No."}], id="refusal"),
+        pytest.param([{"type": "refusal", "refusal": None}], id="null refusal"),
+        pytest.param([{"type": "thinking", "thinking": "hm"}], id="thinking"),
+        pytest.param([{"type": "text", "text": None}], id="null text"),
+    ],
+)
+def test_content_that_some_server_takes_is_handed_on(
+    tmp_path: Path, role: str, content: Any
+) -> None:
+    message = changed({"role": role}, content=content)
+    (conversation,) = read(tmp_path, [{"messages": [message, USER]}])
+    assert conversation.messages == (message, USER)
+
+
+def test_messages_keep_every_field_that_is_read_and_the_order_of_their_keys(tmp_path: Path) -> None:
+    arguments = {"b": 1, "a": [None, 0.5]}
+    message = {"tool_calls": [{"name": "f", "arguments": arguments}], "role": "assistant"}
+    message |= {"content": "", "reasoning": "hm", "name": "n", "thinking": "so"}
+    (conversation,) = read(tmp_path, [{"messages": [USER, message]}])
+    assert json.dumps(conversation.messages[1]) == json.dumps(message)
 
 
 BAD_MESSAGES = [
@@ -138,20 +170,44 @@ BAD_MESSAGES = [
     pytest.param(changed(USER, role="robot"), "messages[1].role: unknown role 'robot'", id="role"),
     pytest.param(changed(USER, role="a\n\0"), "messages[1].role: unknown role 'a\\n", id="ugly"),
     pytest.param(changed(USER, role=["user"]), "messages[1].role: unknown role (an arr", id="list"),
-    pytest.param(
-        changed(USER, content=...), "messages[1].content: is missing in a user", id="none"
-    ),
-    pytest.param(changed(USER, content=None), "messages[1].content: is missing", id="null content"),
     pytest.param(changed(USER, content=5), "messages[1].content: must be a string", id="number"),
     pytest.param(changed(USER, content={}), "messages[1].content: must be a string", id="object"),
-    pytest.param(changed(USER, content=["x"]), "messages[1].content[0]: must be an", id="part"),
+    pytest.param(changed(USER, content=[7]), "messages[1].content[0]: must be a str", id="part"),
+    pytest.param(
+        changed(USER, content=[{"text": "a"}]), "messages[1].content[0].type: is", id="no type"
+    ),
     pytest.param(
         changed(USER, content=[{"type": "text", "text": "a"}, {"type": "image_url"}]),
         "messages[1].content[1].type: a part of type 'image_url' cannot be counted",
         id="image",
     ),
     pytest.param(
-        changed(USER, content=[{"type": "text"}]), "messages[1].content[0].text: must", id="no text"
+        changed(USER, content=[{"type": "text", "value": "a"}]),
+        "messages[1].content[0].text: is missing",
+        id="no text",
+    ),
+    pytest.param(
+        changed(USER, content=[{"type": "text", "text": 1}]),
+        "messages[1].content[0].text: must",
+        id="a text that is none",
+    ),
+    pytest.param(
+        changed(ANSWER, content=[{"type": "thinking", "thinking": None}]),
+        "messages[1].content[0].thinking: must",
+        id="null thinking",
+    ),
+    pytest.param(
+        changed(USER, content=[{"type": ["text"], "text": "a"}]),
+        "messages[1].content[0].type: a part of type (an array) cannot",
+        id="a type that is none",
+    ),
+    *(
+        pytest.param(
+            changed(USER, content=[{"type": kind, kind: "x"}]),
+            f"messages[1].content[0].type: a part of type '{kind}' cannot be counted",
+            id=kind,
+        )
+        for kind in ("input_image", "image", "input_audio", "audio_url", "video_url", "file")
     ),
     pytest.param(changed(USER, name=5), "messages[1].name: must be a string", id="name"),
     pytest.param(
@@ -161,9 +217,6 @@ BAD_MESSAGES = [
     ),
     pytest.param(
         changed(ANSWER, reasoning_content=[]), "messages[1].reasoning_content: must", id="reasoning"
-    ),
-    pytest.param(
-        {"role": "assistant"}, "messages[1].content: is missing in an assistant", id="nothing said"
     ),
     pytest.param(
         changed(ANSWER, tool_calls={}), "messages[1].tool_calls: must be an array", id="calls"
@@ -191,12 +244,9 @@ BAD_MESSAGES = [
             id=f"arguments {arguments!r:.9}",
         )
         for arguments, message in [
-            ("{", ": not JSON: Expecting"),
-            ("[1]", ": must be a JSON object"),
-            ("null", ": must be a JSON object"),
             (5, ": must be an object or a JSON string"),
             ([], ": must be an object or a JSON string"),
-            ('{"a":' * 10**4, ": not JSON"),
+            ('{"a":' * 10**4, ": not JSON: nested too deeply"),
             ('{"a": NaN}', ".a: nan is not a JSON number"),
             ('{"a": "\\ud800"}', ".a: lone surrogate U+D800"),
         ]
@@ -211,9 +261,14 @@ BAD_MESSAGES = [
         for given in ({}, {"arguments": None})
     ),
     pytest.param(changed(USER, content="a\ud800"), "messages[1].content: lone surrogate", id="sur"),
-    pytest.param({**USER, "\udfff": 1}, "messages[1]: lone surrogate U+DFFF", id="surrogate key"),
-    pytest.param({**USER, "a\nb": "\ud800"}, "messages[1].'a\\nb': lone", id="ugly key"),
-    pytest.param({**USER, "k" * 9999: "\ud800"}, f"messages[1].{'k' * 77}...: lone", id="long key"),
+    pytest.param(
+        changed(ANSWER, tool_calls=[call({"\udfff": 1})]),
+        "messages[1].tool_calls[0].function.arguments: lone surrogate U+DFFF",
+        id="surrogate key",
+    ),
+    pytest.param({**USER, "\udfff": 1}, "messages[1].'\\udfff': is not known", id="unknown"),
+    pytest.param({**USER, "a\nb": "\ud800"}, "messages[1].'a\\nb': is not known", id="ugly key"),
+    pytest.param({**USER, "k" * 9999: 1}, f"messages[1].{'k' * 77}...: is not known", id="long"),
 ]
 
 
@@ -229,8 +284,8 @@ def test_a_value_that_is_no_number_is_refused_where_it_could_reach_a_prompt(
     tmp_path: Path,
 ) -> None:
     path = tmp_path / "data.jsonl"
-    path.write_text('{"messages": [{"role": "user", "content": "a", "x": 1e999}]}')
-    with pytest.raises(InputError, match=r":1: messages\[0\].x: inf is not a JSON number"):
+    path.write_text('{"messages": [{"role": "user", "content": "a"}], "tools": [{"x": 1e999}]}')
+    with pytest.raises(InputError, match=r":1: tools\[0\].x: inf is not a JSON number"):
         read_conversations(path)
 
 

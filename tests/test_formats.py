@@ -124,24 +124,45 @@ def test_a_broken_example_is_refused_with_its_line_and_field(
     assert str(caught.value).startswith(f"what was sent{place}")
 
 
+DAMAGES = [
+    pytest.param('{{"{name}": [], "{name}": [], {rest}', "appears twice", id="a key twice"),
+    pytest.param('{{"{name}": [{{"a": 1, "a": 1}}], {rest}', "key a appears", id="a key inside"),
+    pytest.param('{{"{name}": [{{"a": NaN}}], {rest}', "nan is not a JSON number", id="NaN"),
+    pytest.param('{{"{name}": [{{"a": -Infinity}}], {rest}', "-inf is not", id="Infinity"),
+    pytest.param('{{"{name}": [{{"a": {huge}}}], {rest}', "inf is not a", id="a huge number"),
+]
+"""What is no JSON, or is read differently by different readers."""
+
+
+def write_damaged(path: Path, example: Example, damage: str, name: str) -> int:
+    """Write an example with a damaged field in its last record; return its line."""
+    lines = [json.dumps(record) for record in example.records]
+    lines[-1] = damage.format(name=name, rest=lines[-1][1:], huge="9" * 5000)
+    path.write_text("\n".join(lines))
+    return len(lines)
+
+
 @pytest.mark.parametrize(("form", "example"), EXAMPLES)
-@pytest.mark.parametrize(
-    ("damage", "reason"),
-    [
-        pytest.param('{{"x": 1, "x": 1, {rest}', "key x appears twice", id="a key twice"),
-        pytest.param('{{"x": NaN, {rest}', "NaN is not JSON", id="NaN"),
-        pytest.param('{{"x": [Infinity], {rest}', "Infinity is not JSON", id="Infinity"),
-    ],
-)
+@pytest.mark.parametrize(("damage", "reason"), DAMAGES)
 def test_what_is_no_json_is_refused_and_never_mended(
     tmp_path: Path, form: Format, example: Example, damage: str, reason: str
 ) -> None:
-    lines = [json.dumps(record) for record in example.records]
-    lines[-1] = damage.format(rest=lines[-1][1:])
     path = tmp_path / "data.jsonl"
-    path.write_text("\n".join(lines))
+    last = write_damaged(path, example, damage, "documents")
     line = outcome(path)
-    assert line.startswith(f"{path}:{len(lines)}: not JSON: {reason}"), form.name
+    assert line.startswith(f"{path}:{last}: documents"), form.name
+    assert reason in line or "documents" not in form.fields
+
+
+@pytest.mark.parametrize(("form", "example"), EXAMPLES)
+@pytest.mark.parametrize(("damage", "reason"), DAMAGES)
+def test_what_is_no_json_refuses_nothing_in_a_field_that_is_not_read(
+    tmp_path: Path, form: Format, example: Example, damage: str, reason: str
+) -> None:
+    path = tmp_path / "data.jsonl"
+    write_damaged(path, example, damage, "metadata")
+    whole = parse_conversations("\n".join(map(json.dumps, example.records)).encode())
+    assert read_conversations(path) == whole, (form.name, reason)
 
 
 @pytest.mark.parametrize("depth", [150, 300, 900])
@@ -166,7 +187,17 @@ def test_deep_nesting_never_ends_in_a_traceback(
 # --- which format -----------------------------------------------------------------------
 
 known_fields = st.sampled_from(
-    ["messages", "conversations", "conversation", "conversation_id", "turn", "role", "_type", "id"]
+    [
+        "messages",
+        "conversations",
+        "conversation",
+        "conversation_id",
+        "turn",
+        "role",
+        "_type",
+        "id",
+        "prompt",
+    ]
 )
 
 
@@ -181,8 +212,13 @@ def test_no_record_matches_two_formats(record: Row) -> None:
         {"messages": [USER]},
         {"conversation_id": "x", "messages": [USER]},
         {"_type": "chat", "messages": [USER]},
-        {"conversations": [said("human", "hello")], "messages": [USER]},
         {"conversations": [said("human", "hi")]},
+        {"conversations": [USER]},
+        {"conversation_id": "x", "turn": 1, "conversation": [USER]},
+        {"prompt": [USER]},
+        {"conversation_id": "x", "prompt": [USER]},
+        [USER],
+        [said("human", "hi")],
         {"conversation_id": "x", "conversations": [said("human", "hi")]},
         rows(USER)[0],
     ],
@@ -197,7 +233,7 @@ def test_the_first_record_says_the_format(tmp_path: Path, record: Row) -> None:
         {},
         {"prompt": "x"},
         {"\x1b[31m": 1},
-        {"conversation_id": "x", "turn": 1, "conversation": [USER]},
+        {"prompt": 5},
     ],
 )
 def test_an_unknown_format_lists_the_known_ones(tmp_path: Path, record: Row) -> None:

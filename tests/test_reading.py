@@ -16,8 +16,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from strategies import InputError
-from strategies.conversations import reading
-from strategies.conversations.reading import parse_json, read_records, records_of
+from strategies.conversations import records
+from strategies.conversations.json_text import parse_json
+from strategies.conversations.reading import read_records, records_of
 
 RECORDS = [{"n": 1, "text": "один"}, {"n": 2, "text": "line\nbreak"}, {"n": 3, "text": "🎈"}]
 LINES = "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in RECORDS)
@@ -74,7 +75,7 @@ def test_the_content_says_what_a_file_is_and_not_its_ending(
 def test_parquet_rows_are_numbered_over_all_batches(
     tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reading, "PARQUET_BATCH_ROWS", 2)
+    monkeypatch.setattr(records, "PARQUET_BATCH_ROWS", 2)
     got = read(tmp_path, parquet(pa.Table.from_pylist(RECORDS)), name)
     assert got == list(enumerate(RECORDS, 1))
 
@@ -96,10 +97,10 @@ def test_gzip_members_are_read_one_after_another(tmp_path: Path) -> None:
 def test_records_before_a_broken_line_are_not_lost_to_the_reader(tmp_path: Path) -> None:
     path = tmp_path / "d.jsonl"
     path.write_text(LINES + "{")
-    records = read_records(path)
-    assert [next(records)[1] for _ in RECORDS] == RECORDS
+    found = read_records(path)
+    assert [next(found)[1] for _ in RECORDS] == RECORDS
     with pytest.raises(InputError, match=":4: not JSON"):
-        next(records)
+        next(found)
 
 
 @pytest.mark.parametrize(
@@ -130,12 +131,6 @@ ONE = '{"a": 1}\n'
         pytest.param(ONE + '"a"', ":2: expected an object", id="string"),
         pytest.param(ONE + "null", ":2: expected an object", id="null"),
         pytest.param(ONE + "true", ":2: expected an object", id="boolean"),
-        pytest.param(ONE + '{"a": NaN}', ":2: not JSON: NaN is not JSON", id="NaN"),
-        pytest.param(ONE + '{"a": -Infinity}', ":2: not JSON: -Infinity is not", id="Infinity"),
-        pytest.param(ONE + '{"k": 1, "k": 2}', ":2: not JSON: key k appears twice", id="key twice"),
-        pytest.param(
-            ONE + '{"a": {"\\n": 1, "\\n": 2}}', ":2: not JSON: key '\\n' appears", id="k"
-        ),
         pytest.param(ONE.encode() + b'{"a": "\xff"}', ":2: not UTF-8 text", id="not UTF-8"),
         pytest.param(ONE + '{"a": "\0"}', ":2: not JSON: Invalid control character", id="NUL"),
         pytest.param("\0" * 64, ":1: not JSON", id="only NULs"),
@@ -144,9 +139,6 @@ ONE = '{"a": 1}\n'
         pytest.param(ONE + '{"a":' * 10**5, ":2: not JSON: nested too deeply", id="deep objects"),
         pytest.param('{"a":' * 10**5, ":1: not JSON: nested too deeply", id="deep document"),
         pytest.param("[" * 10**5, ":1: not JSON: nested too deeply", id="deep arrays"),
-        pytest.param(
-            ONE + '{"a": ' + "9" * 5000 + "}", ":2: not JSON: Exceeds the limit", id="int"
-        ),
         pytest.param('[{"a": 1},\n\n 7]', ":3: expected an object", id="number in an array"),
         pytest.param('[{"a": 1}\n{"a": 1}]', ":2: not JSON: expected ','", id="comma missing"),
         pytest.param('[{"a": 1},\n]', ":2: not JSON: Expecting value", id="comma too many"),
@@ -154,7 +146,6 @@ ONE = '{"a": 1}\n'
         pytest.param('[{"a": 1},', ":1: not JSON: Expecting value", id="array cut off"),
         pytest.param("[", ":1: not JSON: Expecting value", id="only a bracket"),
         pytest.param("[]\n[]", ":2: not JSON: text after the closing ']'", id="two arrays"),
-        pytest.param('[{"a": 1},\n{"a": NaN}]', ":2: not JSON: NaN", id="NaN in an array"),
         pytest.param('[{"a": 1},\n{"a" 1}]', ":2: not JSON: Expecting ':'", id="no colon"),
         pytest.param(b'[{"a":\n"\xff"}]', ":2: not UTF-8 text", id="array not UTF-8"),
     ],
@@ -166,9 +157,38 @@ def test_what_is_malformed_is_named_with_its_line(
     assert refusal(tmp_path, data, name).startswith(message)
 
 
+@pytest.mark.parametrize("name", ["d.jsonl", "d.json"])
+@pytest.mark.parametrize("form", ["{}", "[{}]"])
+def test_what_only_some_readers_refuse_stays_visible(tmp_path: Path, name: str, form: str) -> None:
+    text = '{"a": [NaN, -Infinity, 7, %s], "k": {"n": 1, "n": 2}, "k": 3}' % ("9" * 5000)
+    ((line, record),) = read(tmp_path, form.format(text), name)
+    assert line == 1
+    assert str(record["a"]) == "[nan, -inf, 7, inf]"
+    assert (record["k"], record.doubled) == (3, {"k"})
+
+
+LISTS = '[{"role": "user", "content": "a"}, {"role": "assistant"}]'
+
+
+@pytest.mark.parametrize("name", ["d.jsonl", "d.json", "d"])
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        pytest.param(f"{LISTS}\n{LISTS}\n", [1, 2], id="one to a line"),
+        pytest.param(f"{LISTS}\n\n\n{LISTS}", [1, 4], id="blank lines"),
+        pytest.param(f"[{LISTS},\n{LISTS}]", [1, 2], id="an array of lists"),
+        pytest.param(LISTS, [1], id="the whole file"),
+        pytest.param("[\n" + LISTS[1:], [2], id="pretty"),
+    ],
+)
+def test_a_list_of_messages_is_a_record(
+    tmp_path: Path, text: str, lines: list[int], name: str
+) -> None:
+    assert read(tmp_path, text, name) == [(n, {"messages": json.loads(LISTS)}) for n in lines]
+
+
 def test_a_pretty_printed_document_is_refused_at_its_own_line(tmp_path: Path) -> None:
     assert refusal(tmp_path, '{"a": 1,\n "b": }', "d.json").startswith(":2: not JSON")
-    assert refusal(tmp_path, '\n{"a": 1, "a": 2}', "d.json").startswith(":2: not JSON: key a")
 
 
 @pytest.mark.parametrize(
@@ -242,7 +262,7 @@ def test_a_file_may_not_unpack_to_more_than_the_limit(
     message: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(reading, limit, 1000)
+    monkeypatch.setattr(records, limit, 1000)
     assert refusal(tmp_path, pack(text.encode())).startswith(message)
 
 
@@ -259,7 +279,7 @@ def test_a_text_may_not_hold_more_values_than_fit_the_limit(
     tmp_path: Path, text: str, name: str, message: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for limit in ("MAX_RECORD_BYTES", "MAX_DOCUMENT_BYTES"):
-        monkeypatch.setattr(reading, limit, 64 * reading.BYTES_PER_VALUE)
+        monkeypatch.setattr(records, limit, 64 * records.BYTES_PER_VALUE)
     assert refusal(tmp_path, text, name).startswith(message)
 
 
@@ -284,7 +304,7 @@ PAIRS = pa.StructArray.from_arrays(
 def test_parquet_may_not_hold_more_values_than_fit_the_limit(
     tmp_path: Path, column: pa.Array, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reading, "MAX_DOCUMENT_BYTES", 30_000 * reading.BYTES_PER_VALUE)
+    monkeypatch.setattr(records, "MAX_DOCUMENT_BYTES", 30_000 * records.BYTES_PER_VALUE)
     assert refusal(tmp_path, parquet(pa.table({"x": column}))).startswith(":1: the file unpacks")
 
 
@@ -293,7 +313,7 @@ def test_a_bomb_is_not_unpacked_beyond_the_limit(
 ) -> None:
     import tracemalloc
 
-    monkeypatch.setattr(reading, "MAX_RECORD_BYTES", 2**20)
+    monkeypatch.setattr(records, "MAX_RECORD_BYTES", 2**20)
     bomb = gzip.compress(b"\0" * 2**26)
     tracemalloc.start()
     assert ":1: longer than 1 MiB" in refusal(tmp_path, bomb)
@@ -306,7 +326,7 @@ def test_parquet_may_not_unpack_to_more_than_the_limit(
 ) -> None:
     bomb = parquet(pa.table({"messages": ["[" + " " * 10000] * 5000}))
     assert len(bomb) < 10000
-    monkeypatch.setattr(reading, "MAX_DOCUMENT_BYTES", 2**22)
+    monkeypatch.setattr(records, "MAX_DOCUMENT_BYTES", 2**22)
     assert refusal(tmp_path, bomb).startswith(":257: the file unpacks to more than")
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
+from strategies.conversations.json_text import Doubled, shown
 from strategies.errors import InputError
 
 Message: TypeAlias = dict[str, Any]
@@ -149,6 +150,8 @@ def check_plain(value: object, field: str, depth: int = 0) -> None:
     elif depth >= MAX_DEPTH:
         raise InputError(f"nested deeper than {MAX_DEPTH} levels", field=field)
     elif isinstance(value, dict):
+        if isinstance(value, Doubled):
+            raise InputError(f"key {shown(min(value.doubled))} appears twice", field=field)
         for key, item in value.items():
             if not isinstance(key, str):
                 raise InputError("object keys must be strings", field=field)
@@ -159,12 +162,6 @@ def check_plain(value: object, field: str, depth: int = 0) -> None:
             check_plain(item, f"{field}[{i}]", depth + 1)
     else:
         raise InputError(f"{type(value).__name__} is not JSON data", field=field)
-
-
-def shown(text: str) -> str:
-    """Return a name from a dataset as errors show it: on one line, printable and short."""
-    text = text if len(text) <= 80 else f"{text[:77]}..."
-    return text if text and text.isprintable() else ascii(text)
 
 
 def _check_text(text: str, field: str) -> None:

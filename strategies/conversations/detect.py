@@ -8,8 +8,8 @@ from importlib import import_module
 from typing import Any
 
 from strategies.conversations import formats as folder
-from strategies.conversations.conversation import shown
 from strategies.conversations.format import Format
+from strategies.conversations.json_text import shown
 from strategies.errors import InputError
 
 

@@ -1,81 +1,117 @@
-"""Fields that change a prompt and that no format can read: they are refused by their name.
+"""How a dataset is read: every field is read, harmless by its name, or refused by its name.
 
-A field that is ignored silently makes a plausible wrong count, which is worse than an error.
+A field that is dropped silently makes a plausible wrong count, which is worse than an error.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from typing import Any
 
+from strategies.conversations.json_text import Doubled, shown
+from strategies.conversations.known_fields import PROMPT_FIELDS, Known
+from strategies.conversations.options import ReadOptions
 from strategies.errors import InputError
 
-_MEDIA = "media cannot be counted, only text can; take it out, and the placeholder in the text"
-_CONTINUES = (
-    "a request that continues its last message cannot be counted; take out the field, or the record"
-)
 
-_REFUSED: Mapping[str, str] = {
-    **dict.fromkeys(
-        ("image", "images", "audio", "audios", "video", "videos", "input_audio"), _MEDIA
-    ),
-    **dict.fromkeys(("prefix", "partial", "continue_final_message"), _CONTINUES),
-}
-"""Why a field of a record, row or message is refused if it has a value."""
+class Reader:
+    """How a dataset is read: the options, and the fields that were left out so far.
 
-_REFUSED_IN_RECORDS: Mapping[str, str] = {
-    **_REFUSED,
-    "chat_template_kwargs": "kwargs apply to the whole dataset; take out the field, and give "
-    "them with --template-kwargs",
-    "documents": "documents apply to the whole dataset; take out the field, and give them with "
-    "--template-kwargs",
-}
-
-_REFUSED_IN_MESSAGES: Mapping[str, str] = {
-    **_REFUSED,
-    "tools": "tools belong to the record, not to a message",
-    "functions": "functions belong to the record, not to a message",
-}
-
-
-def refuse_in_record(record: Mapping[str, Any], line: int) -> None:
-    """Refuse a record or row with a field that changes its prompts and cannot be read.
-
-    Raises
-    ------
-    InputError
-        With line and field.
+    Attributes
+    ----------
+    options : ReadOptions
+    left_out : set of str
+        Fields of the present record that nobody knows, or that another one stands for. The
+        places of messages are not in their names.
     """
-    _refuse(record, _REFUSED_IN_RECORDS, "", line)
-    offered = record.get("tools") or record.get("functions")
-    if record.get("tool_choice") == "none" and offered:
-        # By default vLLM shows the tools to the template all the same; other servers do not.
-        raise InputError(
-            "servers disagree whether 'none' takes the tools out of the prompt; take out the "
-            "field or the tools",
-            line=line,
-            field="tool_choice",
-        )
-    if record.get("add_generation_prompt") is False:
-        raise InputError(_CONTINUES, line=line, field="add_generation_prompt")
+
+    def __init__(self, options: ReadOptions) -> None:
+        self.options = options
+        self.left_out: set[str] = set()
+
+    def leave_out(self, place: str) -> None:
+        """Note that a field is not read, so that users are told."""
+        self.left_out.add(_PLACES.sub("[]", place))
+
+    def needed(
+        self, holder: Mapping[str, Any], reads: AbstractSet[str], known: Known, at: str = ""
+    ) -> dict[str, Any]:
+        """Return the fields of an object that are read, in their order.
+
+        Parameters
+        ----------
+        holder
+            The record, row, message, part or call.
+        reads
+            The fields that are read.
+        known
+            The others that are known.
+        at
+            Its place in the record, for errors.
+
+        Raises
+        ------
+        InputError
+            With the field, if it can change a prompt and is not read, or appears twice. Also if
+            nobody knows it, unless such fields are ignored.
+        """
+        self.check(holder, reads, known, at)
+        return {name: value for name, value in holder.items() if name in reads}
+
+    def check(
+        self, holder: Mapping[str, Any], reads: AbstractSet[str], known: Known, at: str = ""
+    ) -> None:
+        """Check the fields of an object, as `needed` does, and return nothing.
+
+        Parameters
+        ----------
+        holder, reads, known, at
+            As for `needed`.
+
+        Raises
+        ------
+        InputError
+            As `needed` does.
+        """
+        prefix = f"{at}." if at else ""
+        for name, value in holder.items():
+            if name not in reads and name not in known.harmless:
+                self._refuse(name, value, known, f"{prefix}{shown(name)}")
+        if isinstance(holder, Doubled):
+            for name in sorted(holder.doubled):
+                place = f"{prefix}{shown(name)}"
+                if name in reads or _can_change(name, known):
+                    raise InputError("appears twice in one object", field=place)
+                if name not in known.harmless:
+                    self._unknown(place)
+
+    def _refuse(self, name: str, value: Any, known: Known, place: str) -> None:
+        if _can_change(name, known):
+            if value:
+                reason = known.refused.get(name, "can change the prompt, and is not read here")
+                raise InputError(reason, field=place)
+        elif not says_nothing(value):
+            self._unknown(place)
+
+    def _unknown(self, place: str) -> None:
+        if self.options.unknown_fields == "refuse":
+            raise InputError(
+                "is not known, and may change the prompt; take it out, or leave out such fields "
+                "with --unknown-fields ignore",
+                field=place,
+            )
+        self.leave_out(place)
 
 
-def refuse_in_message(message: Mapping[str, Any], field: str) -> None:
-    """Refuse a message with a field that changes a prompt and cannot be read.
-
-    Raises
-    ------
-    InputError
-        With the field.
-    """
-    _refuse(message, _REFUSED_IN_MESSAGES, field, None)
+def _can_change(name: str, known: Known) -> bool:
+    return name in known.refused or name in PROMPT_FIELDS
 
 
-def _refuse(
-    holder: Mapping[str, Any], refused: Mapping[str, str], prefix: str, line: int | None
-) -> None:
-    for name, reason in refused.items():
-        # Null, false and an empty list say nothing.
-        if holder.get(name):
-            place = f"{prefix}.{name}" if prefix else name
-            raise InputError(reason, line=line, field=place)
+_PLACES = re.compile(r"\[\d+\]")
+
+
+def says_nothing(value: Any) -> bool:
+    """Whether a value is null or empty, so that it does not matter who reads it."""
+    return value is None or (isinstance(value, (str, list, dict)) and not value)

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any
 
-from strategies.conversations.conversation import Conversation, ToolArguments
-from strategies.conversations.reading import Record
+from strategies.conversations.conversation import Conversation
+from strategies.conversations.fields import Reader
+from strategies.conversations.known_fields import RECORD, Known
+from strategies.conversations.records import Record, Unread
+from strategies.errors import InputError
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +60,40 @@ class BrokenExample:
 
 
 @dataclass(frozen=True, slots=True)
+class Group:
+    """The records of one conversation, or why there is none.
+
+    Parameters
+    ----------
+    records
+        In file order.
+    error
+        Why they cannot be read, if that is known already.
+    name
+        The id of the conversation, if its records are several. If one of its groups is
+        refused, all are.
+    text
+        The text of a record that its container cannot give.
+    """
+
+    records: tuple[Record, ...]
+    error: InputError | None = None
+    name: str | None = None
+    text: str | None = None
+
+
+def one_by_one(items: Iterable[Record | Unread]) -> Iterator[Group]:
+    """Yield a group for each record."""
+    for item in items:
+        yield Group((item,)) if isinstance(item, Record) else unread(item)
+
+
+def unread(item: Unread) -> Group:
+    """Return the group of a record that its container cannot give."""
+    return Group((), item.error, text=item.text)
+
+
+@dataclass(frozen=True, slots=True)
 class Format:
     """A dataset format.
 
@@ -66,23 +104,50 @@ class Format:
     matches
         Whether a file has this format if this is its first record. No record may match two
         formats.
+    fields
+        The fields of records that are read. `read` gets no others.
     read
-        Turns records into conversations. It raises `InputError` with line and field; errors
-        that the records raise themselves already have both.
+        Turns the records of one conversation into it; the number is its place in the file, from
+        1. It raises `InputError` with the field; with the line, if there are several records.
     examples
         Files of this format, at least one.
     broken
         Files that must be refused, at least one.
+    known
+        The other fields of records that are known.
+    groups
+        Puts the records of each conversation together.
+    whole
+        Whether a record holds all that a request needs.
     """
 
     name: str
     summary: str
     matches: Callable[[dict[str, Any]], bool]
-    read: Callable[[Iterable[Record], ToolArguments], Iterator[Conversation]]
+    fields: AbstractSet[str]
+    read: Callable[[tuple[Record, ...], int, Reader], Conversation]
     examples: tuple[Example, ...]
     broken: tuple[BrokenExample, ...]
+    known: Known = RECORD
+    groups: Callable[[Iterable[Record | Unread]], Iterator[Group]] = one_by_one
+    whole: bool = True
 
 
 def is_metadata(record: dict[str, Any]) -> bool:
     """Whether a record describes its file and holds nothing of a conversation."""
     return record.get("_type") == "dataset_metadata"
+
+
+def messages_field(record: dict[str, Any]) -> str | None:
+    """Return the field of a record that holds all messages of a conversation, if there is one."""
+    present = [field for field in _WHOLE if field in record]
+    for field in present:
+        if record[field] is not None:
+            return field
+    # A prompt is more often a text, and a text is no conversation.
+    if isinstance(record.get("prompt"), list):
+        return "prompt"
+    return present[0] if present else None
+
+
+_WHOLE = ("messages", "conversations", "conversation")

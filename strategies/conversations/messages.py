@@ -1,201 +1,102 @@
-"""Read and check what all formats share: messages, tools and names."""
+"""Read and check messages: roles, contents, tool calls."""
 
 from __future__ import annotations
 
 import json
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
 
-from strategies.conversations.conversation import (
-    Conversation,
-    Message,
-    Tool,
-    ToolArguments,
-    check_plain,
-)
-from strategies.conversations.fields import refuse_in_message
-from strategies.conversations.reading import json_type, parse_json
-from strategies.errors import InputError, one_line, placed
+from strategies.conversations.conversation import Message, ToolArguments
+from strategies.conversations.fields import Reader
+from strategies.conversations.json_text import json_type
+from strategies.conversations.known_fields import CALL, MESSAGE, PART
+from strategies.errors import InputError
 
 ROLES = ("system", "developer", "user", "assistant", "tool", "function")
 
+MESSAGE_FIELDS = frozenset(
+    [
+        "role",
+        "content",
+        "name",
+        "tool_calls",
+        "tool_call_id",
+        "function_call",
+        "reasoning_content",
+        "reasoning",
+        "thinking",
+        "prefix",
+        "partial",
+        "type",
+    ]
+)
+"""What is read of a message."""
 
-def make_conversation(
-    name: str,
-    messages: list[Message],
-    tools: tuple[Tool, ...] | None,
-    turns: tuple[int, ...],
-    line: int,
-) -> Conversation:
-    """Return a conversation that was read.
+CONTINUES = ("prefix", "partial")
+"""Fields of the last message that ask the server to continue it."""
 
-    Parameters
-    ----------
-    name
-        Its id.
-    messages, tools, turns
-        See `Conversation`. There must be at least one turn.
-    line
-        The line on which it starts, for errors.
-
-    Raises
-    ------
-    InputError
-        If it has no client turn, or something in it is not plain JSON data.
-    """
-    if not turns:
-        raise InputError(
-            f"conversation {name!r} has no client turn: nothing in it asks the server", line=line
-        )
-    with placed(line=line):
-        return Conversation(name, tuple(messages), tools, turns)
+MessageReader: TypeAlias = Callable[[Any, str, Reader], Message]
+"""Returns the message that an item of an array holds; the text is the item's place."""
 
 
-def record_name(record: dict[str, Any], number: int, line: int) -> str:
-    """Return the id of a record's conversation.
+def read_messages(
+    items: Sequence[Any], field: str, reader: Reader, read: MessageReader
+) -> tuple[list[Message], bool]:
+    """Return messages, and whether the last one is to be continued.
 
     Parameters
     ----------
-    record
-        The record. Its field `id` or `conversation_id` is the id, if it has one.
-    number
-        Place of the record in the file, from 1. It makes an id for a record without one.
-    line
-        The line of the record, for errors.
-
-    Raises
-    ------
-    InputError
-        If the id is neither a string nor a number.
-    """
-    for field in ("id", "conversation_id"):
-        name = record.get(field)
-        if isinstance(name, bool) or not isinstance(name, (str, int, float, type(None))):
-            raise InputError("must be a string or a number", line=line, field=field)
-        if name is not None:
-            return str(name)
-    return f"conversation-{number}"
-
-
-def read_array(record: dict[str, Any], field: str, line: int) -> list[Any]:
-    """Return an array that a record must have. It may be stored as a JSON string.
-
-    Parameters
-    ----------
-    record
-        The record.
+    items
+        The messages as the file has them.
     field
-        Name of the field.
-    line
-        The line of the record, for errors.
+        The field that holds them, for errors.
+    reader
+        How the dataset is read.
+    read
+        Reads one of them.
 
     Raises
     ------
     InputError
-        If it is missing, empty or something else.
+        With the field that is missing or wrong.
     """
-    value = _maybe_json(record.get(field), field, line)
-    if not isinstance(value, list) or not value:
-        reason = "is missing" if value is None else "must be a non-empty array"
-        raise InputError(reason, line=line, field=field)
-    return value
+    messages = [read(item, f"{field}[{i}]", reader) for i, item in enumerate(items)]
+    continued = False
+    for i, (item, message) in enumerate(zip(items, messages, strict=True)):
+        last = i == len(items) - 1 and message["role"] == "assistant"
+        continued = continues(item, f"{field}[{i}]", last=last)
+    return messages, continued
 
 
-def _maybe_json(value: Any, field: str, line: int) -> Any:
-    """Parse a field that some writers, mostly of Parquet, store as a JSON string."""
-    if not isinstance(value, str):
-        return value
-    try:
-        return parse_json(value) if value.strip() else None
-    except ValueError as error:
-        raise InputError(f"not JSON: {one_line(error)}", line=line, field=field) from None
-
-
-def read_tools(value: Any, line: int, field: str = "tools") -> tuple[Tool, ...] | None:
-    """Return the tools in a field of a record, which may be a JSON string.
+def continues(item: dict[str, Any], field: str, *, last: bool) -> bool:
+    """Return whether a message says that the server continues it.
 
     Parameters
     ----------
-    value
-        The field's value.
-    line, field
-        The line of the record and the name of the field, for errors.
+    item
+        The message as the file has it.
+    field
+        Its place in the record, for errors; empty if it is the record itself.
+    last
+        Whether it is the last message, and the assistant's.
 
     Raises
     ------
     InputError
-        If it is no array of objects.
+        If it says so and is not, or says something else.
     """
-    tools = _maybe_json(value, field, line)
-    if tools is None or tools == []:
-        # Without tools, servers pass None to the template, and so does the reference.
-        return None
-    if not isinstance(tools, list):
-        raise InputError("must be an array", line=line, field=field)
-    for i, tool in enumerate(tools):
-        if not isinstance(tool, dict):
-            raise InputError("must be an object", line=line, field=f"{field}[{i}]")
-    return tuple(tools)
-
-
-def read_offered(record: dict[str, Any], line: int) -> tuple[Tool, ...] | None:
-    """Return the tools that a record offers, each as servers hand it to a template.
-
-    Servers wrap a bare function, know an Anthropic schema by its `input_schema`, and read the
-    older field `functions` as tools.
-
-    Raises
-    ------
-    InputError
-        If they are no array of objects, or the record has both fields.
-    """
-    tools = read_tools(record.get("tools"), line)
-    functions = read_tools(record.get("functions"), line, "functions")
-    if tools is not None and functions is not None:
-        raise InputError("stands beside tools; keep one of them", line=line, field="functions")
-    if functions is not None:
-        return tuple({"type": "function", "function": each} for each in functions)
-    return None if tools is None else tuple(map(_wrapped, tools))
-
-
-def _wrapped(tool: Tool) -> Tool:
-    if "name" not in tool or "function" in tool:
-        return tool
-    function = {key: value for key, value in tool.items() if key != "type"}
-    if "input_schema" in function:
-        function["parameters"] = function.pop("input_schema")
-    return {"type": "function", "function": function}
-
-
-def read_system(record: dict[str, Any], messages: list[Message], line: int) -> None:
-    """Put a system prompt that stands beside the messages in front of them.
-
-    Parameters
-    ----------
-    record
-        The record. Its field `system` or `system_prompt` is the prompt, if it has one.
-    messages
-        Its messages, which are changed.
-    line
-        The line of the record, for errors.
-
-    Raises
-    ------
-    InputError
-        If it is no text, or if there is more than one.
-    """
-    found = [name for name in ("system", "system_prompt") if record.get(name)]
-    if not found:
-        return
-    name = found[-1]
-    prompt = record[name]
-    if not isinstance(prompt, str):
-        raise InputError("must be a string", line=line, field=name)
-    with placed(line=line):
-        check_plain(prompt, name)
-    if len(found) > 1 or (messages and messages[0]["role"] == "system"):
-        # Some readers take the one, some the other.
-        raise InputError("there is another system prompt; keep one of them", line=line, field=name)
-    messages.insert(0, {"role": "system", "content": prompt})
+    for name in CONTINUES:
+        value = item.get(name)
+        place = f"{field}.{name}" if field else name
+        if value and value is not True:
+            raise InputError("must be true or false", field=place)
+        if value and not last:
+            raise InputError(
+                "only the last message can be continued, if it is the assistant's; take out the "
+                "field",
+                field=place,
+            )
+    return any(item.get(name) for name in CONTINUES)
 
 
 def brief(value: Any) -> str:
@@ -203,8 +104,11 @@ def brief(value: Any) -> str:
     return repr(value[:80]) if isinstance(value, str) else f"({json_type(value)})"
 
 
-def read_message(value: Any, field: str, mode: ToolArguments) -> Message:
+def read_message(value: Any, field: str, reader: Reader) -> Message:
     """Return an OpenAI chat message after checking all that a prompt depends on.
+
+    Content, arguments and calls that servers treat in different ways stay as they are. Only
+    what no server can count is refused.
 
     Parameters
     ----------
@@ -212,8 +116,9 @@ def read_message(value: Any, field: str, mode: ToolArguments) -> Message:
         The message as the file has it.
     field
         Its place in the record, for errors; empty if it is the record itself.
-    mode
-        Whether to parse arguments of tool calls that are JSON strings.
+    reader
+        How the dataset is read: whether to parse arguments of tool calls that are JSON strings.
+        Texts that hold no JSON object stay as they are.
 
     Raises
     ------
@@ -230,64 +135,82 @@ def read_message(value: Any, field: str, mode: ToolArguments) -> Message:
         raise InputError(
             f"unknown role {brief(role)}; known are {', '.join(ROLES)}", field=f"{prefix}role"
         )
-    refuse_in_message(value, field)
-    message: Message = _without_function_call(value, f"{prefix}function_call")
-    _check_content(message.get("content"), f"{prefix}content")
-    for key in ("name", "tool_call_id", "reasoning_content", "reasoning"):
+    message: Message = reader.needed(value, MESSAGE_FIELDS, MESSAGE, field)
+    for name in CONTINUES:
+        message.pop(name, None)
+    if message.pop("type", None) not in (None, "message"):
+        raise InputError("only items of type 'message' are read", field=f"{prefix}type")
+    _modernize(message, f"{prefix}function_call")
+    content = message.get("content")
+    if isinstance(content, list):
+        message["content"] = [
+            _part(part, f"{prefix}content[{i}]", reader) for i, part in enumerate(content)
+        ]
+    elif content is not None and not isinstance(content, str):
+        raise InputError("must be a string or an array of parts", field=f"{prefix}content")
+    for key in ("name", "tool_call_id", "reasoning_content", "reasoning", "thinking"):
         if not isinstance(message.get(key, ""), (str, type(None))):
             raise InputError("must be a string", field=f"{prefix}{key}")
     if message.get("tool_calls") is not None:
-        message["tool_calls"] = _tool_calls(message["tool_calls"], f"{prefix}tool_calls", mode)
-    other_content = ("tool_calls", "function_call", "reasoning_content", "reasoning", "thinking")
-    if message.get("content") is None and not (
-        role == "assistant" and any(message.get(key) for key in other_content)
-    ):
-        raise InputError(
-            f"is missing in {'an' if role == 'assistant' else 'a'} {role} message"
-            + (" without tool_calls" if role == "assistant" else ""),
-            field=f"{prefix}content",
-        )
+        message["tool_calls"] = _tool_calls(message["tool_calls"], f"{prefix}tool_calls", reader)
     return message
 
 
-def _without_function_call(message: Message, field: str) -> Message:
-    """Return a copy in which the older way to call a function is the one of today.
+def _modernize(message: Message, field: str) -> None:
+    """Turn the older way to call a function into the one of today.
 
     An empty list of calls is no call: servers drop it before the template sees it.
     """
-    copy = dict(message)
-    if copy.get("tool_calls") == []:
-        del copy["tool_calls"]
-    call = copy.pop("function_call", None)
+    if message.get("tool_calls") == []:
+        del message["tool_calls"]
+    call = message.pop("function_call", None)
     if call:
-        if copy.get("tool_calls"):
+        if message.get("tool_calls"):
             raise InputError("stands beside tool_calls; keep one of them", field=field)
-        copy["tool_calls"] = [{"type": "function", "function": call}]
-    if copy["role"] == "function":
-        copy["role"] = "tool"
-    return copy
+        message["tool_calls"] = [{"type": "function", "function": call}]
+    if message["role"] == "function":
+        message["role"] = "tool"
 
 
-def _check_content(content: Any, field: str) -> None:
-    if content is None or isinstance(content, str):
-        return
-    if not isinstance(content, list):
-        raise InputError("must be a string or an array of parts", field=field)
-    for i, part in enumerate(content):
-        at = f"{field}[{i}]"
-        if not isinstance(part, dict):
-            raise InputError("must be an object", field=at)
-        if part.get("type") != "text":
-            # A template writes a placeholder for an image, but the server sees many tokens.
-            raise InputError(
-                f"a part of type {brief(part.get('type'))} cannot be counted; only text can",
-                field=f"{at}.type",
-            )
-        if not isinstance(part.get("text"), str):
-            raise InputError("must be a string", field=f"{at}.text")
+TEXT_PARTS = {
+    "text": "text",
+    "input_text": "text",
+    "output_text": "text",
+    "refusal": "refusal",
+    "thinking": "thinking",
+}
+"""The field that holds the text, for each type of part that has one."""
+
+_MAY_BE_NULL = frozenset({"text", "refusal"})
 
 
-def _tool_calls(calls: Any, field: str, mode: ToolArguments) -> list[dict[str, Any]]:
+def _part(part: Any, at: str, reader: Reader) -> Any:
+    if isinstance(part, str):
+        return part
+    if not isinstance(part, dict):
+        raise InputError("must be a string or an object", field=at)
+    kind = part.get("type")
+    if kind is None:
+        raise InputError("is missing", field=f"{at}.type")
+    if not isinstance(kind, str) or kind not in TEXT_PARTS:
+        # A template writes a placeholder for an image, but the server sees many tokens.
+        raise InputError(
+            f"a part of type {brief(kind)} cannot be counted; only text can", field=f"{at}.type"
+        )
+    key = TEXT_PARTS[kind]
+    if key not in part:
+        raise InputError("is missing", field=f"{at}.{key}")
+    if not isinstance(part[key], str) and not (part[key] is None and kind in _MAY_BE_NULL):
+        raise InputError("must be a string", field=f"{at}.{key}")
+    return reader.needed(part, {"type", key}, PART, at)
+
+
+_CALL_FIELDS = frozenset({"id", "type", "function"})
+_FLAT_CALL_FIELDS = frozenset({"id", "type", "name", "arguments"})
+_FUNCTION_FIELDS = frozenset({"name", "arguments"})
+
+
+def _tool_calls(calls: Any, field: str, reader: Reader) -> list[dict[str, Any]]:
     if not isinstance(calls, list):
         raise InputError("must be an array", field=field)
     checked = []
@@ -296,36 +219,41 @@ def _tool_calls(calls: Any, field: str, mode: ToolArguments) -> list[dict[str, A
         if not isinstance(call, dict):
             raise InputError("must be an object", field=at)
         if "function" in call:
-            at = f"{at}.function"
-            checked.append({**call, "function": _function(call["function"], at, mode)})
+            kept = reader.needed(call, _CALL_FIELDS, CALL, at)
+            kept["function"] = _function(
+                call["function"], _FUNCTION_FIELDS, f"{at}.function", reader
+            )
         else:
-            checked.append(_function(call, at, mode))
+            kept = _function(call, _FLAT_CALL_FIELDS, at, reader)
+        checked.append(kept)
     return checked
 
 
-def _function(function: Any, field: str, mode: ToolArguments) -> dict[str, Any]:
+def _function(function: Any, reads: frozenset[str], field: str, reader: Reader) -> dict[str, Any]:
     if not isinstance(function, dict):
         raise InputError("must be an object", field=field)
     if not isinstance(function.get("name"), str):
         reason = "must be a string" if "name" in function else "is missing"
         raise InputError(reason, field=f"{field}.name")
-    arguments = function.get("arguments")
-    if arguments is None:
-        # Some writers give arguments one of these names. Ignoring it would lose them.
-        for key in ("parameters", "args", "input"):
-            if function.get(key):
-                raise InputError("rename this field to 'arguments'", field=f"{field}.{key}")
+    kept = reader.needed(function, reads, CALL, field)
     at = f"{field}.arguments"
-    if mode == "objects" and (arguments is None or isinstance(arguments, str)):
-        # As servers do: null and an empty text mean no arguments, and if a model wrote a key
-        # twice, the last value counts.
-        try:
-            arguments = json.loads(arguments) if arguments and arguments.strip() else {}
-        except (ValueError, RecursionError) as error:
-            raise InputError(f"not JSON: {one_line(error)}", field=at) from None
-        if not isinstance(arguments, dict):
-            raise InputError("must be a JSON object", field=at)
-        return {**function, "arguments": arguments}
-    if arguments is not None and not isinstance(arguments, (dict, str)):
+    arguments = kept.get("arguments")
+    if isinstance(arguments, str):
+        kept["arguments"] = _parsed(arguments, at, reader.options.tool_arguments)
+    elif arguments is not None and not isinstance(arguments, dict):
         raise InputError("must be an object or a JSON string", field=at)
-    return function
+    return kept
+
+
+def _parsed(arguments: str, field: str, mode: ToolArguments) -> Any:
+    """Return the object in a JSON text. The text stays if it holds none: servers differ there."""
+    if mode == "as-given":
+        return arguments
+    try:
+        # As servers do: if a model wrote a key twice, the last value counts.
+        value = json.loads(arguments)
+    except RecursionError:
+        raise InputError("not JSON: nested too deeply", field=field) from None
+    except ValueError:
+        return arguments
+    return value if isinstance(value, dict) else arguments

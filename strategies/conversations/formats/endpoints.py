@@ -3,86 +3,117 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from strategies.conversations.conversation import (
-    Conversation,
-    Message,
-    Tool,
-    ToolArguments,
-    check_plain,
+from strategies.conversations.conversation import Conversation, Message, check_plain
+from strategies.conversations.fields import Reader
+from strategies.conversations.format import (
+    BrokenExample,
+    Example,
+    Format,
+    Group,
+    is_metadata,
+    messages_field,
+    unread,
 )
-from strategies.conversations.fields import refuse_in_record
-from strategies.conversations.format import BrokenExample, Example, Format, is_metadata
-from strategies.conversations.messages import (
-    brief,
+from strategies.conversations.known_fields import MESSAGE, PROMPT_FIELDS, ROW
+from strategies.conversations.messages import CONTINUES, brief, continues, read_message
+from strategies.conversations.records import Record, Unread
+from strategies.conversations.whole import (
+    check_request,
+    continues_final,
     make_conversation,
-    read_message,
+    read_kwargs,
     read_tools,
 )
-from strategies.conversations.reading import Record
 from strategies.errors import InputError, placed
 
-_WHOLE_CONVERSATION = {"messages", "conversations", "conversation"}
-"""A record with one of these fields is never a row of one message."""
+_KEPT = ("role", "content", "name", "tool_calls", "reasoning_content")
+_FIELDS = (
+    frozenset({"conversation_id", "turn", "tool_results", "reasoning", *_KEPT, *CONTINUES})
+    | PROMPT_FIELDS
+) - {"system_prompt", "functions", "function_call"}
 
 
 def _matches(record: dict[str, Any]) -> bool:
     # Records of other formats may have a conversation_id too.
-    return is_metadata(record) or (
-        "conversation_id" in record and not _WHOLE_CONVERSATION & record.keys()
+    return is_metadata(record) or ("conversation_id" in record and messages_field(record) is None)
+
+
+def _groups(items: Iterable[Record | Unread]) -> Iterator[Group]:
+    rows: list[Record] = []
+    current = ""
+    error: InputError | None = None
+    finished: set[str] = set()
+    for item in items:
+        if isinstance(item, Unread):
+            yield unread(item)
+            error = error or _torn(item.error, current, rows)
+            continue
+        if is_metadata(item.value):
+            continue
+        try:
+            name = _conversation_id(item)
+        except InputError as bad:
+            yield Group((item,), bad)
+            error = error or _torn(bad, current, rows)
+            continue
+        if rows and name != current:
+            yield Group(tuple(rows), error, current)
+            finished.add(current)
+            rows, error = [], None
+        current = name
+        if name in finished and not rows:
+            error = InputError(
+                f"rows of conversation {name!r} are not contiguous",
+                line=item.line,
+                field="conversation_id",
+            )
+        rows.append(item)
+    if rows:
+        yield Group(tuple(rows), error, current)
+
+
+def _torn(error: InputError, name: str, before: list[Record]) -> InputError | None:
+    """Return why a conversation cannot be read if a row after others of it cannot."""
+    if not before:
+        return None
+    return InputError(
+        f"this row was not read, and may belong to conversation {name!r}", line=error.line
     )
 
 
-def _read(records: Iterable[Record], mode: ToolArguments) -> Iterator[Conversation]:
-    rows: list[Record] = []
-    current = ""
-    finished: set[str] = set()
-    for line, row in records:
-        if is_metadata(row):
-            continue
-        name = row.get("conversation_id")
-        if isinstance(name, int) and not isinstance(name, bool):
-            name = str(name)
+def _conversation_id(row: Record) -> str:
+    name = row.value.get("conversation_id")
+    if isinstance(name, int) and not isinstance(name, bool):
+        name = str(name)
+    with placed(line=row.line):
         if not isinstance(name, str) or not name:
             raise InputError(
-                "must be a non-empty string" if "conversation_id" in row else "is missing",
-                line=line,
+                "must be a non-empty string" if "conversation_id" in row.value else "is missing",
                 field="conversation_id",
             )
-        with placed(line=line):
-            check_plain(name, "conversation_id")
-        if rows and name != current:
-            yield _of_rows(current, rows, mode)
-            finished.add(current)
-            rows = []
-        current = name
-        if name in finished:
-            raise InputError(
-                f"rows of conversation {name!r} are not contiguous",
-                line=line,
-                field="conversation_id",
-            )
-        rows.append((line, row))
-    if rows:
-        yield _of_rows(current, rows, mode)
+        check_plain(name, "conversation_id")
+    return name
 
 
-def _of_rows(name: str, rows: list[Record], mode: ToolArguments) -> Conversation:
+def _read(rows: tuple[Record, ...], _number: int, reader: Reader) -> Conversation:
+    name = _conversation_id(rows[0])
     for line, row in rows:
-        refuse_in_record(row, line)
         turn = row.get("turn")
         if not isinstance(turn, int) or isinstance(turn, bool):
             reason = "must be a whole number" if "turn" in row else "is missing"
             raise InputError(reason, line=line, field="turn")
-    rows = sorted(rows, key=lambda record: record[1]["turn"])
+    rows = tuple(sorted(rows, key=lambda record: record.value["turn"]))
     messages: list[Message] = []
     turns: list[int] = []
+    continued = False
     system = _system(rows, name)
     if system is not None:
         messages.append({"role": "system", "content": system})
-    tools = _offered(rows, name)
+    tools = _same(rows, name, "tools", lambda row: read_tools(row.get("tools")))
+    kwargs = _same(rows, name, "chat_template_kwargs", lambda row: read_kwargs(row) or None)
     before: Message | None = None
     for expected, (line, row) in enumerate(rows, 1):
         if row["turn"] != expected:
@@ -93,16 +124,41 @@ def _of_rows(name: str, rows: list[Record], mode: ToolArguments) -> Conversation
                 field="turn",
             )
         with placed(line=line):
-            added = _row_messages(row, mode)
+            check_request(row, tools)
+            added = _row_messages(row, reader)
             _check_sequence(before, added[-1])
+            last = expected == len(rows) and row["role"] == "assistant"
+            continued = continues(row, "", last=last) or _continues_final(row, last=last)
         messages.extend(added)
         before = added[-1]
-        if row["role"] != "assistant":
+        if continued:
+            # What was asked before the message that is continued is a part of this request.
+            turns[-1:] = [len(messages)]
+        elif row["role"] != "assistant":
             turns.append(len(messages))
-    return make_conversation(name, messages, tools, tuple(turns), rows[0][0])
+    return make_conversation(
+        name,
+        messages,
+        tools,
+        tuple(turns),
+        kwargs=kwargs,
+        continued=continued,
+        requests=None,
+        reader=reader,
+        line=rows[0].line,
+    )
 
 
-def _system(rows: list[Record], name: str) -> str | None:
+def _continues_final(row: dict[str, Any], *, last: bool) -> bool:
+    if continues_final(row) and not last:
+        raise InputError(
+            "only the last row can be continued, if it is the assistant's; take out the field",
+            field="continue_final_message",
+        )
+    return continues_final(row)
+
+
+def _system(rows: tuple[Record, ...], name: str) -> str | None:
     """Return the first system prompt that is not empty; all turns get it."""
     found: tuple[int, str] | None = None
     for line, row in rows:
@@ -123,31 +179,39 @@ def _system(rows: list[Record], name: str) -> str | None:
     return None if found is None else found[1]
 
 
-def _offered(rows: list[Record], name: str) -> tuple[Tool, ...] | None:
-    """Return the tools of the first row. Rows that name no tools are offered the same.
+def _same(
+    rows: tuple[Record, ...], name: str, field: str, read: Callable[[dict[str, Any]], Any]
+) -> Any:
+    """Return what the first row says. Rows that say nothing are a part of the same.
 
-    A row with other tools would change the prompts from there on, and a conversation has one
-    list of tools for all turns. The order of keys shows in a prompt, so it must be the same.
+    A row that differs would change the prompts from there on, and a conversation has one value
+    for all turns. The order of keys shows in a prompt, so it must be the same.
     """
     first, row = rows[0]
-    offered = read_tools(row.get("tools"), first)
+    with placed(line=first):
+        said = read(row)
+        expected = _text(said, field)
     for line, row in rows[1:]:
-        value = row.get("tools")
-        if value is not None and _text(read_tools(value, line), line) != _text(offered, first):
+        with placed(line=line):
+            here = read(row)
+            if here is None or (not here and not said) or _text(here, field) == expected:
+                continue
             raise InputError(
                 f"differs from line {first}; all turns of conversation {name!r} must have the "
-                "same tools",
-                line=line,
-                field="tools",
+                f"same {_NAMES[field]}",
+                field=field,
             )
-    return offered
+    return said
 
 
-def _text(tools: tuple[Tool, ...] | None, line: int) -> str:
+_NAMES = {"tools": "tools", "chat_template_kwargs": "variables for the template"}
+
+
+def _text(value: Any, field: str) -> str:
     try:
-        return json.dumps(tools)
+        return json.dumps(value)
     except RecursionError:
-        raise InputError("nested too deeply", line=line, field="tools") from None
+        raise InputError("nested too deeply", field=field) from None
 
 
 def _check_sequence(before: Message | None, message: Message) -> None:
@@ -175,7 +239,10 @@ _FOLLOWS = {
 }
 
 
-def _row_messages(row: dict[str, Any], mode: ToolArguments) -> list[Message]:
+_RESULT_FIELDS = frozenset({"tool_call_id", "content"})
+
+
+def _row_messages(row: dict[str, Any], reader: Reader) -> list[Message]:
     role = row.get("role")
     if role not in ("user", "assistant", "tool"):  # a role may be unhashable
         reason = (
@@ -191,16 +258,15 @@ def _row_messages(row: dict[str, Any], mode: ToolArguments) -> list[Message]:
             "else take it out",
             field="reasoning",
         )
-    kept = ("role", "content", "name", "tool_calls", "reasoning_content")
     if role != "tool":
         if row.get("tool_results") is not None:
             raise InputError(f"a {role} row cannot have tool_results", field="tool_results")
-        message = {key: row[key] for key in kept if row.get(key) is not None}
-        checked = read_message(message, "", mode)
+        message = {key: row[key] for key in _KEPT if row.get(key) is not None}
+        checked = read_message(message, "", reader)
         for key, value in checked.items():
             check_plain(value, key)
         return [checked]
-    for key in kept[1:]:
+    for key in _KEPT[1:]:
         if row.get(key):
             raise InputError("a tool row can have tool_results only", field=key)
     results = row.get("tool_results")
@@ -215,12 +281,13 @@ def _row_messages(row: dict[str, Any], mode: ToolArguments) -> list[Message]:
         for key in ("tool_call_id", "content"):
             if result.get(key) is None:
                 raise InputError("is missing", field=f"{field}.{key}")
+        kept = reader.needed(result, _RESULT_FIELDS, MESSAGE, field)
         message = {
             "role": "tool",
-            "tool_call_id": result["tool_call_id"],
-            "content": result["content"],
+            "tool_call_id": kept["tool_call_id"],
+            "content": kept["content"],
         }
-        expanded.append(read_message(message, field, mode))
+        expanded.append(read_message(message, field, reader))
         check_plain(message, field)
     return expanded
 
@@ -237,7 +304,11 @@ FORMAT = Format(
     "MLCommons endpoints",
     "one row per message with conversation_id, turn and role",
     _matches,
+    _FIELDS,
     _read,
+    known=ROW,
+    groups=_groups,
+    whole=False,
     examples=(
         Example(
             "two questions and an answer",

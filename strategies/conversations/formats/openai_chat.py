@@ -2,42 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from typing import Any
 
-from strategies.conversations.conversation import Conversation, ToolArguments, client_turns
-from strategies.conversations.fields import refuse_in_record
-from strategies.conversations.format import BrokenExample, Example, Format, is_metadata
-from strategies.conversations.messages import (
-    make_conversation,
-    read_array,
-    read_message,
-    read_offered,
-    read_system,
-    record_name,
+from strategies.conversations.conversation import Conversation
+from strategies.conversations.fields import Reader
+from strategies.conversations.format import (
+    BrokenExample,
+    Example,
+    Format,
+    is_metadata,
+    messages_field,
 )
-from strategies.conversations.reading import Record
-from strategies.errors import placed
+from strategies.conversations.messages import read_message
+from strategies.conversations.records import Record
+from strategies.conversations.whole import WHOLE_FIELDS, read_whole
+from strategies.errors import InputError
+
+_HOLDERS = frozenset({"messages", "conversation", "prompt"})
+_COPIES = ("conversations", "conversation")
+"""Fields that may hold the same conversation, if a record has messages."""
 
 
 def _matches(record: dict[str, Any]) -> bool:
-    return "messages" in record and not is_metadata(record)
+    return messages_field(record) in _HOLDERS and not is_metadata(record)
 
 
-def _read(records: Iterable[Record], mode: ToolArguments) -> Iterator[Conversation]:
-    for number, (line, record) in enumerate(records, 1):
-        refuse_in_record(record, line)
-        raw = read_array(record, "messages", line)
-        with placed(line=line):
-            messages = [read_message(m, f"messages[{i}]", mode) for i, m in enumerate(raw)]
-        read_system(record, messages, line)
-        tools = read_offered(record, line)
-        yield make_conversation(
-            record_name(record, number, line), messages, tools, client_turns(messages), line
-        )
+def _read(records: tuple[Record, ...], number: int, reader: Reader) -> Conversation:
+    ((line, record),) = records
+    holder = messages_field(record)
+    if holder not in _HOLDERS:
+        holder = "messages"
+    if holder == "prompt":
+        completion = record.get("completion")
+        if isinstance(completion, list):
+            record = {**record, "prompt": [*record["prompt"], *completion]}
+    elif record.get("prompt"):
+        _check_copy(record["prompt"], record.get(holder))
+    for copy in _COPIES:
+        if copy != holder and record.get(copy):
+            reader.leave_out(copy)
+    return read_whole(Record(line, record), holder, number, reader, read_message)
+
+
+def _check_copy(prompt: Any, messages: Any) -> None:
+    """Refuse a prompt beside the messages, unless it repeats one of them."""
+    if isinstance(messages, list) and any(
+        isinstance(message, dict) and message.get("content") == prompt for message in messages
+    ):
+        return
+    raise InputError("is no copy of a message; keep it or the messages", field="prompt")
 
 
 _USER = {"role": "user", "content": "What is 1 + 1?"}
+_ANSWER = {"role": "assistant", "content": "2"}
 _TOOL = {"type": "function", "function": {"name": "add", "parameters": {"type": "object"}}}
 
 
@@ -49,6 +66,7 @@ FORMAT = Format(
     "OpenAI chat",
     "one conversation per record with messages",
     _matches,
+    WHOLE_FIELDS | _HOLDERS | {"conversations", "completion"},
     _read,
     examples=(
         Example(
@@ -110,6 +128,37 @@ FORMAT = Format(
                 ),
             ),
         ),
+        Example(
+            "other names for messages",
+            (
+                {"conversation": [_USER], "model": "m", "language": "English"},
+                {"id": "answered", "prompt": [_USER], "completion": [_ANSWER]},
+            ),
+            (
+                Conversation("conversation-1", (_USER,), None, (1,)),
+                Conversation("answered", (_USER, _ANSWER), None, (1,)),
+            ),
+        ),
+        Example(
+            "an answer is continued, with kwargs of its own",
+            (
+                {
+                    "messages": [_USER, {**_ANSWER, "prefix": True}],
+                    "chat_template_kwargs": {"enable_thinking": False},
+                    "temperature": 0.5,
+                },
+            ),
+            (
+                Conversation(
+                    "conversation-1",
+                    (_USER, _ANSWER),
+                    None,
+                    (2,),
+                    template_kwargs={"enable_thinking": False},
+                    continued=frozenset({2}),
+                ),
+            ),
+        ),
     ),
     broken=(
         BrokenExample(
@@ -118,6 +167,13 @@ FORMAT = Format(
             line=2,
             field="messages[1].role",
             reason="is missing",
+        ),
+        BrokenExample(
+            "a field that nobody knows",
+            ({"messages": [_USER]}, {"messages": [_USER], "mood": "sad"}),
+            line=2,
+            field="mood",
+            reason="is not known",
         ),
         BrokenExample(
             "no messages",

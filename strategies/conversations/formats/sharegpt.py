@@ -3,29 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
 from typing import Any
 
-from strategies.conversations.conversation import (
-    Conversation,
-    Message,
-    ToolArguments,
-    check_plain,
-    client_turns,
+from strategies.conversations.conversation import Conversation, Message, check_plain
+from strategies.conversations.fields import Reader
+from strategies.conversations.format import (
+    BrokenExample,
+    Example,
+    Format,
+    is_metadata,
+    messages_field,
 )
-from strategies.conversations.fields import refuse_in_message, refuse_in_record
-from strategies.conversations.format import BrokenExample, Example, Format, is_metadata
-from strategies.conversations.messages import (
-    brief,
-    make_conversation,
-    read_array,
-    read_message,
-    read_offered,
-    read_system,
-    record_name,
-)
-from strategies.conversations.reading import Record, parse_json
-from strategies.errors import InputError, one_line, placed
+from strategies.conversations.json_text import parse_json
+from strategies.conversations.known_fields import MESSAGE
+from strategies.conversations.messages import CONTINUES, brief, read_message
+from strategies.conversations.records import Record
+from strategies.conversations.whole import WHOLE_FIELDS, read_whole
+from strategies.errors import InputError, one_line
 
 ROLE_NAMES = {
     "system": "system",
@@ -46,32 +40,25 @@ BESIDES_TEXT = (
 )
 """Fields of a ShareGPT message, beside its text, that may show in a prompt."""
 
+_ITEM_FIELDS = frozenset({"from", "value", *BESIDES_TEXT, *CONTINUES})
+
 
 def _matches(record: dict[str, Any]) -> bool:
     # A record may hold the same conversation both ways; then its messages are read.
-    return "conversations" in record and "messages" not in record and not is_metadata(record)
+    return messages_field(record) == "conversations" and not is_metadata(record)
 
 
-def _read(records: Iterable[Record], mode: ToolArguments) -> Iterator[Conversation]:
-    for number, (line, record) in enumerate(records, 1):
-        refuse_in_record(record, line)
-        raw = read_array(record, "conversations", line)
-        with placed(line=line):
-            messages = [
-                _item_message(item, f"conversations[{i}]", mode) for i, item in enumerate(raw)
-            ]
-        read_system(record, messages, line)
-        tools = read_offered(record, line)
-        yield make_conversation(
-            record_name(record, number, line), messages, tools, client_turns(messages), line
-        )
+def _read(records: tuple[Record, ...], number: int, reader: Reader) -> Conversation:
+    (record,) = records
+    return read_whole(record, "conversations", number, reader, _item_message)
 
 
-def _item_message(item: Any, field: str, mode: ToolArguments) -> Message:
+def _item_message(item: Any, field: str, reader: Reader) -> Message:
     if not isinstance(item, dict):
         raise InputError("must be an object", field=field)
-    refuse_in_message(item, field)
     if "from" not in item:
+        if "role" in item:
+            return read_message(item, field, reader)
         raise InputError("is missing", field=f"{field}.from")
     role = ROLE_NAMES.get(item["from"]) if isinstance(item["from"], str) else None
     if role is None:
@@ -79,16 +66,17 @@ def _item_message(item: Any, field: str, mode: ToolArguments) -> Message:
             f"unknown role {brief(item['from'])}; known are {', '.join(ROLE_NAMES)}",
             field=f"{field}.from",
         )
-    value = item.get("value")
+    kept = reader.needed(item, _ITEM_FIELDS, MESSAGE, field)
+    value = kept.get("value")
     if not isinstance(value, str):
         reason = "is missing" if value is None else "must be a string"
         raise InputError(reason, field=f"{field}.value")
     # Checked here, so that errors name the place as it is in the file.
     check_plain(value, f"{field}.value")
-    besides = {key: item[key] for key in BESIDES_TEXT if item.get(key) is not None}
+    besides = {key: kept[key] for key in BESIDES_TEXT if kept.get(key) is not None}
     check_plain(besides, field)
     if role != "function_call":
-        return read_message({"role": role, "content": value, **besides}, field, mode)
+        return read_message({"role": role, "content": value, **besides}, field, reader)
     if besides.get("tool_calls"):
         raise InputError(
             "a function_call's value already is the calls; drop tool_calls",
@@ -101,7 +89,7 @@ def _item_message(item: Any, field: str, mode: ToolArguments) -> Message:
     check_plain(calls, f"{field}.value")
     calls = calls if isinstance(calls, list) else [calls]
     wrapped = [{"type": "function", "function": call} for call in calls]
-    return read_message({"role": "assistant", **besides, "tool_calls": wrapped}, field, mode)
+    return read_message({"role": "assistant", **besides, "tool_calls": wrapped}, field, reader)
 
 
 _HUMAN = {"from": "human", "value": "What is 1 + 1?"}
@@ -112,6 +100,7 @@ FORMAT = Format(
     "ShareGPT",
     "one conversation per record with conversations of from and value",
     _matches,
+    WHOLE_FIELDS | {"conversations"},
     _read,
     examples=(
         Example(

@@ -1,0 +1,234 @@
+"""Records out of JSON: one to a line, in an array, or alone in a document."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from collections.abc import Iterator
+from pathlib import PurePath
+from typing import IO, Any, cast
+
+from strategies.conversations import records
+from strategies.conversations.json_text import json_type, next_value, parse_loosely
+from strategies.conversations.records import Record, Unread
+from strategies.errors import InputError
+
+_SPACE = b" \t\r\n"
+_SPACES = re.compile(r"[ \t\r\n]*")
+
+
+def read_json(stream: IO[bytes], name: str) -> Iterator[Record | Unread]:
+    """Yield the records of a JSON text, also those that cannot be read, each for itself.
+
+    Parameters
+    ----------
+    stream
+        The text, at its start.
+    name
+        The name that errors use. An ending ``.jsonl`` or ``.ndjson`` says that each line is
+        one object.
+
+    Raises
+    ------
+    InputError
+        With name and line, if nothing after this place can be read.
+    """
+    buffered = io.BufferedReader(cast("io.RawIOBase", stream), 1 << 20)
+    try:
+        start = buffered.peek(1 << 20).removeprefix(b"\xef\xbb\xbf").lstrip(_SPACE)
+        names_lines = {".jsonl", ".ndjson"}.intersection(PurePath(name).suffixes)
+        first = start[:1]
+        if (first == b"[" and not _lines_of_lists(start)) or (first == b"{" and not names_lines):
+            yield from _read_document(buffered, name)
+        else:
+            yield from _read_lines(buffered, name)
+    finally:
+        # Or the stream would be closed with it, and it may belong to the caller.
+        buffered.detach()
+
+
+def _lines_of_lists(start: bytes) -> bool:
+    """Whether a text whose first character is ``[`` has one list of messages to a line."""
+    line, newline, after = start.partition(b"\n")
+    if not newline or after.lstrip(_SPACE)[:1] != b"[":
+        return False
+    try:
+        return _holder(parse_loosely(line.decode())) is not None
+    except ValueError:
+        return False
+
+
+def _read_lines(stream: IO[bytes], name: str) -> Iterator[Record | Unread]:
+    number = total = 0
+    longest, most = records.MAX_RECORD_BYTES, records.MAX_DOCUMENT_BYTES
+    whole = True
+    while line := stream.readline(longest + 1):
+        number += whole
+        total += len(line)
+        if total > most:
+            raise InputError(
+                f"the file unpacks to more than {most >> 30} GiB; split it",
+                file=name,
+                line=number,
+            )
+        begins, whole = whole, len(line) <= longest or line.endswith(b"\n")
+        if not begins:
+            continue  # the rest of a line that is too long
+        if len(line) > longest:
+            yield Unread(
+                InputError(
+                    f"longer than {longest >> 20} MiB: no conversation", file=name, line=number
+                )
+            )
+        elif _holds_too_many(line, longest):
+            yield Unread(InputError("too many values: no conversation", file=name, line=number))
+        else:
+            try:
+                text = _decode(line, name, number)
+            except InputError as error:
+                yield Unread(error, line.decode(errors="backslashreplace"))
+                continue
+            if text.strip(" \t\r\n"):
+                yield _line(text, name, number)
+
+
+def _line(text: str, name: str, number: int) -> Record | Unread:
+    try:
+        return _record(parse_loosely(text), name, number)
+    except InputError as error:
+        return Unread(error, text.strip(" \t\r\n"))
+    except ValueError as error:
+        return Unread(_not_json(error, name, number), text.strip(" \t\r\n"))
+
+
+def _read_document(stream: IO[bytes], name: str) -> Iterator[Record | Unread]:
+    largest = records.MAX_DOCUMENT_BYTES
+    data = stream.read(largest + 1)
+    if len(data) > largest:
+        raise InputError(
+            f"larger than {largest >> 30} GiB as one JSON document; use JSONL", file=name
+        )
+    if _holds_too_many(data, largest):
+        raise InputError("too many values for one JSON document; use JSONL", file=name)
+    text = _decode(data, name, None)
+    start = _skip_space(text, 0)
+    if text[start : start + 1] == "[":
+        yield from _elements(text, start + 1, name)
+        return
+    line = 1 + text.count("\n", 0, start)
+    try:
+        value = parse_loosely(text)
+    except ValueError as error:
+        if isinstance(error, json.JSONDecodeError) and error.msg == "Extra data":
+            # Several documents in one file are lines, even if the ending says otherwise.
+            yield from _read_lines(io.BytesIO(data), name)
+            return
+        at = 1 if isinstance(error, json.JSONDecodeError) else line
+        raise _not_json(error, name, at) from None
+    yield _record(value, name, line)
+
+
+def _elements(text: str, position: int, name: str) -> Iterator[Record | Unread]:
+    """Yield the elements of an array, parsed one by one, so that an error can name its line."""
+    line, counted, first = 1, 0, 1
+    separator = ""
+    messages: list[Any] | None = None
+    while True:
+        position = _skip_space(text, position)
+        if text[position : position + 1] == "]" and separator != ",":
+            break
+        line += text.count("\n", counted, position)
+        counted = start = position
+        try:
+            value, position = next_value(text, position)
+        except json.JSONDecodeError as error:
+            # Its line is counted from the start of the text.
+            raise _not_json(error, name, 1) from None
+        except ValueError as error:
+            raise _not_json(error, name, line) from None
+        if not separator and _is_message(value):
+            messages, first = [], line
+        if messages is not None:
+            messages.append(value)
+        else:
+            try:
+                yield _record(value, name, line)
+            except InputError as error:
+                yield Unread(error, text[start:position])
+        position = _skip_space(text, position)
+        separator = text[position : position + 1]
+        if separator not in {",", "]"}:
+            line += text.count("\n", counted, position)
+            raise InputError("not JSON: expected ',' or ']' here", file=name, line=line)
+        if separator == ",":
+            position += 1
+    rest = _skip_space(text, position + 1)
+    if rest < len(text):
+        line += text.count("\n", counted, rest)
+        raise InputError("not JSON: text after the closing ']'", file=name, line=line)
+    if messages is not None:
+        # The whole document is one conversation.
+        yield _record(messages, name, first)
+
+
+def _record(value: Any, name: str, line: int) -> Record:
+    if isinstance(value, dict):
+        return Record(line, value)
+    if isinstance(value, list) and (field := _holder(value)):
+        return Record(line, {field: value})
+    raise InputError(
+        f"expected an object, one per conversation or message, got {json_type(value)}",
+        file=name,
+        line=line,
+    )
+
+
+def _holder(value: Any) -> str | None:
+    """Return the field that holds such messages, if a list is nothing but messages."""
+    if not isinstance(value, list) or not value or not all(map(_is_message, value)):
+        return None
+    return "messages" if "role" in value[0] else "conversations"
+
+
+def _is_message(value: Any) -> bool:
+    return (
+        isinstance(value, dict)
+        and ("role" in value or {"from", "value"} <= value.keys())
+        and not _NO_MESSAGE & value.keys()
+    )
+
+
+_NO_MESSAGE = {"conversation_id", "messages", "conversations", "conversation"}
+"""An object with one of these fields is a record or a row."""
+
+
+def _holds_too_many(data: bytes, limit: int) -> bool:
+    """Whether a JSON text may hold more values than a limit in bytes has room for.
+
+    Commas and brackets inside strings are counted too; there they are rare.
+    """
+    most = limit // records.BYTES_PER_VALUE
+    # Only a long text can hold too many values, and hardly any is so long.
+    return len(data) > most and sum(map(data.count, (b",", b"[", b"{"))) > most
+
+
+def _skip_space(text: str, position: int) -> int:
+    # A loop over single characters would hang on a large file of white space.
+    return cast("re.Match[str]", _SPACES.match(text, position)).end()
+
+
+def _decode(data: bytes, name: str, line: int | None) -> str:
+    try:
+        # Files that were put together have a mark at the start of each; it is no character.
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        at = line if line is not None else 1 + data.count(b"\n", 0, error.start)
+        raise InputError("not UTF-8 text", file=name, line=at) from None
+
+
+def _not_json(error: ValueError, name: str, line: int) -> InputError:
+    if isinstance(error, json.JSONDecodeError):
+        line = line + error.lineno - 1
+        return InputError(f"not JSON: {error.msg} at column {error.colno}", file=name, line=line)
+    return InputError(f"not JSON: {error}", file=name, line=line)

@@ -1,0 +1,94 @@
+"""A record of a dataset, as its container has it, and the limits of reading untrusted data."""
+
+from __future__ import annotations
+
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from strategies.errors import InputError
+
+MAX_RECORD_BYTES = 256 * 2**20
+"""Longest line of a JSONL file. The longest real conversations take a few megabytes."""
+
+MAX_DOCUMENT_BYTES = 2 * 2**30
+"""Largest JSON document, and the most that all lines or rows of a file may unpack to."""
+
+BYTES_PER_VALUE = 32
+"""The least that a value counts against these limits. Python needs more for an empty list."""
+
+PARQUET_BATCH_ROWS = 256
+"""Rows that are unpacked together. They are few, because one row can be a long conversation."""
+
+
+class Record(NamedTuple):
+    """An object of a dataset.
+
+    Attributes
+    ----------
+    line
+        The line on which it starts, or its row in a Parquet file, from 1.
+    value
+        The object.
+    """
+
+    line: int
+    value: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """A record that its container cannot give; those after it can be read.
+
+    Parameters
+    ----------
+    error
+        The reason, with file and line.
+    text
+        The record as the file has it, if that is known.
+    """
+
+    error: InputError
+    text: str | None = None
+
+
+class _NotConverted:
+    """Stands for a value that is there and was not read."""
+
+    def __repr__(self) -> str:
+        return "(not read)"
+
+
+NOT_CONVERTED = _NotConverted()
+"""The value of a column that nobody reads, in rows in which it has one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What a container need not convert into Python values.
+
+    Parameters
+    ----------
+    skipped
+        Fields of records that no format reads, and that cannot change a prompt.
+    read
+        Fields of records that some format reads or refuses. Of a field in neither set, only the
+        name is needed, and whether it has a value.
+    skipped_in_messages
+        As `skipped`, for the messages in the fields `messages`.
+    messages
+        Fields of records that hold messages.
+    """
+
+    skipped: AbstractSet[str] = frozenset()
+    read: AbstractSet[str] | None = None
+    skipped_in_messages: AbstractSet[str] = frozenset()
+    messages: AbstractSet[str] = field(default_factory=frozenset)
+
+    def converts(self, name: str) -> bool:
+        """Whether the values of a field are needed."""
+        return self.read is None or name in self.read
+
+
+EVERYTHING = Needs()
+"""Every value is needed."""
