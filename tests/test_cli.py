@@ -308,21 +308,19 @@ def test_a_standard_error_that_cannot_be_written_changes_no_result(
         os.close(writing)
 
 
-def test_content_in_parts_is_counted_as_the_template_has_it_and_warned_of(
-    bench: Bench, tmp_path: Path
-) -> None:
+def test_content_in_parts_is_joined_or_left_and_told(bench: Bench, tmp_path: Path) -> None:
     path = tmp_path / "parts.jsonl"
     content = [{"type": "text", "text": "some words"}, {"type": "text", "text": "and more"}]
     path.write_text(json.dumps({"messages": [{"role": "user", "content": content}]}))
     template = tmp_path / "t.jinja"
     template.write_text("{{ messages[0].content if messages[0].content is string }}.")
-    done = bench("count", str(path), "--tokenizer", str(TOKENIZER), "--template", str(template))
-    assert "warning: parts.jsonl: messages with content in parts: 1;" in done.error
-    quiet = bench(
-        *("count", str(path), "--tokenizer", str(TOKENIZER), "--template", str(template)),
-        *("--quiet", "--json"),
-    )
+    command = ("count", str(path), "--tokenizer", str(TOKENIZER), "--template", str(template))
+    joined = json.loads(bench(*command, "--json").out)["max"]
+    left = bench(*command, "--json", "--messages", "as-written")
+    assert joined > json.loads(left.out)["max"]
+    assert "the template leaves out content in parts: 1 message" in left.error
+    quiet = bench(*command, "--quiet", "--json", "--messages", "as-written")
     assert quiet.error == ""
-    chat = load_chat(TOKENIZER, template=template)
+    chat = load_chat(TOKENIZER, template=template, messages="as-written")
     (expected,) = plain_counts(chat, read_conversations(path))
     assert [json.loads(quiet.out)["max"]] == expected

@@ -90,7 +90,12 @@ def notes(report: Report, group: Group) -> Iterator[str]:
             f"{whole if group.subset else ''}"
             f"; noise floor {number(floor.low)} to {number(floor.high)}; every turn checked"
         )
-    skipped = report.tokenizer(group).skipped_turns
+    about = report.tokenizer(group)
+    # Reports of before have none.
+    profile = about.fingerprint.get("messages")
+    if profile:
+        yield printable(f"messages reach the template by the profile {profile}")
+    skipped = about.skipped_turns
     if skipped:
         yield f"{skipped:,} of {report.dataset.turns:,} turns have no ISL and are skipped by all"
     for row in ranking(report, group):

@@ -56,7 +56,7 @@ def _tool(tool: Tool) -> Tool:
 PROFILE = Profile(
     name="as-written",
     version="",
-    summary="the messages as the dataset has them, as a script gives them to apply_chat_template",
+    summary="as the dataset has them",
     rules=(
         Rule("content", "as it is: null, a text, or parts of type text", ""),
         Rule("parts of other types", "refused: templates pass over them without a word", ""),

@@ -242,7 +242,7 @@ _FUNCTION = "vllm/entrypoints/generate/base/protocol.py"
 PROFILE = Profile(
     name="vllm",
     version="0.33.0",
-    summary="what vLLM's server with OpenAI's interface gives to the template",
+    summary="as its server gives them to the template",
     rules=(
         Rule(
             "content: null or missing", "an empty text", f"{_MESSAGE}, parse_chat_message_content"
