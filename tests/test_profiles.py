@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -371,6 +372,15 @@ def test_messages_of_another_profile_are_not_counted() -> None:
     conversation = written.serve(MIXED[2]).conversation
     with pytest.raises(InputError, match="served as as-written already"):
         count([conversation], bundled_chat("bpe-chatml"))
+
+
+def test_the_page_has_every_rule_and_no_other() -> None:
+    page = Path(__file__).parents[1] / "docs" / "messages.md"
+    rows = [line for line in page.read_text(encoding="utf-8").splitlines() if line[:2] == "| "]
+    written = profile_named("as-written").rules
+    expected = [f"| {rule.subject} | {rule.effect} | {rule.source} |" for rule in VLLM.rules]
+    expected += [f"| {rule.subject} | {rule.effect} |" for rule in written]
+    assert [row for row in rows if not row.startswith("| subject")] == expected
 
 
 def test_every_rule_of_vllm_names_its_source() -> None:
