@@ -23,7 +23,11 @@ from tests.conftest import (
 )
 
 # Counting all turns by plain calls takes half a minute, and much longer on a busy machine.
-pytestmark = pytest.mark.timeout(1200)
+pytestmark = [
+    pytest.mark.timeout(1200),
+    # What templates leave out has tests of its own.
+    pytest.mark.filterwarnings("ignore::strategies.IslWarning"),
+]
 
 SOME = 9
 """The reference itself is checked on each ninth conversation, because plain calls take long."""
