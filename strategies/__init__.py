@@ -16,7 +16,12 @@ from strategies.conversations.conversation import (
     count_turns,
 )
 from strategies.conversations.counts import Counts, OnError, Progress
-from strategies.conversations.datasets import parse_conversations, read_conversations
+from strategies.conversations.datasets import (
+    Conversations,
+    Reject,
+    parse_conversations,
+    read_conversations,
+)
 from strategies.conversations.given import given_conversations
 from strategies.counting import count_with
 from strategies.errors import (
@@ -40,6 +45,7 @@ __all__ = [
     "ChatSpec",
     "ChatTokenizer",
     "Conversation",
+    "Conversations",
     "Counter",
     "Counts",
     "InputError",
@@ -49,6 +55,7 @@ __all__ = [
     "Mismatch",
     "OnError",
     "Progress",
+    "Reject",
     "Strategy",
     "Tool",
     "TurnError",

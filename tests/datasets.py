@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
-from strategies import Conversation, InputError, read_conversations
+from strategies import Conversation, Conversations, InputError, read_conversations
 
 Row = dict[str, Any]
 
@@ -27,7 +27,7 @@ def call(arguments: Any = "{}") -> Row:
     return {"id": "c1", "type": "function", "function": {"name": "f", "arguments": arguments}}
 
 
-def read(folder: Path, records: list[Any], **options: Any) -> list[Conversation]:
+def read(folder: Path, records: list[Any], /, **options: Any) -> Conversations:
     path = folder / "data.jsonl"
     path.write_text("".join(json.dumps(record) + "\n" for record in records))
     return read_conversations(path, **options)

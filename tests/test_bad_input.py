@@ -92,7 +92,15 @@ DATASETS = [
     pytest.param(b"PAR1" + b"\0" * 50, ": cannot be read as Parquet: ", id="damaged Parquet"),
     pytest.param(gzip.compress(GOOD.encode())[:-9], ": cannot be read: ", id="truncated gzip"),
     pytest.param(GOOD + "[" * 10**5, ":2: not JSON: nested too deeply", id="nested"),
-    pytest.param(GOOD + '{"x": NaN}', ":2: not JSON: NaN is not JSON", id="NaN"),
+    pytest.param(
+        GOOD[:-2] + ', "documents": [{"a": NaN}]}', ":1: documents[0].a: nan is not a", id="NaN"
+    ),
+    pytest.param(
+        GOOD + openai({"role": "user", "content": "hi"}, mood="sad"),
+        ":2: mood: is not known, and may change the prompt; take it out, or leave out such fields "
+        "with --unknown-fields ignore",
+        id="unknown field",
+    ),
     pytest.param('{"prompt": "x"}', ":1: unknown format (fields: prompt)", id="unknown format"),
     pytest.param(GOOD + "7", ":2: expected an object", id="a number"),
     pytest.param(GOOD + '{"id": 1}', ":2: messages: is missing", id="missing field"),
@@ -106,16 +114,20 @@ DATASETS = [
         id="unknown role",
     ),
     pytest.param(
-        openai({"role": "user", "content": "\ud800", "x": 1}),
+        openai({"role": "user", "content": "\ud800"}),
         ":1: messages[0].content: lone surrogate U+D800",
         id="surrogate",
     ),
     pytest.param(
         openai({"role": "user", "a\n\x1b[31m": "\ud800", "content": ""}),
-        r":1: messages[0].'a\n\x1b[31m': lone surrogate",
+        r":1: messages[0].'a\n\x1b[31m': is not known",
         id="field with line break and colour",
     ),
-    pytest.param(row(1, "user"), ":1: content: is missing", id="row without content"),
+    pytest.param(
+        row(1, "user", content=1),
+        ":1: content: must be a string or an array of parts (read as MLCommons endpoints)",
+        id="row with a number",
+    ),
     pytest.param(
         row(1, "user", content="x") + row(3, "assistant", content="y"),
         ":2: turn: turn 3 of conversation 'c' should be turn 2",

@@ -22,7 +22,7 @@ from bench.reporting.isl_table import (
     WRITERS,
     check_ending,
     distribution,
-    rows,
+    table_of,
     write_table,
 )
 from bench.reporting.output import check_file, make_folder, write_whole
@@ -102,7 +102,7 @@ def test_any_counts_read_back_and_the_same_input_gives_the_same_bytes(
     first, second = tmp_path / f"1{ending}", tmp_path / f"2{ending}"
     for path in (first, second):
         write_table(path, conversations, counts, lambda: {"b": 1, "a": [2]})
-    assert read_back(first) == list(rows(conversations, counts))
+    assert read_back(first) == table_of(conversations, counts).rows
     assert first.read_bytes() == second.read_bytes()
 
 

@@ -40,6 +40,7 @@ from strategies import (
     ChatSpec,
     ChatTokenizer,
     Conversation,
+    Conversations,
     Counts,
     InputError,
     available_cores,
@@ -48,6 +49,7 @@ from strategies import (
     reference_counts,
     registry,
 )
+from strategies.conversations.options import ReadOptions
 from tests.conftest import bundled_chat, plain_counts
 
 if TYPE_CHECKING:
@@ -371,7 +373,7 @@ def test_a_report_tells_what_was_checked_from_what_was_timed() -> None:
     checks: dict[str, Check | InputError] = {name: checked(name) for name in SECONDS}
     rounds = rounds_of(batched=(0.5, 0.0), spliced=(0.1, 0.0))
     group = grouped(Told({**checks, "rust": Check("no")}, rounds))
-    dataset = Dataset("path", "0" * 64, DATA)
+    dataset = Dataset("path", "0" * 64, Conversations(DATA), ReadOptions())
     built = build_report(Comparison({"name": REFERENCE}, (group,)), dataset, ["bench"], 5)
     report = built.as_dict()
     (setting,) = report["groups"]

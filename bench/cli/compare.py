@@ -11,10 +11,17 @@ import click
 
 from bench.cli.console import stderr, stdout, warn
 from bench.cli.inputs import bundled_sample, read_dataset
-from bench.cli.options import Names, Numbers, chat_specs, shared_options, tokenizer_option
+from bench.cli.options import (
+    Names,
+    Numbers,
+    chat_specs,
+    read_options,
+    reading_options,
+    shared_options,
+    tokenizer_option,
+)
 from bench.cli.progress import ConsoleWatcher
-from strategies import OnError, available_cores, names
-from strategies.conversations.conversation import ToolArguments
+from strategies import available_cores, names
 
 EXIT_WRONG = 1
 QUICK_BUDGET_SECONDS = 12.0
@@ -71,6 +78,7 @@ QUICK_BUDGET_SECONDS = 12.0
     type=click.Path(path_type=Path),
     help="Folder for the reports and the plots.",
 )
+@reading_options
 @shared_options
 def compare_command(
     dataset: Path | None,
@@ -84,8 +92,6 @@ def compare_command(
     quick: bool,
     seed: int,
     out: Path | None,
-    on_error: OnError,
-    tool_arguments: ToolArguments,
     quiet: bool,
     as_json: bool,
     **options: Any,
@@ -113,13 +119,14 @@ def compare_command(
         rounds=rounds,
         budget_seconds=QUICK_BUDGET_SECONDS if quick else budget,
         seed=seed,
-        on_error=on_error,
+        on_error=options["on_error"],
     )
     console = stderr(quiet)
+    reading = read_options(options)
     if dataset is None:
-        data = bundled_sample(sample or "small", tool_arguments)
+        data = bundled_sample(sample or "small", reading)
     else:
-        data = read_dataset(dataset, tool_arguments, console)
+        data = read_dataset(dataset, reading, console)
     if out is not None:
         make_folder(out)
     comparison = compare(plan, data.conversations, ConsoleWatcher(console))

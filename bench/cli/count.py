@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from contextlib import ExitStack
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ from bench.cli.inputs import load_tokenizer, read_dataset
 from bench.cli.options import (
     chat_specs,
     complete_strategy,
+    read_options,
+    reading_options,
     shared_options,
     tokenizer_option,
 )
@@ -33,13 +36,22 @@ from strategies import (
     open_available,
     traceless,
 )
-from strategies.conversations.conversation import ToolArguments
 
 
 def _number(value: int | float | None) -> str:  # noqa: PYI041  # counts and means print differently
     if value is None:
         return "-"
     return f"{value:,.1f}" if isinstance(value, float) else f"{value:,}"
+
+
+def _check_target(path: Path, other: Path, what: str, content: str) -> None:
+    """Refuse a file that cannot be written, or would replace another one of the command."""
+    from bench.reporting.output import check_file
+
+    check_file(path)
+    same = path.samefile(other) if path.exists() and other.exists() else path == other
+    if same or path.resolve() == other.resolve():
+        raise InputError(f"is {what} itself; name another file for {content}", file=path)
 
 
 @click.command("count")
@@ -65,6 +77,14 @@ def _number(value: int | float | None) -> str:  # noqa: PYI041  # counts and mea
     type=click.Path(path_type=Path),
     help="File for the ISL of each turn; the name ends in .parquet, .jsonl or .csv.",
 )
+@click.option(
+    "--rejects",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="With --on-error skip: file for the records and turns that are left out, with reasons, "
+    "as JSON lines.",
+)
+@reading_options
 @shared_options
 def count_command(
     dataset: Path,
@@ -72,8 +92,8 @@ def count_command(
     strategy: str,
     workers: int | None,
     out: Path | None,
+    rejects: Path | None,
     on_error: OnError,
-    tool_arguments: ToolArguments,
     quiet: bool,
     as_json: bool,
     **options: Any,
@@ -85,18 +105,22 @@ def count_command(
     """
     from bench.reporting.fitting import Head, print_table
     from bench.reporting.isl_table import check_ending, distribution, write_table
-    from bench.reporting.output import check_file
+    from bench.reporting.rejects import write_rejects
 
     if out is not None:
         check_ending(out)
-        check_file(out)
-        if out.exists() and dataset.exists() and out.samefile(dataset):
-            raise InputError("is the dataset itself; name another file for the ISLs", file=out)
+        _check_target(out, dataset, "the dataset", "the ISLs")
+    if rejects is not None:
+        if on_error != "skip":
+            raise click.UsageError("--rejects keeps what --on-error skip leaves out; give both")
+        _check_target(rejects, dataset, "the dataset", "the rejects")
+        if out is not None:
+            _check_target(rejects, out, "the file for the ISLs", "the rejects")
     chosen = get(strategy)
     if is_control(chosen):
         raise InputError("is wrong on purpose, for comparisons only", field=strategy)
     console = stderr(quiet)
-    data = read_dataset(dataset, tool_arguments, console)
+    data = read_dataset(dataset, read_options({**options, "on_error": on_error}), console)
     conversations = data.conversations
     (spec,) = chat_specs([tokenizer], options)
     workers = workers or available_cores()
@@ -120,9 +144,15 @@ def count_command(
     if out is not None:
 
         def about() -> dict[str, Any]:
-            return {"tokenizer": chat.fingerprint, "dataset_sha256": data.sha256}
+            return {
+                "tokenizer": chat.fingerprint,
+                "dataset_sha256": data.sha256,
+                "reading": asdict(data.reading),
+            }
 
         write_table(out, conversations, counts, about)
+    if rejects is not None:
+        write_rejects(rejects, conversations, counts, chat)
     if note:
         console.print(Text(f"{strategy}: {note}"))
     if summary["skipped"]:

@@ -10,32 +10,32 @@ from rich.console import Console
 from bench.cli.console import warn
 from bench.cli.progress import working
 from strategies import ChatSpec, ChatTokenizer
-from strategies.conversations.conversation import ToolArguments
+from strategies.conversations.options import ReadOptions
 
 if TYPE_CHECKING:
     from bench.reporting.dataset import Dataset
 
 
-def bundled_sample(size: str, tool_arguments: ToolArguments) -> Dataset:
+def bundled_sample(size: str, options: ReadOptions) -> Dataset:
     """Return the bundled sample of a size."""
     from bench.reporting.dataset import dataset_of
     from bench.samples import sample_bytes
 
     name = f"bundled sample ({size})"
-    return dataset_of(sample_bytes(size), name, tool_arguments)
+    return dataset_of(sample_bytes(size), name, options)
 
 
-def read_dataset(path: Path, tool_arguments: ToolArguments, console: Console) -> Dataset:
-    """Read a dataset from a file.
+def read_dataset(path: Path, options: ReadOptions, console: Console) -> Dataset:
+    """Read a dataset from a file, and pass on what the reader warns about.
 
     Parameters
     ----------
     path
         The file.
-    tool_arguments
-        Whether arguments of tool calls that are JSON strings become objects.
+    options
+        How to read it.
     console
-        Where progress goes.
+        Where progress and warnings go.
 
     Raises
     ------
@@ -45,7 +45,9 @@ def read_dataset(path: Path, tool_arguments: ToolArguments, console: Console) ->
     from bench.reporting.dataset import read_dataset_file
 
     with working(console, f"reading {path.name}"):
-        return read_dataset_file(path, tool_arguments)
+        dataset = read_dataset_file(path, options)
+    warn(console, path.name, dataset.conversations.warnings)
+    return dataset
 
 
 def load_tokenizer(spec: ChatSpec, console: Console) -> ChatTokenizer:

@@ -6,13 +6,14 @@ import functools
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import click
 from click.shell_completion import CompletionItem
 
 from bench.bundled import resolve, tokenizer_names
 from strategies import ChatSpec, InputError, chat_spec, get, names
+from strategies.conversations.options import ReadOptions, Records, UnknownFields
 from strategies.profiles.catalog import DEFAULT_PROFILE, profiles
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -178,11 +179,47 @@ _SHARED = (
         type=click.Choice(["raise", "skip"]),
         default="raise",
         show_default=True,
-        help="If the template refuses a turn: end with an error, or leave the turn out.",
+        help="If a record cannot be read or the template refuses a turn: end with an error, or "
+        "leave it out.",
     ),
     click.option("--quiet", is_flag=True, help="Show no progress, warnings or table."),
     click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table."),
 )
+
+
+_READING = (
+    click.option(
+        "--records",
+        type=click.Choice(get_args(Records)),
+        default="conversation",
+        show_default=True,
+        help="What a record of the dataset is: a conversation with all its requests, or one "
+        "request, as in logs of servers.",
+    ),
+    click.option(
+        "--unknown-fields",
+        type=click.Choice(get_args(UnknownFields)),
+        default="refuse",
+        show_default=True,
+        help="If a field is neither read nor known to be harmless: end with an error, or leave "
+        "the field out and say so.",
+    ),
+)
+
+
+def reading_options(command: _Command) -> _Command:
+    """Add the options that only commands that read a dataset have."""
+    return functools.reduce(lambda wrapped, option: option(wrapped), reversed(_READING), command)
+
+
+def read_options(options: dict[str, Any]) -> ReadOptions:
+    """Return how a dataset is read."""
+    return ReadOptions(
+        tool_arguments=options["tool_arguments"],
+        unknown_fields=options["unknown_fields"],
+        on_error=options["on_error"],
+        records=options["records"],
+    )
 
 
 def shared_options(command: Callable[..., Any]) -> Callable[..., Any]:

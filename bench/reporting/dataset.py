@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from strategies import Conversation, parse_conversations
-from strategies.conversations.conversation import ToolArguments
+from bench.reporting.facts import Reading
+from strategies.conversations.datasets import Conversations, parse_dataset
+from strategies.conversations.options import ReadOptions
 from strategies.conversations.reading import read_file
 
 
@@ -23,33 +23,34 @@ class Dataset:
     sha256
         Of the bytes of the file.
     conversations
-        What was read from it.
+        What was read from it, with warnings and with the records that were not read.
+    options
+        How it was read.
     """
 
     path: str
     sha256: str
-    conversations: Sequence[Conversation]
+    conversations: Conversations
+    options: ReadOptions
+
+    @property
+    def reading(self) -> Reading:
+        """How it was read, as reports hold it."""
+        return Reading(**asdict(self.options), not_read=len(self.conversations.rejects))
 
 
-def read_dataset_file(path: Path, tool_arguments: ToolArguments) -> Dataset:
+def read_dataset_file(path: Path, options: ReadOptions) -> Dataset:
     """Read a dataset from a file, once, so that the digest is of the bytes that are counted.
-
-    Parameters
-    ----------
-    path
-        The file.
-    tool_arguments
-        Whether arguments of tool calls that are JSON strings become objects.
 
     Raises
     ------
     InputError
         If it cannot be read, or is no dataset.
     """
-    return dataset_of(read_file(path), str(path), tool_arguments)
+    return dataset_of(read_file(path), str(path), options)
 
 
-def dataset_of(data: bytes, name: str, tool_arguments: ToolArguments) -> Dataset:
+def dataset_of(data: bytes, name: str, options: ReadOptions) -> Dataset:
     """Return the dataset in some bytes.
 
     Parameters
@@ -58,13 +59,13 @@ def dataset_of(data: bytes, name: str, tool_arguments: ToolArguments) -> Dataset
         The bytes of a whole file.
     name
         Its path, or the name of a bundled sample; for reports and errors.
-    tool_arguments
-        As for `read_dataset_file`.
+    options
+        How to read it.
 
     Raises
     ------
     InputError
         If the bytes are no dataset.
     """
-    conversations = parse_conversations(data, name=name, tool_arguments=tool_arguments)
-    return Dataset(name, hashlib.sha256(data).hexdigest(), conversations)
+    conversations = parse_dataset(data, name, options)
+    return Dataset(name, hashlib.sha256(data).hexdigest(), conversations, options)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
+
+from bench.reporting.json_value import LATER
 
 FINGERPRINT: Mapping[str, Any] = {
     "name_or_path": str,
@@ -21,6 +23,25 @@ FINGERPRINT: Mapping[str, Any] = {
 
 
 @dataclass(frozen=True, slots=True)
+class Reading:
+    """How the dataset was read, as far as it decides what is counted.
+
+    Parameters
+    ----------
+    tool_arguments, unknown_fields, on_error, records
+        As in `ReadOptions`.
+    not_read
+        How many records were left out because they cannot be read.
+    """
+
+    tool_arguments: str
+    unknown_fields: str
+    on_error: str
+    records: str
+    not_read: int
+
+
+@dataclass(frozen=True, slots=True)
 class Data:
     """What was counted.
 
@@ -32,6 +53,8 @@ class Data:
         How many there are; every turn is checked.
     rendered_bytes, amplification
         For the first tokenizer. Templates differ, so each tokenizer has numbers of its own.
+    reading
+        How it was read; None in reports of before.
     """
 
     path: str
@@ -40,6 +63,7 @@ class Data:
     turns: int
     rendered_bytes: int
     amplification: float
+    reading: Reading | None = field(default=None, metadata=LATER)
 
 
 @dataclass(frozen=True, slots=True)

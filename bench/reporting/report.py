@@ -163,6 +163,7 @@ def build_report(
             turns=count_turns(dataset.conversations),
             rendered_bytes=first.rendered_bytes,
             amplification=first.factor,
+            reading=dataset.reading,
         ),
         tokenizers=tuple(
             Tokenizer(

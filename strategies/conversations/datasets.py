@@ -6,10 +6,12 @@ import json
 import warnings
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import chain
 from os import PathLike
 from pathlib import Path
+from typing import IO
 
 from strategies.conversations.conversation import Conversation, ToolArguments
 from strategies.conversations.counts import OnError
@@ -18,7 +20,7 @@ from strategies.conversations.fields import Reader
 from strategies.conversations.format import Format, Group, unread
 from strategies.conversations.known_fields import MESSAGE, RECORD, ROW
 from strategies.conversations.options import ReadOptions, Records, UnknownFields
-from strategies.conversations.reading import items_of, read_file
+from strategies.conversations.reading import items_of, open_file
 from strategies.conversations.records import Needs, Record, Unread
 from strategies.conversations.requests import join_requests
 from strategies.errors import InputError, IslWarning, placed
@@ -115,7 +117,9 @@ def read_conversations(
         dropped silently. Also if an option has no such value, or if no record can be read.
     """
     options = ReadOptions(tool_arguments, unknown_fields, on_error, records)
-    return _told(parse_dataset(read_file(Path(path)), str(path), options))
+    with open_file(Path(path)) as stream:
+        read = parse_dataset(stream, str(path), options)
+    return _told(read)
 
 
 def parse_conversations(
@@ -159,12 +163,14 @@ def _told(conversations: Conversations) -> Conversations:
     return conversations
 
 
-def parse_dataset(data: bytes, name: str, options: ReadOptions) -> Conversations:
+def parse_dataset(data: bytes | IO[bytes], name: str, options: ReadOptions) -> Conversations:
     """Read a dataset, and issue no warning.
 
     Parameters
     ----------
-    data, name
+    data
+        The bytes of a whole file, or a stream of them that can seek.
+    name
         As for `parse_conversations`.
     options
         How to read it.
@@ -174,7 +180,9 @@ def parse_dataset(data: bytes, name: str, options: ReadOptions) -> Conversations
     InputError
         As `parse_conversations` does.
     """
-    return _Dataset(name, options).read(items_of(data, name, _needs()))
+    # Closed before the stream is: it may be in the middle of it if something is refused.
+    with closing(items_of(data, name, _needs())) as items:
+        return _Dataset(name, options).read(items)
 
 
 def _needs() -> Needs:
@@ -259,7 +267,7 @@ class _Dataset:
             if number > len(self.rejects) + 1 or not group.records:
                 raise
             # If nothing was read so far, the file may have been taken for the wrong format.
-            taken = f"{error.reason} (read as {form.name}: {form.summary})"
+            taken = f"{error.reason} (read as {form.name})"
             raise InputError(taken, line=error.line, field=error.field) from None
         self.left_out.update(reader.left_out)
         return conversation

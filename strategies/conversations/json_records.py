@@ -38,8 +38,7 @@ def read_json(stream: IO[bytes], name: str) -> Iterator[Record | Unread]:
     try:
         start = buffered.peek(1 << 20).removeprefix(b"\xef\xbb\xbf").lstrip(_SPACE)
         names_lines = {".jsonl", ".ndjson"}.intersection(PurePath(name).suffixes)
-        first = start[:1]
-        if (first == b"[" and not _lines_of_lists(start)) or (first == b"{" and not names_lines):
+        if start[:1] in {b"[", b"{"} and not _is_lines(start, names_lines=bool(names_lines)):
             yield from _read_document(buffered, name)
         else:
             yield from _read_lines(buffered, name)
@@ -48,15 +47,22 @@ def read_json(stream: IO[bytes], name: str) -> Iterator[Record | Unread]:
         buffered.detach()
 
 
-def _lines_of_lists(start: bytes) -> bool:
-    """Whether a text whose first character is ``[`` has one list of messages to a line."""
-    line, newline, after = start.partition(b"\n")
-    if not newline or after.lstrip(_SPACE)[:1] != b"[":
+def _is_lines(start: bytes, *, names_lines: bool) -> bool:
+    """Whether a text that begins with an array or an object has one value to a line.
+
+    It has if its first line is a whole value and something follows. If its name says so, only
+    an array that goes on in the next line says otherwise.
+    """
+    if names_lines and start[:1] == b"{":
+        return True
+    line, _, after = start.partition(b"\n")
+    if not after.strip(_SPACE):
         return False
     try:
-        return _holder(parse_loosely(line.decode())) is not None
+        value = parse_loosely(line.decode())
     except ValueError:
         return False
+    return names_lines or isinstance(value, dict) or _holder(value) is not None
 
 
 def _read_lines(stream: IO[bytes], name: str) -> Iterator[Record | Unread]:
@@ -89,7 +95,9 @@ def _read_lines(stream: IO[bytes], name: str) -> Iterator[Record | Unread]:
             except InputError as error:
                 yield Unread(error, line.decode(errors="backslashreplace"))
                 continue
-            if text.strip(" \t\r\n"):
+            # Without its end, so that what is missing there is in this line.
+            text = text.rstrip(" \t\r\n")
+            if text:
                 yield _line(text, name, number)
 
 
@@ -97,9 +105,9 @@ def _line(text: str, name: str, number: int) -> Record | Unread:
     try:
         return _record(parse_loosely(text), name, number)
     except InputError as error:
-        return Unread(error, text.strip(" \t\r\n"))
+        return Unread(error, text)
     except ValueError as error:
-        return Unread(_not_json(error, name, number), text.strip(" \t\r\n"))
+        return Unread(_not_json(error, name, number), text)
 
 
 def _read_document(stream: IO[bytes], name: str) -> Iterator[Record | Unread]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import gzip
 import io
 import zlib
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, cast
@@ -35,7 +35,7 @@ def read_records(path: Path) -> Iterator[Record]:
     InputError
         With file and line, if it cannot be read as a sequence of JSON objects.
     """
-    with _file_errors(path), path.open("rb") as stream:
+    with open_file(path) as stream:
         yield from records_of(stream, str(path))
 
 
@@ -48,7 +48,7 @@ def read_file(path: Path) -> bytes:
         With file, if it cannot be read or is larger than any dataset may be.
     """
     limit = records.MAX_DOCUMENT_BYTES
-    with _file_errors(path), path.open("rb") as stream:
+    with open_file(path) as stream:
         data = stream.read(limit + 1)
     if len(data) > limit:
         raise InputError(f"larger than {limit >> 30} GiB; split it", file=path)
@@ -56,9 +56,17 @@ def read_file(path: Path) -> bytes:
 
 
 @contextmanager
-def _file_errors(path: Path) -> Iterator[None]:
+def open_file(path: Path) -> Iterator[IO[bytes]]:
+    """Open a dataset file to read its bytes.
+
+    Raises
+    ------
+    InputError
+        With the file, if it cannot be read.
+    """
     try:
-        yield
+        with path.open("rb") as stream:
+            yield stream
     except IsADirectoryError:
         raise InputError("is a folder; name a dataset file in it", file=path) from None
     except FileNotFoundError:
@@ -92,7 +100,7 @@ def records_of(data: bytes | IO[bytes], name: str) -> Iterator[Record]:
 
 def items_of(
     data: bytes | IO[bytes], name: str, needs: Needs = EVERYTHING
-) -> Iterator[Record | Unread]:
+) -> Generator[Record | Unread]:
     """Yield the records of a dataset, also those that cannot be read, each for itself.
 
     Parameters

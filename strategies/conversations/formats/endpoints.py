@@ -45,11 +45,12 @@ def _groups(items: Iterable[Record | Unread]) -> Iterator[Group]:
     rows: list[Record] = []
     current = ""
     error: InputError | None = None
+    lost: InputError | None = None
     finished: set[str] = set()
     for item in items:
         if isinstance(item, Unread):
             yield unread(item)
-            error = error or _torn(item.error, current, rows)
+            lost = lost or item.error
             continue
         if is_metadata(item.value):
             continue
@@ -57,12 +58,16 @@ def _groups(items: Iterable[Record | Unread]) -> Iterator[Group]:
             name = _conversation_id(item)
         except InputError as bad:
             yield Group((item,), bad)
-            error = error or _torn(bad, current, rows)
+            lost = lost or bad
             continue
         if rows and name != current:
-            yield Group(tuple(rows), error, current)
+            # A row that is lost before turn 2 is the beginning of this conversation.
+            begins = item.value.get("turn") == 1
+            yield Group(tuple(rows), error or (_torn(lost, current) if begins else None), current)
             finished.add(current)
-            rows, error = [], None
+            rows, error, lost = [], None, None
+        elif rows:
+            error, lost = error or _torn(lost, current), None
         current = name
         if name in finished and not rows:
             error = InputError(
@@ -72,15 +77,15 @@ def _groups(items: Iterable[Record | Unread]) -> Iterator[Group]:
             )
         rows.append(item)
     if rows:
-        yield Group(tuple(rows), error, current)
+        yield Group(tuple(rows), error or _torn(lost, current), current)
 
 
-def _torn(error: InputError, name: str, before: list[Record]) -> InputError | None:
-    """Return why a conversation cannot be read if a row after others of it cannot."""
-    if not before:
+def _torn(lost: InputError | None, name: str) -> InputError | None:
+    """Return why a conversation is not read if a row that may belong to it is lost."""
+    if lost is None:
         return None
     return InputError(
-        f"this row was not read, and may belong to conversation {name!r}", line=error.line
+        f"this row was not read, and may belong to conversation {name!r}", line=lost.line
     )
 
 
