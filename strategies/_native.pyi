@@ -14,6 +14,7 @@ _Conversation: TypeAlias = tuple[
 ]
 
 class NativeError(RuntimeError): ...
+class ThreadsError(NativeError): ...
 class RefusedError(NativeError): ...
 class TemplateRaisedError(NativeError): ...
 
@@ -22,7 +23,13 @@ def constructs() -> dict[str, list[str]]: ...
 @final
 class Template:
     def __new__(
-        cls, tree: str, variables: dict[str, Any], strftime: Callable[[str], str]
+        cls,
+        tree: str,
+        variables: dict[str, Any],
+        strftime: Callable[[str], str],
+        *,
+        max_steps: int | None = None,
+        max_bytes: int | None = None,
     ) -> Template: ...
     def render(
         self, messages: Iterable[dict[str, Any]], tools: Iterable[dict[str, Any]] | None

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from strategies.chat.backend import NO_SEPARATE_RENDERING
 from strategies.chat.rendering import is_failure
 from strategies.conversations.counts import Counts, OnError, Progress
+from strategies.errors import TurnError
 from strategies.plain import reference_turn
 from strategies.runtime.parallelism import library_threads
 
@@ -86,10 +87,11 @@ class _Counter:
                         if characters >= BATCH_CHARACTERS:
                             encode()
                             characters = 0
-            finally:
-                # Also if a turn cannot be rendered: an earlier one may fail to encode, and the
-                # error must name the first that fails.
+            except TurnError:
+                # An earlier turn may fail to encode, and the error must name the first that fails.
                 encode()
+                raise
+            encode()
         self.parts = {"render": perf_counter() - started - encoding, "encode": encoding}
         return counts
 

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from strategies import _native
 from strategies.chat.backend import NO_SEPARATE_RENDERING
+from strategies.chat.limits import render_limits
 from strategies.chat.rendering import is_failure
 from strategies.chat.syntax import template_tree
 from strategies.conversations.conversation import Conversation
-from strategies.errors import TurnError, UnavailableError, one_line
+from strategies.errors import TurnError, UnavailableError, WorkerError, one_line
 from strategies.plain import first_failure, reference_turn
 from strategies.splicing import keeps_text_once
 
@@ -240,7 +241,10 @@ class _Counter:
                 progress(total - done)
                 done = total
 
-        counted, failures, figures = run(progress=advance)
+        try:
+            counted, failures, figures = run(progress=advance)
+        except _native.ThreadsError as error:
+            raise WorkerError(f"the threads of rust cannot be started: {error}") from error
         for place, turns in zip(places, counted, strict=True):
             for index, count in enumerate(turns):
                 if count is not None:
@@ -355,7 +359,14 @@ def _compiled(
         variables = dict(chat.renderer(probe).variables)
         for own in ("messages", "tools"):
             variables.pop(own, None)
-        template = _native.Template(template_tree(text), variables, chat.spec.clock.strftime)
+        limits = render_limits()
+        template = _native.Template(
+            template_tree(text),
+            variables,
+            chat.spec.clock.strftime,
+            max_steps=limits.steps,
+            max_bytes=limits.characters,
+        )
     except _native.RefusedError as error:
         return f"the template uses {one_line(error)}"
     except Exception as error:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+import jinja2
 from jinja2 import nodes
 
 from strategies.chat.backend import backend_of
+from strategies.chat.limits import RenderLimits, limited
 from strategies.chat.rendering import compile_template, filters_named
 from strategies.chat.spec import ChatSpec
 from strategies.errors import InputError, one_line
@@ -17,6 +20,8 @@ if TYPE_CHECKING:
 
 def check_template(template: str | dict[str, str] | None, spec: ChatSpec) -> None:
     """Refuse a chat template that is missing, does not compile, or writes at random.
+
+    One that writes the address of an object only for some conversations is refused when it does.
 
     Parameters
     ----------
@@ -37,7 +42,11 @@ def check_template(template: str | dict[str, str] | None, spec: ChatSpec) -> Non
         raise InputError("has no chat template; give one with --template FILE", file=name)
     for text in filter(None, texts):
         try:
-            random = _random_part(compile_template(text), text)
+            compiled = compile_template(text)
+            random = _random_part(compiled, text)
+            _render_probes(compiled)
+        except InputError as error:
+            raise error.at(file=name) from None
         except Exception as error:
             line = getattr(error, "lineno", None)
             place = f" in line {line}" if line else ""
@@ -49,6 +58,35 @@ def check_template(template: str | dict[str, str] | None, spec: ChatSpec) -> Non
                 f"the chat template writes at random ({random}), so no count is exact",
                 file=name,
             )
+
+
+def _render_probes(template: Template) -> None:
+    """Render some short conversations; raises `InputError` if an address is written."""
+    for messages in _PROBES:
+        for tools in (None, [_TOOL]):
+            # A template may refuse a conversation, in any way.
+            with suppress(*_REFUSALS), limited(_PROBE_LIMITS):
+                template.render(messages=messages, tools=tools, add_generation_prompt=True)
+
+
+_REFUSALS = (
+    *(jinja2.TemplateError, ArithmeticError, AttributeError, LookupError, MemoryError),
+    *(RecursionError, TypeError, ValueError),
+)
+_PROBE_LIMITS = RenderLimits(steps=10_000, characters=100_000)
+_CALL = {"id": "call12345", "type": "function", "function": {"name": "f", "arguments": {"a": 1}}}
+_TOOL = {"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}
+_PROBES: tuple[list[dict[str, Any]], ...] = (
+    [{"role": "user", "content": "a"}],
+    [
+        {"role": "system", "content": "a"},
+        {"role": "user", "content": "b"},
+        {"role": "assistant", "content": "c", "tool_calls": [_CALL]},
+        {"role": "tool", "content": "d", "name": "f", "tool_call_id": "call12345"},
+        {"role": "assistant", "content": "e"},
+        {"role": "user", "content": "f"},
+    ],
+)
 
 
 def _random_part(template: Template, text: str) -> str | None:

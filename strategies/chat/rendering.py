@@ -16,7 +16,8 @@ import jinja2
 from jinja2 import nodes
 
 from strategies.chat.clock import frozen_clock
-from strategies.errors import TurnError, one_line
+from strategies.chat.limits import check_constants, limit, limited
+from strategies.errors import InputError, TurnError, one_line
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -80,6 +81,8 @@ class PromptRenderer:
         ------
         TurnError
             With the template's own message, if it raises.
+        InputError
+            If it writes the address of an object.
         """
         k = self._conversation.turns[index]
         if k in self._conversation.continued:
@@ -89,8 +92,10 @@ class PromptRenderer:
             # A turn must leave no trace in the turns after it, not even if it fails.
             variables = deepcopy(variables)
         try:
-            with frozen_clock(self._clock):
+            with frozen_clock(self._clock), limited():
                 return self._compiled.render(**variables)
+        except InputError:
+            raise
         except Exception as error:
             raise turn_error(self._conversation, index, error) from error
 
@@ -102,7 +107,7 @@ class PromptRenderer:
         """
         conversation = self._conversation
         try:
-            with frozen_clock(self._clock):
+            with frozen_clock(self._clock), limited():
                 prompt: str = self._tokenizer.apply_chat_template(
                     list(conversation.messages[: conversation.turns[index]]),
                     tools=None if conversation.tools is None else list(conversation.tools),
@@ -112,6 +117,8 @@ class PromptRenderer:
                     continue_final_message=True,
                     **self._template_kwargs,
                 )
+        except InputError:
+            raise
         except Exception as error:
             raise turn_error(conversation, index, error) from error
         return prompt
@@ -168,7 +175,11 @@ def is_failure(error: BaseException) -> bool:
 
     A panic inside the tokenizers library arrives as PyO3's `PanicException`, which derives
     from `BaseException`. A text that makes the library panic has no ISL either.
+
+    An `InputError` is about the tokenizer or the template, and not about the turn.
     """
+    if isinstance(error, InputError):
+        return False
     return isinstance(error, Exception) or type(error).__module__ == "pyo3_runtime"
 
 
@@ -193,8 +204,13 @@ def turn_error(conversation: Conversation, index: int, error: BaseException) -> 
 def compile_template(template: str) -> jinja2.Template:
     """Return the compiled template in transformers' own sandboxed environment.
 
+    Inside `limited`, its renders are limited. transformers keeps it and renders it in its own
+    calls, too.
+
     Raises
     ------
+    RenderLimitError
+        If it holds an operation on constants beyond the limits.
     jinja2.TemplateSyntaxError
         If it is no template.
     """
@@ -202,8 +218,17 @@ def compile_template(template: str) -> jinja2.Template:
     # the one that the reference uses.
     from transformers.utils.chat_template_utils import _compile_jinja_template
 
+    _check_constants(template)
     compiled: jinja2.Template = _compile_jinja_template(template)
+    limit(compiled, template)
     return compiled
+
+
+@lru_cache(maxsize=64)
+def _check_constants(template: str) -> None:
+    from transformers.utils.chat_template_utils import _compile_jinja_template
+
+    check_constants(_compile_jinja_template("").environment, template)
 
 
 def _capture(

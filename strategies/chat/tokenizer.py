@@ -7,7 +7,7 @@ import json
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, partial
 from importlib.metadata import version
 from os import PathLike
 from pathlib import Path
@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any
 from strategies.chat.backend import backend_of, renders_plainly
 from strategies.chat.checks import check_deterministic, check_template
 from strategies.chat.clock import frozen_clock
+from strategies.chat.limits import limited
 from strategies.chat.loading import load_tokenizer
-from strategies.chat.rendering import PromptRenderer, turn_error
+from strategies.chat.rendering import PromptRenderer, compile_template, turn_error
 from strategies.chat.serving import Served, serve
 from strategies.chat.spec import ChatSpec, chat_spec, check_kwargs
 from strategies.chat.templates import named_template
@@ -26,6 +27,7 @@ from strategies.conversations.conversation import Conversation
 from strategies.conversations.counts import OnError
 from strategies.errors import InputError, IslWarning, TurnError, placed
 from strategies.profiles.catalog import DEFAULT_PROFILE, profile_named
+from strategies.runtime.interruptible import interruptible
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -198,18 +200,26 @@ class ChatTokenizer:
         kwargs = self.kwargs_of(conversation)
         k = conversation.turns[index]
         continued = k in conversation.continued
-        with frozen_clock(self.spec.clock):
-            ids: list[int] = self.tokenizer.apply_chat_template(
-                list(conversation.messages[:k]),
-                tools=tools,
-                chat_template=self.template,
-                tokenize=True,
-                add_generation_prompt=not continued,
-                continue_final_message=continued,
-                return_dict=False,
-                **kwargs,
-            )
-        return ids
+        messages = list(conversation.messages[:k])
+        # Prepared each time, because transformers forgets templates when there are many.
+        compile_template(self.template_text(conversation))
+
+        def plain_call() -> list[int]:
+            with frozen_clock(self.spec.clock), limited():
+                ids: list[int] = self.tokenizer.apply_chat_template(
+                    messages,
+                    tools=tools,
+                    chat_template=self.template,
+                    tokenize=True,
+                    add_generation_prompt=not continued,
+                    continue_final_message=continued,
+                    return_dict=False,
+                    **kwargs,
+                )
+            return ids
+
+        texts = (message.get("content") for message in messages)
+        return interruptible(plain_call, sum(len(text) for text in texts if isinstance(text, str)))
 
     @cached_property
     def backend(self) -> Tokenizer | None:
@@ -227,7 +237,10 @@ class ChatTokenizer:
         It uses the batch encoding of the library if the tokenizer has one.
         """
         if self.backend is not None:
-            encodings = self.backend.encode_batch_fast(list(texts), add_special_tokens=False)
+            encode_batch = partial(
+                self.backend.encode_batch_fast, list(texts), add_special_tokens=False
+            )
+            encodings = interruptible(encode_batch, sum(map(len, texts)))
             return [len(encoding) for encoding in encodings]
         encode = self.tokenizer
         return [len(encode(text, add_special_tokens=False)["input_ids"]) for text in texts]

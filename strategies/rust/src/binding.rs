@@ -1,5 +1,7 @@
 //! The Python module `strategies._native`: a thin skin over the core.
 
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use pyo3::create_exception;
@@ -14,6 +16,7 @@ use crate::count::{Counts, Failure, Report, count};
 use crate::data::{Data, Dict, prepare_message};
 use crate::fault::Fault;
 use crate::prompts::{Conversation, Prompts, Rendered};
+use crate::render::limits::Limits;
 use crate::render::{self, constructs};
 use crate::tokenizer::SpanCounter;
 
@@ -22,6 +25,12 @@ create_exception!(
     NativeError,
     PyRuntimeError,
     "The native core failed."
+);
+create_exception!(
+    strategies._native,
+    ThreadsError,
+    NativeError,
+    "The system starts no more threads."
 );
 create_exception!(
     strategies._native,
@@ -35,6 +44,8 @@ create_exception!(
     NativeError,
     "The template raised, here as in Jinja2."
 );
+
+const CANCELLED: &str = "cancelled";
 
 /// Data nested deeper than this is left to Python.
 const DEPTH: usize = 128;
@@ -116,24 +127,29 @@ fn render_error(fault: Fault) -> PyErr {
     match fault {
         Fault::Raised(message) => TemplateRaisedError::new_err(message),
         Fault::Unsupported(reason) => RefusedError::new_err(reason),
+        Fault::Cancelled => NativeError::new_err(CANCELLED),
     }
 }
 
 /// A compiled chat template with the variables that all conversations share.
 #[pyclass(module = "strategies._native", frozen)]
 struct Template {
-    inner: render::Template,
+    inner: Arc<render::Template>,
 }
 
 #[pymethods]
 impl Template {
     /// Compiles the JSON of Jinja2's syntax tree, or refuses it.
+    ///
+    /// A render that takes more steps or makes a longer text than it may is refused.
     #[new]
-    #[pyo3(signature = (tree, variables, strftime))]
+    #[pyo3(signature = (tree, variables, strftime, *, max_steps=None, max_bytes=None))]
     fn new(
         tree: &str,
         variables: &Bound<'_, PyDict>,
         strftime: &Bound<'_, PyAny>,
+        max_steps: Option<u64>,
+        max_bytes: Option<usize>,
     ) -> PyResult<Self> {
         let Some(variables) = dict(variables, DEPTH) else {
             return Err(RefusedError::new_err("a variable whose name is no text"));
@@ -145,7 +161,14 @@ impl Template {
             .map(|format| strftime.call1((*format,))?.extract())
             .collect::<PyResult<Vec<String>>>()?;
         inner.set_dates(dates);
-        Ok(Self { inner })
+        let unlimited = Limits::default();
+        inner.set_limits(Limits {
+            steps: max_steps.unwrap_or(unlimited.steps),
+            bytes: max_bytes.unwrap_or(unlimited.bytes),
+        });
+        Ok(Self {
+            inner: Arc::new(inner),
+        })
     }
 
     /// Renders one prompt.
@@ -161,7 +184,7 @@ impl Template {
         py.detach(|| {
             let mut out = String::new();
             self.inner
-                .render(&messages, tools.as_ref(), &mut out)
+                .render(&messages, tools.as_ref(), &AtomicBool::new(false), &mut out)
                 .map(|()| out)
         })
         .map_err(render_error)
@@ -175,6 +198,7 @@ fn py_failure(failure: Failure) -> PyFailure {
     let (raised, message) = match failure.fault {
         Fault::Raised(message) => (true, message),
         Fault::Unsupported(reason) => (false, reason),
+        Fault::Cancelled => (false, CANCELLED.to_owned()),
     };
     let Turn { conversation, turn } = failure.turn;
     (conversation, turn, raised, message)
@@ -201,7 +225,7 @@ type PyCounts<'py> = (Vec<Vec<Option<u32>>>, Vec<PyFailure>, Bound<'py, PyDict>)
 /// A tokenizer that counts the prompts of many turns.
 #[pyclass(module = "strategies._native", frozen)]
 struct Counter {
-    inner: SpanCounter,
+    inner: Arc<SpanCounter>,
     workers: usize,
 }
 
@@ -209,7 +233,7 @@ impl Counter {
     fn run<'py>(
         &self,
         py: Python<'py>,
-        source: &dyn Source,
+        source: Arc<dyn Source>,
         convert_seconds: f64,
         progress: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<PyCounts<'py>> {
@@ -241,7 +265,8 @@ impl Counter {
             failures,
             report,
         } = result.map_err(|stop| match stop {
-            Stop::Cancelled => NativeError::new_err("cancelled"),
+            Stop::Cancelled => NativeError::new_err(CANCELLED),
+            Stop::NoThreads(reason) => ThreadsError::new_err(reason),
             Stop::Internal(message) => NativeError::new_err(message),
         })?;
         if let Some(callback) = progress {
@@ -267,7 +292,7 @@ impl Counter {
             .detach(|| SpanCounter::new(tokenizer, split_special_tokens))
             .map_err(NativeError::new_err)?;
         Ok(Self {
-            inner,
+            inner: Arc::new(inner),
             workers: workers.max(1),
         })
     }
@@ -298,9 +323,9 @@ impl Counter {
                 turns: item.get_item(2)?.extract()?,
             });
         }
-        let source = Rendered::new(&template.get().inner, &taken);
+        let source = Rendered::new(Arc::clone(&template.get().inner), taken);
         let convert_seconds = started.elapsed().as_secs_f64();
-        self.run(py, &source, convert_seconds, progress)
+        self.run(py, Arc::new(source), convert_seconds, progress)
     }
 
     /// Counts prompts that Jinja2 rendered, one list for each conversation.
@@ -313,18 +338,18 @@ impl Counter {
     ) -> PyResult<PyCounts<'py>> {
         // A text with surrogates is no text for the tokenizer either; only its own turn fails.
         let text = |prompt| PyBackedStr::try_from(prompt).ok();
-        let prompts = prompts
+        let prompts: Vec<Vec<Option<PyBackedStr>>> = prompts
             .into_iter()
             .map(|turns| turns.into_iter().map(text).collect())
             .collect();
-        self.run(py, &Prompts(prompts), 0.0, progress)
+        self.run(py, Arc::new(Prompts(prompts)), 0.0, progress)
     }
 }
 
 #[pymodule]
 mod _native {
     #[pymodule_export]
-    use super::{Counter, NativeError, RefusedError, Template, TemplateRaisedError};
+    use super::{Counter, NativeError, RefusedError, Template, TemplateRaisedError, ThreadsError};
 
     use super::{
         Bound, PyDict, PyDictMethods, PyModule, PyModuleMethods, PyResult, constructs, pyfunction,

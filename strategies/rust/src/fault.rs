@@ -9,6 +9,8 @@ pub enum Fault {
     Raised(String),
     /// This core is not known to do the same as Jinja2 and the tokenizer here.
     Unsupported(String),
+    /// The call was cancelled while this turn was rendered.
+    Cancelled,
 }
 
 /// Boxed, because nearly every evaluation succeeds and moves its result.

@@ -1,6 +1,8 @@
 //! Prompts for counting: rendered here, or given. Only this file knows both sides.
 
 use std::borrow::Cow;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use crate::count::source::{Source, Turn};
 use crate::data::Data;
@@ -17,9 +19,9 @@ pub struct Conversation {
 
 /// Prompts that this core renders, each turn from its first message on.
 #[derive(Debug)]
-pub struct Rendered<'r> {
-    template: &'r Template,
-    conversations: &'r [Conversation],
+pub struct Rendered {
+    template: Arc<Template>,
+    conversations: Vec<Conversation>,
     /// Size of the messages before each index, one list for each conversation.
     sizes: Vec<Vec<usize>>,
 }
@@ -37,9 +39,9 @@ fn size(data: &Data) -> usize {
     }
 }
 
-impl<'r> Rendered<'r> {
+impl Rendered {
     #[must_use]
-    pub fn new(template: &'r Template, conversations: &'r [Conversation]) -> Self {
+    pub fn new(template: Arc<Template>, conversations: Vec<Conversation>) -> Self {
         let sizes = conversations
             .iter()
             .map(|conversation| {
@@ -60,7 +62,7 @@ impl<'r> Rendered<'r> {
     }
 }
 
-impl Source for Rendered<'_> {
+impl Source for Rendered {
     fn turns(&self) -> Vec<usize> {
         self.conversations
             .iter()
@@ -74,7 +76,7 @@ impl Source for Rendered<'_> {
         sizes[prefix.min(sizes.len() - 1)]
     }
 
-    fn prompt(&self, turn: Turn) -> Result<Cow<'_, str>, Fault> {
+    fn prompt(&self, turn: Turn, stop: &AtomicBool) -> Result<Cow<'_, str>, Fault> {
         let conversation = &self.conversations[turn.conversation];
         let prefix = conversation.turns[turn.turn];
         let Some(messages) = conversation.messages.get(..prefix) else {
@@ -85,7 +87,7 @@ impl Source for Rendered<'_> {
         };
         let mut out = String::with_capacity(self.weight(turn) + 1024);
         self.template
-            .render(messages, conversation.tools.as_ref(), &mut out)?;
+            .render(messages, conversation.tools.as_ref(), stop, &mut out)?;
         Ok(out.into())
     }
 }
@@ -94,7 +96,7 @@ impl Source for Rendered<'_> {
 #[derive(Debug)]
 pub struct Prompts<T>(pub Vec<Vec<Option<T>>>);
 
-impl<T: AsRef<str> + Sync> Source for Prompts<T> {
+impl<T: AsRef<str> + Send + Sync + 'static> Source for Prompts<T> {
     fn turns(&self) -> Vec<usize> {
         self.0.iter().map(Vec::len).collect()
     }
@@ -104,7 +106,7 @@ impl<T: AsRef<str> + Sync> Source for Prompts<T> {
         prompt.map_or(0, |text| text.as_ref().len())
     }
 
-    fn prompt(&self, turn: Turn) -> Result<Cow<'_, str>, Fault> {
+    fn prompt(&self, turn: Turn, _: &AtomicBool) -> Result<Cow<'_, str>, Fault> {
         let Some(prompt) = &self.0[turn.conversation][turn.turn] else {
             return Err(Fault::Unsupported("the prompt is no valid text".to_owned()));
         };

@@ -97,8 +97,8 @@ fn add_time(figure: &AtomicU64, since: Instant) {
 ///
 /// If the call was cancelled or the core failed. Turns that have no prompt are no error here.
 pub fn count(
-    tokenizer: &SpanCounter,
-    source: &dyn Source,
+    tokenizer: &Arc<SpanCounter>,
+    source: Arc<dyn Source>,
     options: &mut Options,
 ) -> Result<Counts, Stop> {
     let turns = source.turns();
@@ -106,19 +106,19 @@ pub fn count(
         turns: turns.iter().map(|turns| vec![None; *turns]).collect(),
         ..Counts::default()
     };
-    let call = Call {
-        tokenizer,
+    let call = Arc::new(Call {
+        tokenizer: Arc::clone(tokenizer),
         source,
         spans: Spans::default(),
-        progress: Progress::default(),
+        progress: Arc::default(),
         tally: Tally::default(),
-    };
+    });
     let mut counts: Vec<u32> = Vec::new();
     let mut first = 0;
     while first < turns.len() {
         let batch = next_batch(&turns, first);
         first = batch.end;
-        let chunks = chunks(source, &turns, batch, options.workers);
+        let chunks: Arc<[Chunk]> = chunks(&*call.source, &turns, batch, options.workers).into();
         let cut = call.cut_all(&chunks, options)?;
         call.encode_new(&mut counts, options)?;
         for (index, cut) in cut {
@@ -131,11 +131,11 @@ pub fn count(
 }
 
 /// What the workers of a call share.
-struct Call<'c> {
-    tokenizer: &'c SpanCounter,
-    source: &'c dyn Source,
+struct Call {
+    tokenizer: Arc<SpanCounter>,
+    source: Arc<dyn Source>,
     spans: Spans,
-    progress: Progress,
+    progress: Arc<Progress>,
     tally: Tally,
 }
 
@@ -149,27 +149,30 @@ struct CutChunk {
     failures: Vec<Failure>,
 }
 
-impl Call<'_> {
+impl Call {
     /// Cuts all chunks; each result comes with the index of its chunk, in no order.
     fn cut_all(
-        &self,
-        chunks: &[Chunk],
+        self: &Arc<Self>,
+        chunks: &Arc<[Chunk]>,
         options: &mut Options,
     ) -> Result<Vec<(usize, CutChunk)>, Stop> {
-        let cut = Mutex::new(Vec::with_capacity(chunks.len()));
+        let cut = Arc::new(Mutex::new(Vec::with_capacity(chunks.len())));
+        let (call, pieces, done) = (Arc::clone(self), Arc::clone(chunks), Arc::clone(&cut));
         parallel(
             chunks.len(),
             &self.progress,
             options,
-            |index, (): &mut ()| {
-                let turns = self.cut_chunk(chunks[index]);
-                if let Ok(mut cut) = cut.lock() {
-                    cut.push((index, turns));
+            move |index, (): &mut ()| {
+                let turns = call.cut_chunk(pieces[index]);
+                if let Ok(mut done) = done.lock() {
+                    done.push((index, turns));
                 }
             },
         )?;
-        cut.into_inner()
-            .map_err(|_| Stop::Internal("a worker failed".to_owned()))
+        let mut cut = cut
+            .lock()
+            .map_err(|_| Stop::Internal("a worker failed".to_owned()))?;
+        Ok(std::mem::take(&mut *cut))
     }
 
     fn cut_chunk(&self, chunk: Chunk) -> CutChunk {
@@ -184,7 +187,8 @@ impl Call<'_> {
                 turn: index,
             };
             let started = Instant::now();
-            let rendered = self.source.prompt(turn).map(|text| prompt.take(&text));
+            let rendered = self.source.prompt(turn, self.progress.stop());
+            let rendered = rendered.map(|text| prompt.take(&text));
             add_time(&self.tally.render, started);
             match rendered {
                 Ok(()) => {
@@ -196,6 +200,7 @@ impl Call<'_> {
                     add(&self.tally.found, cut.added - 1);
                     out.turns.push(Some(cut));
                 }
+                Err(Fault::Cancelled) => break,
                 Err(fault) => {
                     out.failures.push(Failure { turn, fault });
                     out.turns.push(None);
@@ -207,40 +212,47 @@ impl Call<'_> {
     }
 
     /// Counts the spans that have no count yet.
-    fn encode_new(&self, counts: &mut Vec<u32>, options: &mut Options) -> Result<(), Stop> {
+    fn encode_new(
+        self: &Arc<Self>,
+        counts: &mut Vec<u32>,
+        options: &mut Options,
+    ) -> Result<(), Stop> {
         let mut fresh: Vec<(u32, Marker, Arc<str>, Marker)> = Vec::new();
         self.spans.each_from(counts.len(), |seen| {
             fresh.push((seen.id, seen.before, Arc::clone(&seen.text), seen.after));
         });
         fresh.sort_unstable_by_key(|span| Reverse(span.2.len()));
         counts.resize(self.spans.len(), 0);
-        let encoded: Vec<AtomicU32> = fresh.iter().map(|_| AtomicU32::new(UNKNOWN)).collect();
+        let encoded: Arc<[AtomicU32]> = fresh.iter().map(|_| AtomicU32::new(UNKNOWN)).collect();
+        let fresh: Arc<[_]> = fresh.into();
         let shared = SharedWords::default();
+        let (call, texts, found) = (Arc::clone(self), Arc::clone(&fresh), Arc::clone(&encoded));
         parallel(
             fresh.len(),
             &self.progress,
             options,
-            |index, own: &mut KnownWords| {
+            move |index, own: &mut KnownWords| {
                 let started = Instant::now();
-                let (_, before, text, after) = &fresh[index];
+                let (_, before, text, after) = &texts[index];
                 let mut memory = Memory {
                     own,
                     shared: &shared,
+                    stop: call.progress.stop(),
                 };
                 // A text that the model cannot encode, or that the library panics on, fails the
                 // turns that hold it, not the call.
                 let counted = catch_unwind(AssertUnwindSafe(|| {
-                    self.tokenizer
+                    call.tokenizer
                         .count_span(*before, text, *after, &mut memory)
                 }));
                 if let Ok(Ok(count)) = counted {
-                    encoded[index].store(count, Ordering::Relaxed);
+                    found[index].store(count, Ordering::Relaxed);
                 }
-                add_time(&self.tally.encode, started);
+                add_time(&call.tally.encode, started);
             },
         )?;
-        for (span, count) in fresh.iter().zip(encoded) {
-            counts[span.0 as usize] = count.into_inner();
+        for (span, count) in fresh.iter().zip(encoded.iter()) {
+            counts[span.0 as usize] = count.load(Ordering::Relaxed);
         }
         Ok(())
     }
@@ -283,6 +295,8 @@ fn add_up(chunk: Chunk, cut: CutChunk, counts: &[u32], result: &mut Counts) {
 #[cfg(test)]
 mod tests {
     use std::borrow::Cow;
+    use std::sync::Arc;
+    use std::sync::atomic::AtomicBool;
 
     use super::source::{Source, Turn};
     use super::workers::{Options, Stop};
@@ -292,6 +306,7 @@ mod tests {
     use crate::tokenizer::testing::tokenizer;
 
     /// Prompts of each conversation's turns; a turn may have none.
+    #[derive(Clone)]
     struct Texts(Vec<Vec<Option<String>>>);
 
     impl Source for Texts {
@@ -300,10 +315,11 @@ mod tests {
         }
 
         fn weight(&self, turn: Turn) -> usize {
-            self.prompt(turn).map_or(0, |prompt| prompt.len())
+            let prompt = &self.0[turn.conversation][turn.turn];
+            prompt.as_ref().map_or(0, String::len)
         }
 
-        fn prompt(&self, turn: Turn) -> Result<Cow<'_, str>, Fault> {
+        fn prompt(&self, turn: Turn, _: &AtomicBool) -> Result<Cow<'_, str>, Fault> {
             match &self.0[turn.conversation][turn.turn] {
                 Some(prompt) => Ok(prompt.into()),
                 None => Err(Fault::Raised("no prompt".to_owned())),
@@ -311,12 +327,12 @@ mod tests {
         }
     }
 
-    fn run(tokenizer: &SpanCounter, source: &Texts, workers: usize) -> Counts {
+    fn run(tokenizer: &Arc<SpanCounter>, source: &Texts, workers: usize) -> Counts {
         let mut options = Options {
             workers,
             watch: &mut |_| true,
         };
-        count(tokenizer, source, &mut options).unwrap()
+        count(tokenizer, Arc::new(source.clone()), &mut options).unwrap()
     }
 
     fn prompts(texts: &[&[&str]]) -> Texts {
@@ -328,7 +344,7 @@ mod tests {
         )
     }
 
-    fn counts(counter: &SpanCounter, source: &Texts, workers: usize) -> Vec<Vec<usize>> {
+    fn counts(counter: &Arc<SpanCounter>, source: &Texts, workers: usize) -> Vec<Vec<usize>> {
         let result = run(counter, source, workers);
         assert!(result.failures.is_empty());
         result
@@ -359,14 +375,16 @@ mod tests {
 
     #[test]
     fn counts_equal_those_of_whole_prompts() {
-        let counter = SpanCounter::of(tokenizer(&[
-            "<a>",
-            "<a><b>",
-            "left:<l>",
-            "right:<r>",
-            "word:w",
-        ]))
-        .unwrap();
+        let counter = Arc::new(
+            SpanCounter::of(tokenizer(&[
+                "<a>",
+                "<a><b>",
+                "left:<l>",
+                "right:<r>",
+                "word:w",
+            ]))
+            .unwrap(),
+        );
         let source = prompts(&[
             &["", "x", "x<a>", "x<a>y<r>  z", "x<a>y<r>  zz <l><a><b>"],
             &[
@@ -389,7 +407,7 @@ mod tests {
 
     #[test]
     fn resuming_never_trusts_a_marker_at_the_edge_of_what_is_common() {
-        let counter = SpanCounter::of(tokenizer(&["<a>", "<a><b><c>", "<b>"])).unwrap();
+        let counter = Arc::new(SpanCounter::of(tokenizer(&["<a>", "<a><b><c>", "<b>"])).unwrap());
         // The first prompt ends in what the second continues to a longer marker.
         let source = prompts(&[&["xx<a><b>", "xx<a><b><c>", "xx<a><b><d>", "xx<a>"]]);
         assert_eq!(counts(&counter, &source, 1), expected(&counter, &source));
@@ -397,7 +415,7 @@ mod tests {
 
     #[test]
     fn a_turn_without_a_prompt_leaves_the_turns_after_it_alone() {
-        let counter = SpanCounter::of(tokenizer(&["<a>", "<b>"])).unwrap();
+        let counter = Arc::new(SpanCounter::of(tokenizer(&["<a>", "<b>"])).unwrap());
         let texts = [
             Some("x<a>y<b>z"),
             None,
@@ -421,7 +439,7 @@ mod tests {
 
     #[test]
     fn many_chunks_of_one_conversation() {
-        let counter = SpanCounter::of(tokenizer(&["<a>", "<b>"])).unwrap();
+        let counter = Arc::new(SpanCounter::of(tokenizer(&["<a>", "<b>"])).unwrap());
         let mut turns = Vec::new();
         let mut prompt = String::new();
         for turn in 0..200 {
@@ -435,7 +453,7 @@ mod tests {
 
     #[test]
     fn a_call_can_be_cancelled() {
-        let counter = SpanCounter::of(tokenizer(&["<a>"])).unwrap();
+        let counter = Arc::new(SpanCounter::of(tokenizer(&["<a>"])).unwrap());
         let long: String = "x".repeat(1_000_000);
         let source = Texts(vec![vec![Some(long); 8]]);
         let mut options = Options {
@@ -443,7 +461,7 @@ mod tests {
             watch: &mut |_| false,
         };
         assert_eq!(
-            count(&counter, &source, &mut options).err(),
+            count(&counter, Arc::new(source), &mut options).err(),
             Some(Stop::Cancelled)
         );
     }

@@ -1,15 +1,22 @@
 //! Worker threads: they share a queue of work while the calling thread watches over the call.
+//!
+//! The caller never waits for a worker that does not stop. A call of the tokenizers library on
+//! megabytes of text cannot be interrupted, so after a cancellation such a worker is left to end
+//! its piece of work by itself. That is why the workers own, together, all that they use.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::thread::{self, Builder};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, Builder, Thread};
 use std::time::{Duration, Instant};
 
 use crate::fault::panic_message;
 
 /// How often the calling thread checks on the call while the workers work.
 const TICK: Duration = Duration::from_millis(20);
+
+/// How long a cancelled call waits for its workers, most of which stop at once.
+const GRACE: Duration = Duration::from_millis(200);
 
 /// Size of a worker's stack in bytes: rendering and encoding recurse into nested data.
 const STACK: usize = 16 << 20;
@@ -19,6 +26,8 @@ const STACK: usize = 16 << 20;
 pub enum Stop {
     /// The caller asked for it.
     Cancelled,
+    /// The system starts no more threads.
+    NoThreads(String),
     /// The core itself is at fault.
     Internal(String),
 }
@@ -50,27 +59,83 @@ impl Progress {
         self.cancelled.load(Ordering::Relaxed)
     }
 
+    /// What becomes true when the call is cancelled.
+    pub fn stop(&self) -> &AtomicBool {
+        &self.cancelled
+    }
+
     fn cancel(&self) {
         self.cancelled.store(true, Ordering::Relaxed);
     }
 }
 
-/// The first failure of a worker.
-#[derive(Default)]
-struct FirstFailure(Mutex<Option<String>>);
+/// What the workers of one [`parallel`] share.
+struct Team<W> {
+    count: usize,
+    work: W,
+    progress: Arc<Progress>,
+    /// The next index that a worker takes.
+    next: AtomicUsize,
+    running: AtomicUsize,
+    /// The first failure of a worker.
+    failure: Mutex<Option<String>>,
+    watcher: Thread,
+}
 
-impl FirstFailure {
-    fn note(&self, message: String) {
-        if let Ok(mut first) = self.0.lock() {
-            first.get_or_insert(message);
+impl<W> Team<W> {
+    fn take_all<S: Default>(&self)
+    where
+        W: Fn(usize, &mut S),
+    {
+        let mut own = S::default();
+        loop {
+            let index = self.next.fetch_add(1, Ordering::Relaxed);
+            if index >= self.count || self.progress.is_cancelled() {
+                return;
+            }
+            (self.work)(index, &mut own);
         }
     }
 
-    fn result(self) -> Result<(), Stop> {
-        match self.0.into_inner() {
-            Ok(None) => Ok(()),
-            Ok(Some(message)) => Err(Stop::Internal(message)),
-            Err(_) => Err(Stop::Internal("a worker failed".to_owned())),
+    /// The life of a worker.
+    fn run<S: Default>(&self)
+    where
+        W: Fn(usize, &mut S),
+    {
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| self.take_all())) {
+            self.progress.cancel();
+            let mut first = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
+            first.get_or_insert(panic_message(&*panic));
+        }
+        self.running.fetch_sub(1, Ordering::AcqRel);
+        self.watcher.unpark();
+    }
+
+    fn is_done(&self) -> bool {
+        self.running.load(Ordering::Acquire) == 0
+    }
+
+    /// Waits for the workers; returns false if the caller cancelled the call meanwhile.
+    fn watch(&self, options: &mut Options) -> bool {
+        let mut checked = Instant::now();
+        while !self.is_done() {
+            thread::park_timeout(TICK);
+            if checked.elapsed() >= TICK {
+                checked = Instant::now();
+                if !(options.watch)(self.progress.turns()) {
+                    return false;
+                }
+            }
+        }
+        true
+    }
+
+    /// Tells the workers to stop, and waits a moment for them.
+    fn stop(&self) {
+        self.progress.cancel();
+        let told = Instant::now();
+        while !self.is_done() && told.elapsed() < GRACE {
+            thread::park_timeout(TICK);
         }
     }
 }
@@ -79,80 +144,72 @@ impl FirstFailure {
 ///
 /// # Errors
 ///
-/// If the call was cancelled, a worker panicked or none could be started.
+/// If the call was cancelled, a worker panicked or one could not be started.
 pub fn parallel<S: Default>(
     count: usize,
-    progress: &Progress,
+    progress: &Arc<Progress>,
     options: &mut Options,
-    work: impl Fn(usize, &mut S) + Sync,
+    work: impl Fn(usize, &mut S) + Send + Sync + 'static,
 ) -> Result<(), Stop> {
     if count == 0 {
         return Ok(());
     }
-    let next = AtomicUsize::new(0);
-    let failure = FirstFailure::default();
-    let running = AtomicUsize::new(0);
-    let watcher = thread::current();
-    let take_all = || {
-        let mut own = S::default();
-        loop {
-            let index = next.fetch_add(1, Ordering::Relaxed);
-            if index >= count || progress.is_cancelled() {
-                return;
-            }
-            work(index, &mut own);
-        }
-    };
-    let body = || {
-        if let Err(panic) = catch_unwind(AssertUnwindSafe(take_all)) {
-            progress.cancel();
-            failure.note(panic_message(&*panic));
-        }
-        running.fetch_sub(1, Ordering::AcqRel);
-        watcher.unpark();
-    };
-    let mut stopped = false;
-    thread::scope(|scope| {
-        for _ in 0..options.workers.clamp(1, count) {
-            running.fetch_add(1, Ordering::AcqRel);
-            let started = Builder::new()
-                .name("isl-bench".to_owned())
-                .stack_size(STACK)
-                .spawn_scoped(scope, body);
-            if let Err(error) = started {
-                running.fetch_sub(1, Ordering::AcqRel);
-                failure.note(format!("cannot start a worker: {error}"));
-                progress.cancel();
+    let team = Arc::new(Team {
+        count,
+        work,
+        progress: Arc::clone(progress),
+        next: AtomicUsize::new(0),
+        running: AtomicUsize::new(0),
+        failure: Mutex::new(None),
+        watcher: thread::current(),
+    });
+    let mut workers = Vec::new();
+    let mut stopped = None;
+    for _ in 0..options.workers.clamp(1, count) {
+        team.running.fetch_add(1, Ordering::AcqRel);
+        let own = Arc::clone(&team);
+        let started = Builder::new()
+            .name("isl-bench".to_owned())
+            .stack_size(STACK)
+            .spawn(move || own.run());
+        match started {
+            Ok(worker) => workers.push(worker),
+            Err(error) => {
+                team.running.fetch_sub(1, Ordering::AcqRel);
+                stopped = Some(Stop::NoThreads(error.to_string()));
                 break;
             }
         }
-        stopped = !watch(&running, progress, options);
-    });
-    if stopped {
-        return Err(Stop::Cancelled);
     }
-    failure.result()
-}
-
-/// Waits for the workers; returns false if the caller cancelled the call meanwhile.
-fn watch(running: &AtomicUsize, progress: &Progress, options: &mut Options) -> bool {
-    let mut wanted = true;
-    let mut checked = Instant::now();
-    while running.load(Ordering::Acquire) > 0 {
-        thread::park_timeout(TICK);
-        if wanted && checked.elapsed() >= TICK {
-            checked = Instant::now();
-            if !(options.watch)(progress.turns()) {
-                wanted = false;
-                progress.cancel();
+    if stopped.is_none() && !team.watch(options) {
+        stopped = Some(Stop::Cancelled);
+    }
+    if stopped.is_some() {
+        team.stop();
+    }
+    if team.is_done() {
+        // They have worked, and only give back what belongs to their threads.
+        for worker in workers {
+            if let Err(panic) = worker.join() {
+                return Err(Stop::Internal(panic_message(&*panic)));
             }
         }
     }
-    wanted
+    if let Some(stop) = stopped {
+        return Err(stop);
+    }
+    let mut failure = team.failure.lock().unwrap_or_else(PoisonError::into_inner);
+    failure
+        .take()
+        .map_or(Ok(()), |message| Err(Stop::Internal(message)))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::sync::mpsc::channel;
+    use std::time::Duration;
+
     use super::{Options, Progress, Stop, parallel};
 
     #[test]
@@ -161,17 +218,33 @@ mod tests {
             workers: 2,
             watch: &mut |_| true,
         };
-        let result = parallel(
-            9,
-            &Progress::default(),
-            &mut options,
-            |index, (): &mut ()| {
-                assert_ne!(index, 3, "three");
-            },
-        );
+        let result = parallel(9, &Arc::default(), &mut options, |index, (): &mut ()| {
+            assert_ne!(index, 3, "three");
+        });
         let Err(Stop::Internal(message)) = result else {
             panic!("{result:?}");
         };
         assert!(message.starts_with("panic: ") && message.contains("three"));
+    }
+
+    #[test]
+    fn a_worker_that_does_not_stop_is_left_behind() {
+        let progress = Arc::<Progress>::default();
+        let mut options = Options {
+            workers: 2,
+            watch: &mut |_| false,
+        };
+        let (ended, end) = channel();
+        let result = parallel(2, &progress, &mut options, move |_, (): &mut ()| {
+            // As a call of a library that looks at no flag.
+            std::thread::sleep(Duration::from_secs(2));
+            let _ = ended.send(());
+        });
+        assert_eq!(result, Err(Stop::Cancelled));
+        assert!(
+            end.try_recv().is_err(),
+            "the call has waited for its workers"
+        );
+        assert!(end.recv().is_ok());
     }
 }

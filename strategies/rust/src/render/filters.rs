@@ -7,6 +7,7 @@ use std::collections::VecDeque;
 
 use super::environment::{Environment, Given};
 use super::json::{self, Style};
+use super::limits::{check_bytes, check_items};
 use super::lookup::get_item;
 use super::methods;
 use super::text::{Text, change_case, folded};
@@ -133,6 +134,7 @@ pub fn join<'a>(value: &Value<'a>, given: &Given<'_, 'a>) -> Outcome<Value<'a>> 
             out.push_str(separator.as_str());
         }
         item?.print(&mut out)?;
+        check_bytes(out.len())?;
     }
     Ok(Value::text(out))
 }
@@ -141,12 +143,12 @@ pub fn replace<'a>(value: &Value<'a>, given: &Given<'_, 'a>) -> Outcome<Value<'a
     let [old, new] = given.positional else {
         return raised("do_replace() missing required arguments");
     };
-    Ok(methods::replace_in(
+    methods::replace_in(
         &value.to_text()?,
         old.to_text()?.as_str(),
         new.to_text()?.as_str(),
         -1,
-    ))
+    )
 }
 
 pub fn int<'a>(value: &Value<'a>, _: &Given<'_, 'a>) -> Outcome<Value<'a>> {
@@ -303,7 +305,10 @@ fn lazily<'a>(
     };
     for item in items {
         match item.and_then(&keep) {
-            Ok(kept) => out.extend(kept),
+            Ok(kept) => {
+                out.extend(kept);
+                check_items(out.len())?;
+            }
             Err(fault) => {
                 if let Fault::Unsupported(_) = *fault {
                     return Err(fault);

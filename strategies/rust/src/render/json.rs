@@ -1,5 +1,6 @@
 //! `json.dumps`, as transformers' `tojson` filter calls it.
 
+use super::limits::check_bytes;
 use super::number::{push_float, push_int};
 use super::value::{Map, Seq, Value};
 use crate::data::{Data, Dict};
@@ -131,6 +132,7 @@ fn sequence<I>(
         any = true;
         new_line(style, level + 1, out);
         push(item, out)?;
+        check_bytes(out.len())?;
     }
     if any {
         new_line(style, level, out);
@@ -157,6 +159,7 @@ fn mapping<'k, I>(
         push_string(key, style.ensure_ascii, out);
         out.push_str(&style.key_separator);
         push(item, out)?;
+        check_bytes(out.len())?;
     }
     if any {
         new_line(style, level, out);

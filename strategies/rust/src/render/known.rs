@@ -147,6 +147,8 @@ const LOOP_ATTRIBUTES: &[LoopAttribute] = &[
 mod unit_tests {
     use serde_json::{Value as Json, json};
 
+    use std::sync::atomic::AtomicBool;
+
     use super::KNOWN;
     use crate::data::Dict;
     use crate::fault::Outcome;
@@ -208,7 +210,9 @@ mod unit_tests {
         let tree = json!({"_": "Template", "body": [output]}).to_string();
         let template = Template::within(environment, &tree, Dict::new())?;
         let mut out = String::new();
-        template.render(&[], None, &mut out).unwrap();
+        template
+            .render(&[], None, &AtomicBool::new(false), &mut out)
+            .unwrap();
         Ok(out)
     }
 

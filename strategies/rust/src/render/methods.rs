@@ -1,6 +1,7 @@
 //! Python's methods of dicts and strings. Their rows in `known.rs` check the number of arguments.
 #![allow(clippy::unnecessary_wraps)] // the rows of a table share one signature
 
+use super::limits::{check_bytes, check_items};
 use super::text::{Text, change_case, char_count, is_space};
 use super::value::{Map, Value, ViewKind, python_type};
 use crate::fault::{Fault, Outcome, raised, unsupported};
@@ -157,16 +158,22 @@ pub fn endswith<'a>(text: &Text<'a>, arguments: &[Value<'a>]) -> Outcome<Value<'
     affix("endswith", arguments, |part| text.as_str().ends_with(part))
 }
 
-fn pieces<'a>(text: &Text<'a>, ranges: &[(usize, usize)]) -> Value<'a> {
-    Value::list(
+fn pieces<'a>(text: &Text<'a>, ranges: &[(usize, usize)]) -> Outcome<Value<'a>> {
+    check_items(ranges.len())?;
+    Ok(Value::list(
         ranges
             .iter()
             .map(|&(start, end)| Value::Str(text.slice(start, end)))
             .collect(),
-    )
+    ))
 }
 
-fn split_at<'a>(text: &Text<'a>, separator: &str, most: usize, from_right: bool) -> Value<'a> {
+fn split_at<'a>(
+    text: &Text<'a>,
+    separator: &str,
+    most: usize,
+    from_right: bool,
+) -> Outcome<Value<'a>> {
     let source = text.as_str();
     let mut cuts: Vec<usize> = if from_right {
         let mut cuts: Vec<usize> = source
@@ -193,7 +200,7 @@ fn split_at<'a>(text: &Text<'a>, separator: &str, most: usize, from_right: bool)
     pieces(text, &ranges)
 }
 
-fn split_spaces<'a>(text: &Text<'a>, most: usize) -> Value<'a> {
+fn split_spaces<'a>(text: &Text<'a>, most: usize) -> Outcome<Value<'a>> {
     let source = text.as_str();
     let mut ranges = Vec::new();
     let mut at = 0;
@@ -214,7 +221,7 @@ fn split_spaces<'a>(text: &Text<'a>, most: usize) -> Value<'a> {
     pieces(text, &ranges)
 }
 
-fn split_lines<'a>(text: &Text<'a>) -> Value<'a> {
+fn split_lines<'a>(text: &Text<'a>) -> Outcome<Value<'a>> {
     let source = text.as_str();
     let ends_line = |c: char| {
         matches!(
@@ -253,13 +260,13 @@ fn split_at_text<'a>(
     if separator.is_empty() {
         return raised("empty separator");
     }
-    Ok(split_at(text, separator, limit(most), from_right))
+    split_at(text, separator, limit(most), from_right)
 }
 
 pub fn split<'a>(text: &Text<'a>, arguments: &[Value<'a>]) -> Outcome<Value<'a>> {
     let most = count_arg(arguments.get(1))?;
     match arguments.first() {
-        None | Some(Value::None) => Ok(split_spaces(text, limit(most))),
+        None | Some(Value::None) => split_spaces(text, limit(most)),
         Some(separator) => split_at_text(text, separator, most, false),
     }
 }
@@ -267,7 +274,7 @@ pub fn split<'a>(text: &Text<'a>, arguments: &[Value<'a>]) -> Outcome<Value<'a>>
 pub fn rsplit<'a>(text: &Text<'a>, arguments: &[Value<'a>]) -> Outcome<Value<'a>> {
     let most = count_arg(arguments.get(1))?;
     match arguments.first() {
-        None | Some(Value::None) if most < 0 => Ok(split_spaces(text, limit(most))),
+        None | Some(Value::None) if most < 0 => split_spaces(text, limit(most)),
         None | Some(Value::None) => unsupported("rsplit at white space"),
         Some(separator) => split_at_text(text, separator, most, true),
     }
@@ -277,30 +284,33 @@ pub fn splitlines<'a>(text: &Text<'a>, arguments: &[Value<'a>]) -> Outcome<Value
     if !arguments.is_empty() {
         return unsupported("splitlines that keeps the ends");
     }
-    Ok(split_lines(text))
+    split_lines(text)
 }
 
 /// Python's `text.replace(old, new, count)`.
-pub fn replace_in<'a>(text: &Text<'a>, old: &str, new: &str, count: i64) -> Value<'a> {
+pub fn replace_in<'a>(text: &Text<'a>, old: &str, new: &str, count: i64) -> Outcome<Value<'a>> {
     let source = text.as_str();
     if count == 0 || (!old.is_empty() && !source.contains(old)) {
-        return Value::Str(text.clone());
+        return Ok(Value::Str(text.clone()));
     }
-    Value::text(if count < 0 {
+    let places = source.matches(old).count().min(limit(count));
+    let more = places.saturating_mul(new.len().saturating_sub(old.len()));
+    check_bytes(source.len().saturating_add(more))?;
+    Ok(Value::text(if count < 0 {
         source.replace(old, new)
     } else {
         source.replacen(old, new, limit(count))
-    })
+    }))
 }
 
 pub fn replace<'a>(text: &Text<'a>, arguments: &[Value<'a>]) -> Outcome<Value<'a>> {
     let count = count_arg(arguments.get(2))?;
-    Ok(replace_in(
+    replace_in(
         text,
         text_arg("replace", &arguments[0])?,
         text_arg("replace", &arguments[1])?,
         count,
-    ))
+    )
 }
 
 pub fn lower<'a>(text: &Text<'a>, _: &[Value<'a>]) -> Outcome<Value<'a>> {
@@ -381,7 +391,10 @@ pub fn join<'a>(text: &Text<'a>, arguments: &[Value<'a>]) -> Outcome<Value<'a>> 
             out.push_str(text.as_str());
         }
         match item? {
-            Value::Str(part) => out.push_str(part.as_str()),
+            Value::Str(part) => {
+                out.push_str(part.as_str());
+                check_bytes(out.len())?;
+            }
             other => {
                 other.known()?;
                 return raised(format!(
@@ -431,9 +444,11 @@ pub fn format<'a>(text: &Text<'a>, arguments: &[Value<'a>]) -> Outcome<Value<'a>
             Some(other) => return unsupported(format!("format of a {}", other.kind())),
             None => return raised("Replacement index out of range for positional args tuple"),
         }
+        check_bytes(out.len())?;
         rest = after;
     }
     out.push_str(rest);
+    check_bytes(out.len())?;
     Ok(Value::text(out))
 }
 

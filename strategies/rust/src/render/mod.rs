@@ -8,6 +8,7 @@ mod filters;
 mod functions;
 mod json;
 mod known;
+pub mod limits;
 mod lookup;
 mod loops;
 mod methods;
@@ -21,13 +22,16 @@ mod text;
 mod tree;
 mod value;
 
+use std::sync::atomic::AtomicBool;
+
 use crate::data::{Data, Dict};
 use crate::fault::Fault;
 use compile::expressions::EXPRESSIONS;
 use compile::statements::STATEMENTS;
 use environment::Environment;
-use eval::Evaluator;
+use eval::{Evaluator, Run};
 use known::KNOWN;
+use limits::Limits;
 use program::Program;
 use value::{Seq, Value};
 
@@ -66,6 +70,7 @@ pub struct Template {
     program: Program,
     variables: Dict,
     dates: Vec<String>,
+    limits: Limits,
 }
 
 impl Template {
@@ -89,6 +94,7 @@ impl Template {
             program,
             variables,
             dates: Vec::new(),
+            limits: Limits::default(),
         })
     }
 
@@ -107,7 +113,12 @@ impl Template {
         self.dates = dates;
     }
 
-    /// Appends the prompt of `messages` to `out`.
+    /// Sets how much a render may do.
+    pub fn set_limits(&mut self, limits: Limits) {
+        self.limits = limits;
+    }
+
+    /// Appends the prompt of `messages` to `out`, unless `stop` becomes true.
     ///
     /// # Errors
     ///
@@ -116,6 +127,7 @@ impl Template {
         &self,
         messages: &[Data],
         tools: Option<&Data>,
+        stop: &AtomicBool,
         out: &mut String,
     ) -> Result<(), Fault> {
         let environment = self.program.environment;
@@ -134,6 +146,13 @@ impl Template {
                 },
             })
             .collect();
-        Evaluator::render(&self.program, &context, &self.dates, out).map_err(|fault| *fault)
+        let run = Run {
+            program: &self.program,
+            context: &context,
+            dates: &self.dates,
+            limits: self.limits,
+            stop,
+        };
+        Evaluator::render(&run, out).map_err(|fault| *fault)
     }
 }

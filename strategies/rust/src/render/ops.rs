@@ -2,6 +2,7 @@
 
 use std::cmp::Ordering;
 
+use super::limits::{check_bytes, check_items};
 use super::number::Number;
 use super::text::Text;
 use super::value::{Map, Value, ViewKind, python_type};
@@ -221,6 +222,7 @@ pub fn negative<'a>(value: &Value<'a>) -> Outcome<Value<'a>> {
 pub fn binary<'a>(op: BinOp, left: &Value<'a>, right: &Value<'a>) -> Outcome<Value<'a>> {
     match (op, left, right) {
         (BinOp::Add, Value::Str(one), Value::Str(two)) => {
+            check_bytes(one.as_str().len() + two.as_str().len())?;
             Ok(Value::text([one.as_str(), two.as_str()].concat()))
         }
         (BinOp::Add, Value::Safe(_), _) | (BinOp::Add, _, Value::Safe(_)) => {
@@ -237,9 +239,11 @@ pub fn binary<'a>(op: BinOp, left: &Value<'a>, right: &Value<'a>) -> Outcome<Val
             raised(undef.message())
         }
         (BinOp::Add, Value::List(one), Value::List(two)) => {
+            check_items(one.len() + two.len())?;
             Ok(Value::list(one.iter().chain(two.iter()).collect()))
         }
         (BinOp::Add, Value::Tuple(one), Value::Tuple(two)) => {
+            check_items(one.len() + two.len())?;
             let items: Vec<_> = one.iter().chain(two.iter()).cloned().collect();
             Ok(Value::Tuple(items.into()))
         }
@@ -248,9 +252,7 @@ pub fn binary<'a>(op: BinOp, left: &Value<'a>, right: &Value<'a>) -> Outcome<Val
         (BinOp::Mul, Value::Str(text), Value::Int(times))
         | (BinOp::Mul, Value::Int(times), Value::Str(text)) => {
             let times = usize::try_from(*times).unwrap_or(0);
-            if text.as_str().len().saturating_mul(times) > 1 << 24 {
-                return unsupported("a very long repetition");
-            }
+            check_bytes(text.as_str().len().saturating_mul(times))?;
             Ok(Value::text(text.as_str().repeat(times)))
         }
         (_, Value::Big(_), _) | (_, _, Value::Big(_)) => unsupported("arithmetic beyond 64 bits"),
@@ -288,6 +290,7 @@ fn add_marked<'a>(left: &Value<'a>, right: &Value<'a>) -> Outcome<Value<'a>> {
             Value::Opaque(reason) => return unsupported(*reason),
             _ => return unsupported("an operation on a text marked safe"),
         }
+        check_bytes(out.len())?;
     }
     Ok(Value::Safe(Text::own(out)))
 }

@@ -7,6 +7,7 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::rc::Rc;
 
+use super::limits::{check_bytes, check_items};
 use super::number::{Number, push_float, push_int, range_len};
 use super::text::{Text, char_count, repr_text};
 use crate::data::{Data, Dict};
@@ -293,6 +294,7 @@ impl<'a> Value<'a> {
                         out.push_str(", ");
                     }
                     item.repr(out)?;
+                    check_bytes(out.len())?;
                 }
                 out.push(']');
             }
@@ -303,6 +305,7 @@ impl<'a> Value<'a> {
                         out.push_str(", ");
                     }
                     item.repr(out)?;
+                    check_bytes(out.len())?;
                 }
                 if items.len() == 1 {
                     out.push(',');
@@ -318,6 +321,7 @@ impl<'a> Value<'a> {
                     repr_text(key.as_str(), out)?;
                     out.push_str(": ");
                     value.repr(out)?;
+                    check_bytes(out.len())?;
                 }
                 out.push('}');
             }
@@ -356,7 +360,12 @@ impl<'a> Value<'a> {
     }
 
     pub fn collect(&self) -> Outcome<Vec<Value<'a>>> {
-        self.iterate()?.collect()
+        let mut all = Vec::new();
+        for item in self.iterate()? {
+            all.push(item?);
+            check_items(all.len())?;
+        }
+        Ok(all)
     }
 
     /// The items up to the first that raises, and what it raises.
@@ -367,6 +376,7 @@ impl<'a> Value<'a> {
             other => {
                 let mut items = Vec::new();
                 for item in other.iterate()? {
+                    check_items(items.len())?;
                     match item {
                         Ok(item) => items.push(item),
                         Err(fault) => return Ok((Seq::Own(items.into()), Some(fault))),

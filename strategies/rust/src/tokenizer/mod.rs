@@ -6,6 +6,8 @@ pub mod markers;
 pub mod testing;
 pub mod words;
 
+use std::thread::Builder;
+
 use tokenizers::Tokenizer;
 
 use crate::fault::panic_message;
@@ -45,8 +47,11 @@ impl SpanCounter {
         let cutter = Cutter::new(&tokenizer)?;
         // The library keeps a cache for each model and thread until the thread ends, so the
         // caller's thread must never encode.
-        let words = std::thread::scope(|scope| scope.spawn(|| Words::of(&tokenizer)).join())
-            .map_err(|panic| panic_message(&*panic))?;
+        let words = std::thread::scope(|scope| {
+            let started = Builder::new().spawn_scoped(scope, || Words::of(&tokenizer));
+            let thread = started.map_err(|error| format!("no thread can be started: {error}"))?;
+            thread.join().map_err(|panic| panic_message(&*panic))
+        })?;
         Ok(Self {
             tokenizer,
             cutter,

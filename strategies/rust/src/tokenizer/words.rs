@@ -7,6 +7,7 @@
 //! own regular expressions and counted by the library's own model.
 
 use std::hash::BuildHasher;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rustc_hash::{FxBuildHasher, FxHashMap};
@@ -49,6 +50,8 @@ impl SharedWords {
 pub struct Memory<'m> {
     pub own: &'m mut KnownWords,
     pub shared: &'m SharedWords,
+    /// Looked at before each word that is new; a count that was stopped is an error.
+    pub stop: &'m AtomicBool,
 }
 
 /// Longer words, in bytes, are not remembered: they hardly ever come again.
@@ -115,6 +118,7 @@ impl Words {
             let mut memory = Memory {
                 own: &mut KnownWords::default(),
                 shared: &SharedWords::default(),
+                stop: &AtomicBool::new(false),
             };
             let short = words.count(tokenizer, probe, &mut memory);
             matches!((long, short), (Ok(long), Ok(short)) if long == short as usize)
@@ -169,6 +173,9 @@ impl Words {
     fn word(&self, tokenizer: &Tokenizer, word: &str, memory: &mut Memory) -> Result<u32, String> {
         if let Some(count) = memory.own.get(word) {
             return Ok(*count);
+        }
+        if memory.stop.load(Ordering::Relaxed) {
+            return Err("stopped".to_owned());
         }
         let shared = memory.shared.shard(word).get(word).copied();
         if let Some(count) = shared {
@@ -240,6 +247,7 @@ fn byte_characters() -> [char; 256] {
 mod tests {
     use super::{KnownWords, Memory, PROBES, SharedWords, Words};
     use crate::tokenizer::testing;
+    use std::sync::atomic::AtomicBool;
     use tokenizers::Tokenizer;
     use tokenizers::normalizers::unicode::NFC;
 
@@ -258,6 +266,7 @@ mod tests {
                     let mut memory = Memory {
                         own: &mut own,
                         shared: &shared,
+                        stop: &AtomicBool::new(false),
                     };
                     let short = words.count(&tokenizer, text, &mut memory).unwrap();
                     assert_eq!(short as usize, long);

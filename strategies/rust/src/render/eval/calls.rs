@@ -3,6 +3,7 @@
 use super::Evaluator;
 use crate::fault::{Outcome, raised, unsupported};
 use crate::render::environment::{Filter, Given};
+use crate::render::limits::{OF_A_MACRO, check_bytes};
 use crate::render::program::{Args, Expr, Macro, Param, Stmt};
 use crate::render::text::Text;
 use crate::render::value::{Pairs, Undef, Value, python_type};
@@ -93,6 +94,7 @@ impl<'a> Evaluator<'a> {
                 let outside = std::mem::take(&mut self.out);
                 let result = self.run_macro(*index, args);
                 let inside = std::mem::replace(&mut self.out, outside);
+                check_bytes(inside.len())?;
                 result.map(|()| Value::text(inside))
             }
             Value::Func(at) => self.call_function(*at, args),
@@ -127,6 +129,7 @@ impl<'a> Evaluator<'a> {
         if self.depth >= MACRO_DEPTH {
             return unsupported("macros nested very deeply");
         }
+        self.count_steps(OF_A_MACRO)?;
         let given = self.macro_arguments(inner, args)?;
         let outer_base = self.base;
         let outer_len = self.stack.len();

@@ -5,6 +5,7 @@ use std::rc::Rc;
 use super::Evaluator;
 use crate::fault::{Outcome, raised, unsupported};
 use crate::render::environment::Printing;
+use crate::render::limits::check_bytes;
 use crate::render::lookup::{get_attribute, get_item, slice, slice_bound};
 use crate::render::ops::{BinOp, CmpOp, binary, compare, negative, positive};
 use crate::render::program::{Attr, Const, Expr};
@@ -38,6 +39,7 @@ impl<'a> Evaluator<'a> {
                     // Evaluating a part writes nothing here, so the order of output is kept.
                     let value = self.eval(part)?;
                     value.print(&mut self.out)?;
+                    check_bytes(self.out.len())?;
                 }
                 Ok(())
             }
@@ -94,6 +96,7 @@ impl<'a> Evaluator<'a> {
                         printed = true;
                     }
                     self.out.push_str(right.as_str());
+                    check_bytes(self.out.len() - start)?;
                 }
                 _ if printed => {
                     // Not a plain string after all: go on with the sum as a value.
@@ -170,6 +173,7 @@ impl<'a> Evaluator<'a> {
                 let mut out = String::new();
                 for part in parts {
                     self.eval(part)?.print(&mut out)?;
+                    check_bytes(out.len())?;
                 }
                 Value::text(out)
             }

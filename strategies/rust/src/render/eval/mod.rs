@@ -4,7 +4,9 @@ mod calls;
 mod expressions;
 
 use std::cell::Cell;
+use std::sync::atomic::{AtomicBool, Ordering};
 
+use super::limits::{self, Limits};
 use super::program::{Expr, For, Load, Loads, Program, Slot, Stmt, Target};
 use super::state::{LoopState, State};
 use super::value::{Seq, Value};
@@ -20,6 +22,17 @@ enum Flow {
 struct Finished {
     any: bool,
     broken: bool,
+}
+
+/// What a render is given.
+pub struct Run<'a> {
+    pub program: &'a Program,
+    /// The values of [`Program::names`].
+    pub context: &'a [Value<'a>],
+    pub dates: &'a [String],
+    pub limits: Limits,
+    /// Becomes true when nobody needs the render any more.
+    pub stop: &'a AtomicBool,
 }
 
 /// One render: the slots of its scopes, its namespaces and loops, and its output.
@@ -40,38 +53,52 @@ pub struct Evaluator<'a> {
     /// depends on when that happens: attributes of namespaces, generators that a variable holds.
     reads: Cell<usize>,
     writes: usize,
+    stop: &'a AtomicBool,
+    steps_left: u64,
     out: String,
 }
 
 impl<'a> Evaluator<'a> {
-    /// Renders `program` to the end of `out`.
+    /// Renders a program to the end of `out`.
     ///
     /// # Errors
     ///
-    /// What the template raises, or the construct that has to be left to Jinja2.
-    pub fn render(
-        program: &'a Program,
-        context: &'a [Value<'a>],
-        dates: &'a [String],
-        out: &mut String,
-    ) -> Outcome<()> {
+    /// What the template raises, the construct that has to be left to Jinja2, or that it was
+    /// stopped.
+    pub fn render(run: &Run<'a>, out: &mut String) -> Outcome<()> {
+        let program = run.program;
+        limits::begin(run.limits);
         let mut evaluator = Self {
             program,
-            context,
+            context: run.context,
             stack: vec![Value::Missing; program.slots],
             base: 0,
             depth: 0,
-            state: State::new(&program.date_formats, dates),
+            state: State::new(&program.date_formats, run.dates),
             loops: Vec::new(),
             macros: Vec::new(),
             reads: Cell::new(0),
             writes: 0,
+            stop: run.stop,
+            steps_left: run.limits.steps,
             out: std::mem::take(out),
         };
         evaluator.load(&program.loads);
         let result = evaluator.run(&program.body);
         *out = evaluator.out;
         result.map(|_| ())
+    }
+
+    /// Counts the steps of a loop item or a macro call. A render is long only if it has many.
+    fn count_steps(&mut self, number: u64) -> Outcome<()> {
+        let Some(left) = self.steps_left.checked_sub(number) else {
+            return unsupported("a render beyond the limit of its steps");
+        };
+        self.steps_left = left;
+        if self.stop.load(Ordering::Relaxed) {
+            return Err(Box::new(Fault::Cancelled));
+        }
+        Ok(())
     }
 
     fn at(&self, slot: Slot) -> usize {
@@ -96,6 +123,7 @@ impl<'a> Evaluator<'a> {
 
     fn run(&mut self, body: &'a [Stmt]) -> Outcome<Flow> {
         for statement in body {
+            limits::check_bytes(self.out.len())?;
             match self.step(statement)? {
                 Flow::Next => {}
                 flow => return Ok(flow),
@@ -216,6 +244,9 @@ impl<'a> Evaluator<'a> {
     ) -> (Vec<Value<'a>>, Option<Box<Fault>>) {
         let mut kept = Vec::new();
         for item in items.iter() {
+            if let Err(fault) = self.count_steps(1) {
+                return (kept, Some(fault));
+            }
             self.load(loads);
             let test = self.assign(target, item.clone());
             match test.and_then(|()| self.truth(condition)) {
@@ -232,6 +263,7 @@ impl<'a> Evaluator<'a> {
         let mut any = false;
         let items = self.loops[state].items.clone();
         for (index, item) in items.iter().enumerate() {
+            self.count_steps(1)?;
             self.loops[state].index = index;
             self.assign(&inner.target, item)?;
             self.load(&inner.loads);
@@ -279,6 +311,7 @@ impl<'a> Evaluator<'a> {
         let outside = std::mem::take(&mut self.out);
         let result = self.run(body);
         let inside = std::mem::replace(&mut self.out, outside);
+        limits::check_bytes(inside.len())?;
         result.map(|flow| (flow, inside))
     }
 }
