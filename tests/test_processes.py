@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from multiprocessing import resource_tracker
 from pathlib import Path
 
@@ -211,6 +212,35 @@ def test_an_interrupted_comparison_leaves_nothing(tmp_path: Path) -> None:
     family = descendants(process.pid)
     os.killpg(process.pid, signal.SIGINT)
     _, stderr = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert stderr == "bench: interrupted; nothing was written\n"
+    assert list(out.iterdir()) == []
+    assert eventually(lambda: not any(map(is_alive, family)))
+
+
+@pytest.mark.parametrize("gap", [0.02, 0.1, 0.5])
+def test_a_comparison_interrupted_twice_ends_and_leaves_nothing(gap: float, tmp_path: Path) -> None:
+    out = tmp_path / "report"
+    command = ["compare", "--strategies", "process-pool,rust", "--rounds", "1"]
+    command += ["--tokenizer", str(tokenizer_path("bpe-chatml")), "--out", str(out)]
+    process = subprocess.Popen(
+        [*BENCH, *command],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        # The resource tracker, the process that forks for jobs, a job, and its workers.
+        assert eventually(lambda: len(descendants(process.pid)) >= 6, seconds=120)
+        family = descendants(process.pid)
+        for _ in range(2):
+            os.killpg(process.pid, signal.SIGINT)
+            time.sleep(gap)
+        _, stderr = process.communicate(timeout=60)
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
     assert process.returncode == 130
     assert stderr == "bench: interrupted; nothing was written\n"
     assert list(out.iterdir()) == []
