@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,6 +18,8 @@ def main() -> Never:
             "run it from another folder, or take this one out of PYTHONPATH\n"
         )
         sys.exit(3)
+    # Until the command line takes them over, both signals interrupt its import.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         from bench import cli
     except KeyboardInterrupt:

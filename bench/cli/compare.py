@@ -99,7 +99,7 @@ def compare_command(
     from bench.measuring.plan import Plan
     from bench.reporting.json_file import json_line
     from bench.reporting.kinds import COMPARISON
-    from bench.reporting.output import make_folder
+    from bench.reporting.output import OUTPUT_BEGUN, make_folder
     from bench.reporting.report import build_report
 
     if dataset is not None and sample is not None:
@@ -129,6 +129,7 @@ def compare_command(
     written = None
     if out is not None:
         written = COMPARISON.write(out, report, with_json=True)
+    OUTPUT_BEGUN.set()
     if as_json:
         click.echo(json_line(report.as_dict()))
     elif not quiet:

@@ -82,7 +82,7 @@ def count_command(
     """
     from bench.reporting.fitting import Head, print_table
     from bench.reporting.isl_table import check_ending, distribution, write_table
-    from bench.reporting.output import check_file
+    from bench.reporting.output import OUTPUT_BEGUN, check_file
 
     if out is not None:
         check_ending(out)
@@ -120,6 +120,7 @@ def count_command(
         console.print(
             Text(f"warning: {summary['skipped']:,} turns have no ISL: the template refuses them")
         )
+    OUTPUT_BEGUN.set()
     if as_json:
         click.echo(json.dumps(summary))
     elif not quiet:

@@ -72,7 +72,7 @@ def growth_command(
     from bench.reporting.growth_report import GrowthReport
     from bench.reporting.json_file import json_line
     from bench.reporting.kinds import GROWTH
-    from bench.reporting.output import make_folder
+    from bench.reporting.output import OUTPUT_BEGUN, make_folder
 
     (spec,) = chat_specs([tokenizer or str(tokenizer_path("bpe-chatml"))], options)
     if out is not None:
@@ -87,6 +87,7 @@ def growth_command(
     written = None
     if out is not None:
         written = GROWTH.write(out, report, with_json=True)
+    OUTPUT_BEGUN.set()
     if as_json:
         click.echo(json_line(report.as_dict()))
     elif not quiet:

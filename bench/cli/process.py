@@ -1,4 +1,14 @@
-"""Running the command line as a process: exit codes, signals, and one line for each error."""
+"""Running the command line as a process: exit codes, signals, and one line for each error.
+
+What Ctrl-C and SIGTERM do depends on how far the command is:
+
+- Until its output begins, they interrupt it: nothing is written, and the exit code is 130.
+- When the first file gets its name, or the result begins to be printed, the work is done. A signal
+  then changes nothing: the rest is written and printed, and the exit code is that of the work. A
+  signal that follows another one after `SAME_INTERRUPTION_SECONDS` still interrupts, with code 130,
+  because nobody may be reading what is printed.
+- When all is written and printed, or an error is being told, they are ignored.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +27,7 @@ import click
 from bench.cli.commands import commands
 from bench.cli.console import Messages, complain, drop, escape_output
 from bench.measuring.ending import end_children, kill_tree
+from bench.reporting.output import OUTPUT_BEGUN
 from strategies import IslError
 from strategies.errors import one_line
 
@@ -97,7 +108,8 @@ def _interrupted(errors: Messages) -> int:
         if child.pid is not None:
             end_children(child.pid)
             kill_tree(child.pid)
-    complain(errors, "interrupted; nothing was written")
+    begun = OUTPUT_BEGUN.is_set()
+    complain(errors, f"interrupted; {'output is not complete' if begun else 'nothing was written'}")
     return EXIT_INTERRUPTED
 
 
@@ -109,6 +121,7 @@ def _run() -> int:
         # It is None if the shell has closed it. Then nobody reads the output.
         if sys.stdout is not None:
             sys.stdout.flush()
+    _interruptions.ignore()
     return status
 
 
@@ -132,6 +145,7 @@ class _Interruptions:
     def listen(self) -> None:
         """Take the signals from now on."""
         self.raised, self._at = False, -inf
+        OUTPUT_BEGUN.clear()
         signal.signal(signal.SIGTERM, self._take)
         # What a script starts in the background ignores Ctrl-C.
         if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
@@ -152,7 +166,10 @@ class _Interruptions:
         now = time.monotonic()
         if now - self._at < SAME_INTERRUPTION_SECONDS:
             return
+        first = self._at == -inf
         self._at = now
+        if first and OUTPUT_BEGUN.is_set():
+            return
         self.raised = True
         raise KeyboardInterrupt
 

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import os
 import tempfile
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
 from strategies import InputError
+
+OUTPUT_BEGUN = threading.Event()
+"""Set just before the first file gets its name, or the first table is printed: from then on a
+command is done but for telling, and is no longer interrupted (see `bench.cli.process`)."""
 
 
 def write_whole(path: Path, write: Callable[[IO[bytes]], object]) -> None:
@@ -35,6 +40,7 @@ def write_whole(path: Path, write: Callable[[IO[bytes]], object]) -> None:
             os.fsync(file.fileno())
         # Temporary files are private. Give the result the permissions of any new file.
         temporary.chmod(0o666 & ~_umask())
+        OUTPUT_BEGUN.set()
         temporary.replace(path)
         temporary = None
     except OSError as error:
