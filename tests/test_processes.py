@@ -360,12 +360,11 @@ def test_a_late_signal_ends_a_command_whose_output_nobody_reads() -> None:
     code = """
 import sys, time
 from bench import cli
-from bench.cli import process
+from bench import interruption
 from bench.cli.commands import commands
-from bench.reporting.output import OUTPUT_BEGUN
-process.SAME_INTERRUPTION_SECONDS = 0.5
+interruption.SAME_INTERRUPTION_SECONDS = 0.5
 def block(*_):
-    OUTPUT_BEGUN.set()
+    interruption.INTERRUPTION.begin_output()
     print("begun", file=sys.stderr, flush=True)
     while True:
         time.sleep(0.1)

@@ -13,6 +13,7 @@ from bench.cli.console import stderr, stdout, warn
 from bench.cli.inputs import bundled_sample, read_dataset
 from bench.cli.options import Names, Numbers, chat_specs, shared_options, tokenizer_option
 from bench.cli.progress import ConsoleWatcher
+from bench.interruption import INTERRUPTION
 from strategies import OnError, available_cores, names
 from strategies.conversations.messages import ToolArguments
 
@@ -99,7 +100,7 @@ def compare_command(
     from bench.measuring.plan import Plan
     from bench.reporting.json_file import json_line
     from bench.reporting.kinds import COMPARISON
-    from bench.reporting.output import OUTPUT_BEGUN, make_folder
+    from bench.reporting.output import make_folder
     from bench.reporting.report import build_report
 
     if dataset is not None and sample is not None:
@@ -129,7 +130,7 @@ def compare_command(
     written = None
     if out is not None:
         written = COMPARISON.write(out, report, with_json=True)
-    OUTPUT_BEGUN.set()
+    INTERRUPTION.begin_output()
     if as_json:
         click.echo(json_line(report.as_dict()))
     elif not quiet:

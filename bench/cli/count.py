@@ -20,6 +20,7 @@ from bench.cli.options import (
     tokenizer_option,
 )
 from bench.cli.progress import progress_bar, working
+from bench.interruption import INTERRUPTION
 from strategies import (
     InputError,
     OnError,
@@ -82,7 +83,7 @@ def count_command(
     """
     from bench.reporting.fitting import Head, print_table
     from bench.reporting.isl_table import check_ending, distribution, write_table
-    from bench.reporting.output import OUTPUT_BEGUN, check_file
+    from bench.reporting.output import check_file
 
     if out is not None:
         check_ending(out)
@@ -120,7 +121,7 @@ def count_command(
         console.print(
             Text(f"warning: {summary['skipped']:,} turns have no ISL: the template refuses them")
         )
-    OUTPUT_BEGUN.set()
+    INTERRUPTION.begin_output()
     if as_json:
         click.echo(json.dumps(summary))
     elif not quiet:

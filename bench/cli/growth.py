@@ -17,6 +17,7 @@ from bench.cli.options import (
     tokenizer_option,
 )
 from bench.cli.progress import progress_bar
+from bench.interruption import INTERRUPTION
 
 
 @click.command("growth")
@@ -72,7 +73,7 @@ def growth_command(
     from bench.reporting.growth_report import GrowthReport
     from bench.reporting.json_file import json_line
     from bench.reporting.kinds import GROWTH
-    from bench.reporting.output import OUTPUT_BEGUN, make_folder
+    from bench.reporting.output import make_folder
 
     (spec,) = chat_specs([tokenizer or str(tokenizer_path("bpe-chatml"))], options)
     if out is not None:
@@ -87,7 +88,7 @@ def growth_command(
     written = None
     if out is not None:
         written = GROWTH.write(out, report, with_json=True)
-    OUTPUT_BEGUN.set()
+    INTERRUPTION.begin_output()
     if as_json:
         click.echo(json_line(report.as_dict()))
     elif not quiet:
