@@ -19,7 +19,11 @@ from strategies.conversations.counts import Counts, OnError, Progress
 from strategies.errors import InputError, TurnError, WorkerError
 from strategies.plain import first_failure, reference_counts
 from strategies.runtime.main_script import main_script_hidden
-from strategies.runtime.signals import leave_interrupts_to_parent, starting_processes
+from strategies.runtime.signals import (
+    interruptions_held,
+    leave_interrupts_to_parent,
+    starting_processes,
+)
 
 if TYPE_CHECKING:
     from multiprocessing.context import BaseContext
@@ -68,12 +72,15 @@ class ProcessPool:
                 _result(ready)
             yield _Counter(pool, chat, f"start method {context.get_start_method()}")
         except BaseException:
-            # Nobody needs the running tasks any more, and shutdown would wait for them.
-            killed = _kill_workers(pool)
-            pool.shutdown(wait=True, cancel_futures=True)
-            for process in killed:
-                # The pool does so only if all of them have started. Else they stay zombies.
-                process.join()
+            # A second Ctrl-C in the middle of this would leave workers that the program waits
+            # for when it ends.
+            with interruptions_held():
+                # Nobody needs the running tasks any more, and shutdown would wait for them.
+                killed = _kill_workers(pool)
+                pool.shutdown(wait=True, cancel_futures=True)
+                for process in killed:
+                    # The pool does so only if all of them have started. Else they stay zombies.
+                    process.join()
             raise
         pool.shutdown(wait=True)
 

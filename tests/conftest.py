@@ -190,7 +190,7 @@ def bench(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -
     # Whatever terminal the tests run in.
     monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.setattr(sys, "unraisablehook", sys.unraisablehook)
-    handler = signal.getsignal(signal.SIGTERM)
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 
     def run(*arguments: object) -> Result:
         monkeypatch.setattr(sys, "argv", ["bench", *map(str, arguments)])
@@ -202,4 +202,6 @@ def bench(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -
         return Result(exited.value.code, captured.out, captured.err)
 
     yield run
-    signal.signal(signal.SIGTERM, handler)
+    signal.set_wakeup_fd(-1)
+    for number, handler in handlers.items():
+        signal.signal(number, handler)

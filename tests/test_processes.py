@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 import os
 import resource
@@ -9,6 +10,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from multiprocessing import resource_tracker
 from pathlib import Path
 
@@ -217,6 +219,35 @@ def test_an_interrupted_comparison_leaves_nothing(tmp_path: Path) -> None:
     assert eventually(lambda: not any(map(is_alive, family)))
 
 
+@pytest.mark.parametrize("gap", [0.02, 0.1, 0.5])
+def test_a_comparison_interrupted_twice_ends_and_leaves_nothing(gap: float, tmp_path: Path) -> None:
+    out = tmp_path / "report"
+    command = ["compare", "--strategies", "process-pool,rust", "--rounds", "1"]
+    command += ["--tokenizer", str(tokenizer_path("bpe-chatml")), "--out", str(out)]
+    process = subprocess.Popen(
+        [*BENCH, *command],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        # The resource tracker, the process that forks for jobs, a job, and its workers.
+        assert eventually(lambda: len(descendants(process.pid)) >= 6, seconds=120)
+        family = descendants(process.pid)
+        for _ in range(2):
+            os.killpg(process.pid, signal.SIGINT)
+            time.sleep(gap)
+        _, stderr = process.communicate(timeout=60)
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+    assert process.returncode == 130
+    assert stderr == "bench: interrupted; nothing was written\n"
+    assert list(out.iterdir()) == []
+    assert eventually(lambda: not any(map(is_alive, family)))
+
+
 INTERRUPTED_TWICE = """
 import atexit, os, signal
 from bench import cli
@@ -241,6 +272,18 @@ TERMINATED_IN_THE_BACKGROUND_OF_A_SCRIPT = f"""
 import signal
 signal.signal(signal.SIGINT, signal.SIG_IGN)
 {INTERRUPTED_IN_A_DESTRUCTOR}"""
+INTERRUPTED_IN_C_THAT_LOSES_IT = """
+import os, signal
+from bench import cli
+from bench.cli.commands import commands
+def lose(*_):
+    try:
+        os.kill(os.getpid(), signal.SIGTERM)
+    except KeyboardInterrupt:
+        raise SystemError("returned NULL without setting an exception") from None
+commands.make_context = lose
+cli.main()
+"""
 INTERRUPTED_WHILE_IT_IMPORTS = """
 import sys
 class Interrupt:
@@ -259,6 +302,7 @@ main()
         INTERRUPTED_TWICE,
         INTERRUPTED_IN_A_DESTRUCTOR,
         TERMINATED_IN_THE_BACKGROUND_OF_A_SCRIPT,
+        INTERRUPTED_IN_C_THAT_LOSES_IT,
         INTERRUPTED_WHILE_IT_IMPORTS,
     ],
 )
@@ -266,3 +310,73 @@ def test_an_interruption_is_one_line_whenever_it_comes(code: str) -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (130, "")
     assert done.stderr == "bench: interrupted; nothing was written\n"
+
+
+FINISHED = """
+import os, signal, sys
+from bench import cli
+from bench.cli import count
+from bench.reporting import output
+number = signal.Signals[sys.argv.pop(1)]
+place = sys.argv.pop(1)
+def signalled(function):
+    def call(*given):
+        result = function(*given)
+        os.kill(os.getpid(), number)
+        return result
+    return call
+if place == "named":
+    output.Path.replace = signalled(output.Path.replace)
+elif place == "printed":
+    count.click.echo = signalled(count.click.echo)
+else:
+    import atexit
+    atexit.register(os.kill, os.getpid(), number)
+cli.main()
+"""
+
+
+@pytest.mark.parametrize("number", ["SIGINT", "SIGTERM"])
+@pytest.mark.parametrize("place", ["named", "printed", "ended"])
+def test_a_signal_changes_nothing_about_work_that_is_done(
+    place: str, number: str, tmp_path: Path
+) -> None:
+    data, out = tmp_path / "data.jsonl", tmp_path / "isl.csv"
+    data.write_text('{"messages": [{"role": "user", "content": "Hello"}]}')
+    command = ["count", str(data), "--tokenizer", str(tokenizer_path("unigram")), "--json"]
+    command += ["--strategy", "sequential"]
+    done = subprocess.run(
+        [sys.executable, "-c", FINISHED, number, place, *command, "--out", str(out)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert json.loads(done.stdout)["turns"] == 1
+    assert len(out.read_text().splitlines()) == 2
+
+
+def test_a_late_signal_ends_a_command_whose_output_nobody_reads() -> None:
+    code = """
+import sys, time
+from bench import cli
+from bench import interruption
+from bench.cli.commands import commands
+interruption.SAME_INTERRUPTION_SECONDS = 0.5
+def block(*_):
+    interruption.INTERRUPTION.begin_output()
+    print("begun", file=sys.stderr, flush=True)
+    while True:
+        time.sleep(0.1)
+commands.make_context = block
+cli.main()
+"""
+    process = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True)
+    assert process.stderr is not None
+    assert process.stderr.readline() == "begun\n"
+    process.send_signal(signal.SIGTERM)
+    with pytest.raises(subprocess.TimeoutExpired):
+        process.wait(timeout=1)
+    process.send_signal(signal.SIGTERM)
+    _, stderr = process.communicate(timeout=60)
+    assert (process.returncode, stderr) == (130, "bench: interrupted; output is not complete\n")

@@ -21,6 +21,7 @@ from bench.cli.options import (
     tokenizer_option,
 )
 from bench.cli.progress import ConsoleWatcher
+from bench.interruption import INTERRUPTION
 from strategies import available_cores, names
 
 EXIT_WRONG = 1
@@ -136,6 +137,7 @@ def compare_command(
     written = None
     if out is not None:
         written = COMPARISON.write(out, report, with_json=True)
+    INTERRUPTION.begin_output()
     if as_json:
         click.echo(json_line(report.as_dict()))
     elif not quiet:

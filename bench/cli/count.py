@@ -23,6 +23,7 @@ from bench.cli.options import (
     tokenizer_option,
 )
 from bench.cli.progress import progress_bar, working
+from bench.interruption import INTERRUPTION
 from strategies import (
     InputError,
     OnError,
@@ -159,6 +160,7 @@ def count_command(
         console.print(
             Text(f"warning: {summary['skipped']:,} turns have no ISL: the template refuses them")
         )
+    INTERRUPTION.begin_output()
     if as_json:
         click.echo(json.dumps({**summary, "messages": chat.profile.label}))
     elif not quiet:

@@ -17,6 +17,7 @@ from bench.cli.options import (
     tokenizer_option,
 )
 from bench.cli.progress import progress_bar
+from bench.interruption import INTERRUPTION
 
 
 @click.command("growth")
@@ -87,6 +88,7 @@ def growth_command(
     written = None
     if out is not None:
         written = GROWTH.write(out, report, with_json=True)
+    INTERRUPTION.begin_output()
     if as_json:
         click.echo(json_line(report.as_dict()))
     elif not quiet:

@@ -23,12 +23,28 @@ def kill_tree(pid: int) -> None:
     """Kill a process and its descendants, and wait until they are gone."""
     try:
         root = psutil.Process(pid)
-        members = [root, *root.children(recursive=True)]
+        _kill([root, *root.children(recursive=True)])
     except psutil.NoSuchProcess:
         return
-    for member in members:
+
+
+def kill_descendants(pid: int) -> None:
+    """Kill the descendants of a process, and wait until they are gone."""
+    try:
+        _kill(psutil.Process(pid).children(recursive=True))
+    except psutil.NoSuchProcess:
+        return
+
+
+def _kill(processes: list[psutil.Process]) -> None:
+    killed = []
+    for process in processes:
         try:
-            member.kill()
+            # A resource tracker ends with the last process that uses it, and then removes the
+            # semaphores that killed processes have left.
+            if not any("multiprocessing.resource_tracker" in word for word in process.cmdline()):
+                process.kill()
+                killed.append(process)
         except psutil.NoSuchProcess:
             continue
-    psutil.wait_procs(members, timeout=5)
+    psutil.wait_procs(killed, timeout=5)

@@ -28,7 +28,11 @@ from bench.measuring.memory import PeakMemory
 from strategies import IslError
 from strategies.errors import one_line
 from strategies.runtime.collection import collection_paused
-from strategies.runtime.signals import leave_interrupts_to_parent, starting_processes
+from strategies.runtime.signals import (
+    interruptions_held,
+    leave_interrupts_to_parent,
+    starting_processes,
+)
 
 Send: TypeAlias = Callable[[Any], None]
 Job: TypeAlias = Callable[..., Any]
@@ -127,12 +131,13 @@ class FreshProcesses:
         return Outcome(result, failure, max(memory.bytes, own_peak))
 
     def close(self) -> None:
-        """Kill the processes that still run."""
-        if self._process.pid is not None:
-            end_children(self._process.pid)
-            kill_tree(self._process.pid)
-            self._process.join()
-        self._connection.close()
+        """Kill whatever still runs. A second Ctrl-C waits until that is done."""
+        with interruptions_held():
+            if self._process.pid is not None:
+                end_children(self._process.pid)
+                kill_tree(self._process.pid)
+                self._process.join()
+            self._connection.close()
 
     def _receive(self) -> Any:
         try:

@@ -8,7 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
+from bench.interruption import INTERRUPTION
 from strategies import InputError
+from strategies.runtime.signals import interruptions_held
 
 
 def write_whole(path: Path, write: Callable[[IO[bytes]], object]) -> None:
@@ -22,26 +24,33 @@ def write_whole(path: Path, write: Callable[[IO[bytes]], object]) -> None:
     """
     temporary = None
     try:
-        with tempfile.NamedTemporaryFile(
-            # Short, so that it is allowed wherever the file's own name is.
-            dir=path.parent,
-            prefix=f".{path.stem[:20]}.",
-            suffix=".part",
-            delete=False,
-        ) as file:
+        # An interruption halfway would leave a file whose name nobody knows.
+        with interruptions_held():
+            file = tempfile.NamedTemporaryFile(  # noqa: SIM115  # closed below
+                # Short, so that it is allowed wherever the file's own name is.
+                dir=path.parent,
+                prefix=f".{path.stem[:20]}.",
+                suffix=".part",
+                delete=False,
+            )
             temporary = Path(file.name)
+            INTERRUPTION.unfinished.add(temporary)
+        with file:
             write(file)
             file.flush()
             os.fsync(file.fileno())
         # Temporary files are private. Give the result the permissions of any new file.
         temporary.chmod(0o666 & ~_umask())
+        INTERRUPTION.begin_output()
         temporary.replace(path)
+        INTERRUPTION.unfinished.discard(temporary)
         temporary = None
     except OSError as error:
         raise InputError(f"cannot be written: {error.strerror or error}", file=path) from None
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
+            INTERRUPTION.unfinished.discard(temporary)
 
 
 def write_bytes(path: Path, content: bytes) -> None:

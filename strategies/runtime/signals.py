@@ -1,4 +1,4 @@
-"""Start workers so that Ctrl-C neither reaches them nor leaves one half started."""
+"""Start and end workers so that Ctrl-C neither reaches them nor leaves one half started."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from multiprocessing import resource_tracker
+from typing import Any
 
 _HELD_BACK = (signal.SIGINT, signal.SIGTERM)
 
@@ -14,6 +15,39 @@ _HELD_BACK = (signal.SIGINT, signal.SIGTERM)
 def leave_interrupts_to_parent() -> None:
     """Ignore Ctrl-C from now on; the process that started this one ends it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+@contextmanager
+def interruptions_held() -> Iterator[None]:
+    """Hold back Ctrl-C and SIGTERM, and deliver them when the block ends.
+
+    It is for steps that must not be left half done and that end soon, such as killing workers.
+    """
+    held: list[int] = []
+    handlers: dict[signal.Signals, Any] = {}
+    holding = True
+
+    def hold(caught: int, frame: object) -> None:
+        # An interruption of the lines below may leave this handler in place.
+        before = handlers[signal.Signals(caught)]
+        if holding or not callable(before):
+            held.append(caught)
+        else:
+            before(caught, frame)
+
+    # Only the main thread can have handlers, and only there do they interrupt.
+    in_main = threading.current_thread() is threading.main_thread()
+    try:
+        for wanted in _HELD_BACK if in_main else ():
+            handlers[wanted] = signal.getsignal(wanted)
+            signal.signal(wanted, hold)
+        yield
+    finally:
+        holding = False
+        for wanted, handler in handlers.items():
+            signal.signal(wanted, handler)
+        for number in dict.fromkeys(held):
+            signal.raise_signal(number)
 
 
 @contextmanager
@@ -30,18 +64,9 @@ def starting_processes() -> Iterator[None]:
     """
     # Else it starts with the first process, and lifts the mask when it does.
     resource_tracker.ensure_running()
-    held: list[int] = []
-    handlers = {}
-    # Only the main thread can have handlers, and only there do they interrupt.
-    if threading.current_thread() is threading.main_thread():
-        for wanted in _HELD_BACK:
-            handlers[wanted] = signal.signal(wanted, lambda caught, _: held.append(caught))
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-        for wanted, handler in handlers.items():
-            signal.signal(wanted, handler)
-        for number in dict.fromkeys(held):
-            signal.raise_signal(number)
+    with interruptions_held():
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            yield
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
