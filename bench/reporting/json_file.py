@@ -32,18 +32,21 @@ def json_line(document: Any) -> str:
     What a terminal obeys is written as escapes, which read back as the same text.
     """
     text = json.dumps(document, ensure_ascii=False, allow_nan=False)
-    return _without_controls(text)
+    return escape_controls(text)
 
 
 def json_bytes(document: Any) -> bytes:
     """Return a document as the content of a JSON file."""
     text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)
     # A file name that is not UTF-8 holds lone surrogates. JSON has escapes for them.
-    return f"{_without_controls(text)}\n".encode(errors="backslashreplace")
+    return f"{escape_controls(text)}\n".encode(errors="backslashreplace")
 
 
-def _without_controls(text: str) -> str:
-    """Escape what a terminal obeys. Outside of strings, JSON has line breaks only."""
+def escape_controls(text: str) -> str:
+    """Return JSON in which what a terminal obeys is escaped.
+
+    It reads back as the same. Outside of strings, JSON has no such character but line breaks.
+    """
     return CONTROLS.sub(
         lambda found: found[0] if found[0] == "\n" else f"\\u{ord(found[0]):04x}", text
     )
