@@ -6,6 +6,8 @@ import csv
 import errno
 import json
 import os
+import re
+import shlex
 import stat
 import subprocess
 import sys
@@ -16,13 +18,20 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from rich.console import RenderableType
+from rich.panel import Panel
+from rich.text import Text
 
+from bench.bundled import tokenizer_path
+from bench.cli.console import stderr, stdout, warn
 from bench.reporting.isl_table import (
     COLUMNS,
     WRITERS,
     check_ending,
     distribution,
+    escaped,
     table_of,
+    unescaped,
     write_table,
 )
 from bench.reporting.output import check_file, make_folder, write_whole
@@ -51,7 +60,23 @@ def read_back(path: Path) -> list[tuple[Any, ...]]:
     with path.open(encoding="utf-8", newline="") as file:
         header, *lines_ = csv.reader(file)
     assert tuple(header) == COLUMNS
-    return [(name, int(t), int(m), int(isl) if isl else None) for name, t, m, isl in lines_]
+    return [
+        (without_escapes(name), int(t), int(m), int(isl) if isl else None)
+        for name, t, m, isl in lines_
+    ]
+
+
+def without_escapes(name: str) -> str:
+    """Undo the escapes of an id in CSV as the documentation says, from left to right."""
+    text = ""
+    while name:
+        if found := re.match(r"\\x([0-9a-f]{2})|\\u([0-9a-f]{4})", name):
+            text += chr(int(found[1] or found[2], 16))
+            name = name[found.end() :]
+        else:
+            text += name[0]
+            name = name[2 if name.startswith("\\\\") else 1 :]
+    return text
 
 
 # Tables.
@@ -68,6 +93,14 @@ IDS = [
     "=1+1",
     "\0",
     "null",
+    "\x1b[31mred\x1b]0;title\x07",
+    "\x9b31m\x7f\x85",
+    "\u202eright to left\u2066",
+    "C:\\users\\x",
+    "\\x1b",
+    "\\\\u202e\\",
+    "\\\x1b",
+    "zero\u200dwidth",
 ]
 
 
@@ -104,6 +137,29 @@ def test_any_counts_read_back_and_the_same_input_gives_the_same_bytes(
         write_table(path, conversations, counts, lambda: {"b": 1, "a": [2]})
     assert read_back(first) == table_of(conversations, counts).rows
     assert first.read_bytes() == second.read_bytes()
+
+
+@given(st.text() | st.text("\\\x1bxu01b2"))
+def test_the_escapes_of_an_id_can_be_undone(name: str) -> None:
+    written = escaped(name)
+    assert unescaped(written) == without_escapes(written) == name
+    assert not re.search("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", written)
+
+
+@pytest.mark.parametrize("ending", [".csv", ".jsonl"])
+def test_a_text_file_holds_nothing_that_a_terminal_obeys(tmp_path: Path, ending: str) -> None:
+    path = tmp_path / f"isl{ending}"
+    write_table(path, [conversation(name, 1) for name in IDS], [[1]] * len(IDS), dict)
+    text = path.read_text(encoding="utf-8")
+    assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", text)
+    # One line for each turn, and the title of CSV.
+    assert text.count("\n") == len(IDS) + (ending == ".csv")
+    assert "zero\u200dwidth" in text
+
+
+@pytest.mark.parametrize("name", ["plain", "C:\\data", "a/b.c", "=1+1", "-x", "@y", "日本🎈", "é"])
+def test_most_ids_are_as_they_were_in_csv(name: str) -> None:
+    assert escaped(name) == name
 
 
 def test_parquet_says_where_its_counts_come_from(tmp_path: Path) -> None:
@@ -270,6 +326,184 @@ def test_a_folder_for_output_is_made_with_its_parents(tmp_path: Path) -> None:
         with pytest.raises(InputError) as caught:
             make_folder(path)
         assert str(caught.value).startswith(f"{path}: no folder can be made here: ")
+
+
+# Links, pipes and devices.
+
+
+@pytest.mark.parametrize("old", [None, b"old"], ids=["new file", "old file"])
+@pytest.mark.parametrize("relative", [False, True])
+def test_a_link_stays_a_link_and_its_target_is_replaced(
+    tmp_path: Path, old: bytes | None, relative: bool
+) -> None:
+    target, link, second = tmp_path / "real" / "isl.csv", tmp_path / "isl.csv", tmp_path / "b.csv"
+    target.parent.mkdir()
+    if old is not None:
+        target.write_bytes(old)
+    link.symlink_to(Path("real", "isl.csv") if relative else target)
+    second.symlink_to(link)
+    check_file(second)
+    write_whole(second, lambda file: file.write(b"new"))
+    assert link.is_symlink()
+    assert second.is_symlink()
+    assert target.read_bytes() == b"new"
+    assert sorted(item.name for item in tmp_path.rglob("*")) == sorted(
+        ["real", "isl.csv", "isl.csv", "b.csv"]
+    )
+
+
+def test_a_failure_midway_leaves_the_target_of_a_link_as_it_was(tmp_path: Path) -> None:
+    target, link = tmp_path / "real", tmp_path / "link"
+    target.write_bytes(b"old")
+    link.symlink_to(target)
+    with pytest.raises(RuntimeError):
+        write_whole(link, lambda file: half(file, RuntimeError("bug")))
+    assert (target.read_bytes(), link.is_symlink()) == (b"old", True)
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_a_link_to_nowhere_and_links_in_a_circle_are_named(tmp_path: Path) -> None:
+    nowhere, one, two = tmp_path / "nowhere", tmp_path / "one", tmp_path / "two"
+    nowhere.symlink_to(tmp_path / "no" / "isl.csv")
+    one.symlink_to(two)
+    two.symlink_to(one)
+    with pytest.raises(InputError, match=f"{tmp_path / 'no'}: no such folder"):
+        check_file(nowhere)
+    for path in (nowhere, one):
+        with pytest.raises(InputError, match=f"{path}: cannot be written: "):
+            write_whole(path, lambda file: file.write(b""))
+        assert path.is_symlink()
+
+
+@pytest.mark.parametrize("ending", [*ENDINGS, ""])
+def test_a_pipe_gets_the_table_and_stays_a_pipe(tmp_path: Path, ending: str) -> None:
+    pipe, copy = tmp_path / f"isl{ending}", tmp_path / f"copy{ending or '.jsonl'}"
+    os.mkfifo(pipe)
+    check_file(pipe)
+    check_ending(pipe)
+    with copy.open("wb") as file, subprocess.Popen(["/bin/cat", str(pipe)], stdout=file) as reader:
+        write_table(pipe, [conversation("a", 2)], [[1, None]], dict)
+        assert reader.wait(60) == 0
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
+    assert read_back(copy) == [("a", 1, 1, 1), ("a", 2, 3, None)]
+
+
+def test_a_pipe_gets_nothing_of_a_table_that_fails(tmp_path: Path) -> None:
+    pipe = tmp_path / "isl.csv"
+    os.mkfifo(pipe)
+    with pytest.raises(RuntimeError):
+        # Nobody reads it, so it would wait for ever if it opened the pipe.
+        write_whole(pipe, lambda file: half(file, RuntimeError("bug")))
+
+
+@pytest.fixture
+def dataset(tmp_path: Path) -> Path:
+    path = tmp_path / "data.jsonl"
+    path.write_text('{"id": "a", "messages": [{"role": "user", "content": "hello"}]}\n')
+    return path
+
+
+def in_bash(line: str) -> subprocess.CompletedProcess[str]:
+    bench = f"{shlex.quote(sys.executable)} -m bench"
+    return subprocess.run(
+        ["/bin/bash", "-c", line.replace("BENCH", bench)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("line", "printed"),
+    [
+        ("COUNT --out /dev/stdout", True),
+        ("COUNT --out /dev/stdout | cat", True),
+        ("COUNT --out /proc/self/fd/1", True),
+        ("COUNT --out /dev/fd/3 3>&1", True),
+        ("COUNT --out >(cat); sleep 1", True),
+        ("echo before > FOLDER/f; COUNT --out /dev/stdout >> FOLDER/f; cat FOLDER/f", True),
+        ("COUNT --out /dev/null", False),
+        ("COUNT --out FOLDER/null.csv", False),
+    ],
+)
+def test_standard_output_and_devices_are_written_through(
+    tmp_path: Path, dataset: Path, line: str, printed: bool
+) -> None:
+    tmp_path.joinpath("null.csv").symlink_to("/dev/null")
+    count = f"BENCH count {dataset} --tokenizer {tokenizer_path('unigram')} --quiet --strategy rust"
+    done = in_bash(line.replace("COUNT", count).replace("FOLDER", str(tmp_path)))
+    assert (done.returncode, done.stderr) == (0, "")
+    row = '{"conversation": "a", "turn": 1, "messages": 1, "isl": '
+    assert (row in done.stdout) == printed
+    if "before" in line:
+        assert done.stdout.startswith("before\n")
+    assert Path("/dev/null").is_char_device()
+    assert tmp_path.joinpath("null.csv").is_symlink()
+
+
+def test_a_sample_goes_through_a_pipe_as_well() -> None:
+    done = in_bash("BENCH sample --out /dev/stdout | head -c 13")
+    assert (done.returncode, done.stdout, done.stderr) == (0, '{"id": "short', "")
+
+
+def test_a_link_to_a_folder_is_a_folder_for_output(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    link = tmp_path / "link"
+    link.symlink_to(tmp_path / "real")
+    make_folder(link)
+    write_whole(link / "report.md", lambda file: file.write(b"x"))
+    assert link.is_symlink()
+    assert (tmp_path / "real" / "report.md").read_bytes() == b"x"
+
+
+# Escape codes.
+
+EVIL = "\x1b[31mred\x1b]0;title\x07\x9b2J\u202elast"
+OBEYED = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+
+
+@pytest.mark.parametrize("options", [[], ["--json"], ["--on-error", "skip"]])
+@pytest.mark.parametrize("color", [{}, {"FORCE_COLOR": "1", "TERM": "xterm-256color"}])
+def test_no_text_of_the_input_acts_on_the_terminal(
+    tmp_path: Path, options: list[str], color: dict[str, str]
+) -> None:
+    data, template, folder = tmp_path / "d.jsonl", tmp_path / "t.jinja", tmp_path / f"tok{EVIL}"
+    record = {"id": EVIL, "messages": [{"role": "user", "content": EVIL}]}
+    data.write_text(json.dumps(record) + "\n", encoding="utf-8")
+    template.write_text("{{ raise_exception(messages[0].content) }}")
+    folder.symlink_to(tokenizer_path("unigram"))
+    for command in (
+        ["count", data, "--tokenizer", folder, "--template", template, *options],
+        ["count", data, "--tokenizer", folder, *options],
+        ["count", data, "--tokenizer", folder, "--strategy", EVIL],
+        ["count", data, "--tokenizer", folder, f"--{EVIL}"],
+        ["count", tmp_path / EVIL, "--tokenizer", folder],
+        ["compare", data, "--tokenizer", folder, "--strategies", "rust", "--rounds", "1"],
+    ):
+        done = subprocess.run(
+            [sys.executable, "-m", "bench", *map(str, command)],
+            capture_output=True,
+            text=True,
+            check=False,
+            env={**os.environ, **color},
+        )
+        # What rich sends for colors are its own codes.
+        text = re.sub(r"\x1b\[[0-9;]*m", "", done.stdout + done.stderr) if color else None
+        assert not OBEYED.search(done.stdout + done.stderr if text is None else text), command
+        assert "\x1b[31mred" not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("printed", [Text(EVIL), Panel(EVIL), EVIL])
+def test_no_console_prints_what_acts(
+    printed: RenderableType, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stdout().print(printed, markup=False)
+    stderr(quiet=False).print(printed, markup=False)
+    warn(stderr(quiet=False), EVIL, [EVIL])
+    captured = capsys.readouterr()
+    assert not OBEYED.search(captured.out + captured.err)
+    assert "\\x1b[31mred" in captured.out
+    assert "\\u202e" in captured.err
 
 
 UNDER_A_LIMIT = """

@@ -5,17 +5,37 @@ from __future__ import annotations
 import io
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, TextIO
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
 from rich.text import Text
+
+from bench.reporting.words import CONTROLS, printable
 
 TABLE_WIDTH = 80
 """Characters in a line if there is no terminal."""
 
 
 class _Console(Console):
+    """A console on which no text of a dataset, a template or a name can act.
+
+    An escape code could move the cursor, set the title or hide what is printed. Such characters
+    are shown as escapes, whatever prints them. Codes that rich itself sends are apart from text.
+    """
+
+    def render(
+        self, renderable: RenderableType, options: ConsoleOptions | None = None
+    ) -> Iterator[Segment]:
+        """Yield the segments of a renderable, with nothing in their text that acts."""
+        for segment in super().render(renderable, options):
+            if segment.control or not CONTROLS.search(segment.text):
+                yield segment
+            else:
+                lines = segment.text.split("\n")
+                yield Segment("\n".join(map(printable, lines)), segment.style)
+
     def on_broken_pipe(self) -> None:
         """Leave it to `main`. Rich would exit with 1, which stands for wrong counts."""
         raise BrokenPipeError

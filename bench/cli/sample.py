@@ -50,10 +50,11 @@ def sample_command(size: str, shapes: Sequence[str], seed: int, out: Path | None
 
     Each line of the file is one OpenAI chat record. If writing fails, there is no file.
     """
-    from bench.reporting.output import check_file, write_whole
+    from bench.reporting.output import check_file, is_stream, write_whole
+    from bench.reporting.words import printable
 
     if out is not None:
-        if out.suffix != ".jsonl":
+        if out.suffix != ".jsonl" and not (out.suffix == "" and is_stream(out)):
             raise InputError("the sample is JSON Lines; end the name with .jsonl", file=out)
         check_file(out)
     with working(stderr(quiet=False), f"making the {size} sample"):
@@ -66,5 +67,8 @@ def sample_command(size: str, shapes: Sequence[str], seed: int, out: Path | None
         return
     write_whole(out, lambda file: file.write(data))
     conversations = data.count(b"\n")
-    click.echo(f"wrote {conversations} conversations to {out}")
-    click.echo(f"try: bench count {shlex.quote(str(out))} --tokenizer {tokenizer_names()[0]}")
+    if is_stream(out):
+        return
+    click.echo(printable(f"wrote {conversations} conversations to {out}"))
+    tried = f"bench count {shlex.quote(str(out))} --tokenizer {tokenizer_names()[0]}"
+    click.echo(f"try: {printable(tried)}")

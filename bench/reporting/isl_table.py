@@ -5,14 +5,18 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, TypeAlias
 
 import numpy as np
 
-from bench.reporting.output import write_whole
+from bench.reporting.json_file import json_line
+from bench.reporting.output import is_stream, write_whole
+from bench.reporting.words import CONTROLS
 from strategies import Conversation, Counts, InputError
 
 Row: TypeAlias = tuple[Any, ...]
@@ -58,8 +62,17 @@ def _rows(conversations: Sequence[Conversation], counts: Counts) -> Iterator[Row
 
 def check_ending(path: Path) -> None:
     """Raise `InputError` unless the file's ending names a format."""
-    if path.suffix not in WRITERS:
-        raise InputError(f"unknown ending; there are {', '.join(WRITERS)}", file=path)
+    _ending(path)
+
+
+def _ending(path: Path) -> str:
+    """Return the ending that names the format. A pipe or a device without one gets JSON Lines."""
+    if path.suffix in WRITERS:
+        return path.suffix
+    with suppress(OSError):
+        if not path.suffix and is_stream(path):
+            return ".jsonl"
+    raise InputError(f"unknown ending; there are {', '.join(WRITERS)}", file=path)
 
 
 def write_table(
@@ -86,9 +99,9 @@ def write_table(
     InputError
         If the ending is unknown or the file cannot be written.
     """
-    check_ending(path)
+    write_format = WRITERS[_ending(path)]
     table = table_of(conversations, counts)
-    write_whole(path, lambda file: WRITERS[path.suffix](file, table, about))
+    write_whole(path, lambda file: write_format(file, table, about))
 
 
 def _write_parquet(file: IO[bytes], table: Table, about: About) -> None:
@@ -108,22 +121,45 @@ def _write_parquet(file: IO[bytes], table: Table, about: About) -> None:
 
 def _write_jsonl(file: IO[bytes], table: Table, _about: About) -> None:
     for row in table.rows:
-        line = json.dumps(dict(zip(table.columns, row, strict=True)), ensure_ascii=False)
-        file.write(f"{line}\n".encode())
+        file.write(f"{json_line(dict(zip(table.columns, row, strict=True)))}\n".encode())
 
 
 def _write_csv(file: IO[bytes], table: Table, _about: About) -> None:
     text = io.StringIO()
-    # Older Pythons write a carriage return without quotes, and readers then break the line there.
-    unusual = any(isinstance(cell, str) and "\r" in cell for row in table.rows for cell in row)
-    writer = csv.writer(
-        text,
-        lineterminator="\n",
-        quoting=csv.QUOTE_NONNUMERIC if unusual else csv.QUOTE_MINIMAL,
-    )
+    writer = csv.writer(text, lineterminator="\n")
     writer.writerow(table.columns)
-    writer.writerows(table.rows)
+    writer.writerows(
+        [escaped(cell) if isinstance(cell, str) else cell for cell in row] for row in table.rows
+    )
     file.write(text.getvalue().encode())
+
+
+def escaped(text: str) -> str:
+    r"""Return a text as CSV shows it: on one line, and nothing in it that a terminal obeys.
+
+    A character that controls a terminal or the direction of text is written as ``\xNN`` or
+    ``\uNNNN``. A backslash is doubled if a reader could take it for the start of these, or for
+    one of a pair. So `unescaped` gives every text back. Most ids are as they were.
+    """
+    return _ESCAPED.sub(_escape, text)
+
+
+def _escape(found: re.Match[str]) -> str:
+    code = ord(found[0])
+    if found[0] == "\\":
+        return "\\\\"
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"  # two digits
+
+
+def unescaped(written: str) -> str:
+    """Return the text that `escaped` has written."""
+    return _ESCAPE.sub(lambda found: chr(int(found[1] or found[2] or "5c", 16)), written)
+
+
+_ESCAPED = re.compile(
+    rf"{CONTROLS.pattern}|\\(?=\\|{CONTROLS.pattern}|x[0-9a-f]{{2}}|u[0-9a-f]{{4}})"
+)
+_ESCAPE = re.compile(r"\\(?:\\|x([0-9a-f]{2})|u([0-9a-f]{4}))")
 
 
 WRITERS: dict[str, Callable[[IO[bytes], Table, About], None]] = {

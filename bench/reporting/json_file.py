@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from bench.reporting.words import CONTROLS
 from strategies import InputError
 
 
@@ -26,12 +27,26 @@ def read_json(path: Path) -> Any:
 
 
 def json_line(document: Any) -> str:
-    """Return a document as one line of JSON, for standard output."""
-    return json.dumps(document, ensure_ascii=False, allow_nan=False)
+    """Return a document as one line of JSON, for standard output and JSON Lines.
+
+    What a terminal obeys is written as escapes, which read back as the same text.
+    """
+    text = json.dumps(document, ensure_ascii=False, allow_nan=False)
+    return escape_controls(text)
 
 
 def json_bytes(document: Any) -> bytes:
     """Return a document as the content of a JSON file."""
     text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)
     # A file name that is not UTF-8 holds lone surrogates. JSON has escapes for them.
-    return f"{text}\n".encode(errors="backslashreplace")
+    return f"{escape_controls(text)}\n".encode(errors="backslashreplace")
+
+
+def escape_controls(text: str) -> str:
+    """Return JSON in which what a terminal obeys is escaped.
+
+    It reads back as the same. Outside of strings, JSON has no such character but line breaks.
+    """
+    return CONTROLS.sub(
+        lambda found: found[0] if found[0] == "\n" else f"\\u{ord(found[0]):04x}", text
+    )

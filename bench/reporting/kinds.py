@@ -15,7 +15,7 @@ from bench.reporting.output import write_bytes
 from bench.reporting.plots import COMPARISON_PLOTS, GROWTH_PLOTS, png
 from bench.reporting.report import Report
 from bench.reporting.tables import markdown, print_report
-from bench.reporting.words import listed
+from bench.reporting.words import listed, printable
 from strategies.errors import placed
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ class Kind(Generic[R]):
         contents |= {name: png(draw(report)) for name, draw in self.plots.items()}
         for name, content in contents.items():
             write_bytes(folder / name, content)
-        return f"wrote {listed(list(contents))} to {folder}"
+        return printable(f"wrote {listed(list(contents))} to {folder}")
 
 
 COMPARISON = Kind(

@@ -1,8 +1,16 @@
-"""Write whole files or none: a file gets its name when it is complete."""
+"""Write whole files or none: a file gets its name when it is complete.
+
+What is no ordinary file is written through, and stays what it is: a symbolic link goes on to point
+to its target, and a pipe or a device gets the bytes.
+"""
 
 from __future__ import annotations
 
+import io
 import os
+import re
+import stat
+import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -12,16 +20,38 @@ from bench.interruption import INTERRUPTION
 from strategies import InputError
 from strategies.runtime.signals import interruptions_held
 
+_MOST_LINKS = 40
+"""Symbolic links that the system follows one after the other."""
+
 
 def write_whole(path: Path, write: Callable[[IO[bytes]], object]) -> None:
     """Let `write` fill a file that gets its name only when it is complete and on disk.
+
+    A pipe or a device gets its first byte when all bytes are there.
 
     Raises
     ------
     InputError
         If it cannot be written: no such folder, no permission, a full disk. A file that had the
         name before is still there.
+    BrokenPipeError
+        If the program that reads a pipe has ended.
     """
+    try:
+        if is_stream(path):
+            content = io.BytesIO()
+            write(content)
+            with _opened(path) as stream:
+                stream.write(content.getvalue())
+        else:
+            _write_file(_target(path), write)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise InputError(f"cannot be written: {error.strerror or error}", file=path) from None
+
+
+def _write_file(path: Path, write: Callable[[IO[bytes]], object]) -> None:
     temporary = None
     try:
         # An interruption halfway would leave a file whose name nobody knows.
@@ -45,12 +75,54 @@ def write_whole(path: Path, write: Callable[[IO[bytes]], object]) -> None:
         temporary.replace(path)
         INTERRUPTION.unfinished.discard(temporary)
         temporary = None
-    except OSError as error:
-        raise InputError(f"cannot be written: {error.strerror or error}", file=path) from None
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
             INTERRUPTION.unfinished.discard(temporary)
+
+
+def is_stream(path: Path) -> bool:
+    """Whether a path names something to write into: a pipe, a device, an open descriptor.
+
+    Raises
+    ------
+    OSError
+        If the system cannot say, as for a name that is too long.
+    """
+    if _descriptor(path) is not None:
+        return True
+    try:
+        mode = path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
+
+
+def _opened(path: Path) -> IO[bytes]:
+    descriptor = _descriptor(path)
+    if descriptor is None:
+        return path.open("wb")
+    # Opened by its name, a file behind it would be cut to nothing, and written from its start.
+    if sys.stdout is not None:
+        sys.stdout.flush()
+    return os.fdopen(os.dup(descriptor), "wb")
+
+
+def _descriptor(path: Path) -> int | None:
+    """Return the open descriptor of this process that a path such as /dev/stdout names."""
+    for _ in range(_MOST_LINKS):
+        place = re.fullmatch(r"/(?:dev|proc/(?:self|thread-self|[0-9]+))/fd/([0-9]+)", str(path))
+        if place:
+            return int(place[1])
+        if not path.is_symlink():
+            return None
+        path = Path(os.path.normpath(path.parent / path.readlink()))
+    return None
+
+
+def _target(path: Path) -> Path:
+    """Return the path to write: where a symbolic link points, also if nothing is there yet."""
+    return Path(os.path.realpath(path)) if path.is_symlink() else path
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -61,14 +133,19 @@ def write_bytes(path: Path, content: bytes) -> None:
 def check_file(path: Path) -> None:
     """Raise `InputError` if a file cannot be made here, so that a long run fails early."""
     try:
-        if not path.parent.is_dir():
-            raise InputError("no such folder", file=path.parent)
-        if path.is_dir():
+        if is_stream(path):
+            if _descriptor(path) is None and not os.access(path, os.W_OK):
+                raise InputError("cannot be written: Permission denied", file=path)
+            return
+        target = _target(path)
+        if not target.parent.is_dir():
+            raise InputError("no such folder", file=target.parent)
+        if target.is_dir():
             raise InputError("is a folder; name a file in it", file=path)
     except OSError as error:
         raise InputError(f"cannot be written: {error.strerror}", file=path) from None
-    if not os.access(path.parent, os.W_OK | os.X_OK):
-        raise InputError("the folder cannot be written to", file=path.parent)
+    if not os.access(target.parent, os.W_OK | os.X_OK):
+        raise InputError("the folder cannot be written to", file=target.parent)
 
 
 def make_folder(path: Path) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from bench.reporting.json_file import escape_controls
 from bench.reporting.output import write_whole
 from strategies import (
     ChatTokenizer,
@@ -67,7 +68,7 @@ def write_rejects(
     lines = [_of_record(reject) for reject in conversations.rejects]
     lines += [_of_turn(error) for error in refused_turns(conversations, counts, chat)]
     # A lone surrogate is written as JSON escapes it.
-    texts = (f"{json.dumps(line, ensure_ascii=False)}\n" for line in lines)
+    texts = (f"{escape_controls(json.dumps(line, ensure_ascii=False))}\n" for line in lines)
     whole = "".join(texts).encode("utf-8", "backslashreplace")
     write_whole(path, lambda file: file.write(whole))
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from math import floor, log10
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from bench.measuring.estimates import Estimate
+
+
+CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+"""Characters that a terminal obeys: controls, line breaks, and the direction of text."""
 
 
 def many(number: int, what: str) -> str:
