@@ -345,6 +345,16 @@ def test_values_of_columns_that_are_not_read_are_not_converted(
         read_conversations(path)
 
 
+def test_a_column_that_is_not_read_may_appear_twice(tmp_path: Path) -> None:
+    path = tmp_path / "data.parquet"
+    columns = [pa.array([[HI]]), pa.array([1]), pa.array([2])]
+    pq.write_table(pa.Table.from_arrays(columns, ["messages", "score", "score"]), path)
+    assert read_conversations(path)[0].messages == (HI,)
+    pq.write_table(pa.Table.from_arrays(columns, ["messages", "mood", "mood"]), path)
+    with pytest.raises(InputError, match="mood: column appears twice"):
+        read_conversations(path)
+
+
 @pytest.mark.parametrize("values", [[None], [""], [[]]], ids=["null", "empty text", "empty list"])
 def test_an_unknown_column_without_values_refuses_nothing(tmp_path: Path, values: Any) -> None:
     path = tmp_path / "data.parquet"
