@@ -55,6 +55,24 @@ def _check_target(path: Path, other: Path, what: str, content: str) -> None:
         raise InputError(f"is {what} itself; name another file for {content}", file=path)
 
 
+def _check_targets(
+    dataset: Path, out: Path | None, rejects: Path | None, on_error: OnError
+) -> None:
+    """Refuse files that cannot be written, before the work begins."""
+    from bench.reporting.isl_table import check_ending
+
+    if out is not None:
+        check_ending(out)
+        _check_target(out, dataset, "the dataset", "the ISLs")
+    if rejects is None:
+        return
+    if on_error != "skip":
+        raise click.UsageError("--rejects keeps what --on-error skip leaves out; give both")
+    _check_target(rejects, dataset, "the dataset", "the rejects")
+    if out is not None:
+        _check_target(rejects, out, "the file for the ISLs", "the rejects")
+
+
 @click.command("count")
 @click.argument("dataset", type=click.Path(path_type=Path))
 @tokenizer_option(required=True)
@@ -105,18 +123,10 @@ def count_command(
     sample --out chats.jsonl` writes one to try this on.
     """
     from bench.reporting.fitting import Head, print_table
-    from bench.reporting.isl_table import check_ending, distribution, write_table
+    from bench.reporting.isl_table import distribution, write_table
     from bench.reporting.rejects import write_rejects
 
-    if out is not None:
-        check_ending(out)
-        _check_target(out, dataset, "the dataset", "the ISLs")
-    if rejects is not None:
-        if on_error != "skip":
-            raise click.UsageError("--rejects keeps what --on-error skip leaves out; give both")
-        _check_target(rejects, dataset, "the dataset", "the rejects")
-        if out is not None:
-            _check_target(rejects, out, "the file for the ISLs", "the rejects")
+    _check_targets(dataset, out, rejects, on_error)
     chosen = get(strategy)
     if is_control(chosen):
         raise InputError("is wrong on purpose, for comparisons only", field=strategy)
