@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import warnings
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 
 from strategies import Conversation, Conversations, InputError, IslWarning, read_conversations
 from strategies.conversations.fields import says_nothing
-from strategies.conversations.known_fields import MESSAGE, RECORD
+from strategies.conversations.known_fields import CALL, MESSAGE, PART, PROMPT_FIELDS, RECORD
 from tests.datasets import in_files, read, values
 
 HI = {"role": "user", "content": "Hi"}
@@ -345,6 +346,16 @@ def test_values_of_columns_that_are_not_read_are_not_converted(
         read_conversations(path)
 
 
+def test_a_column_that_is_not_read_may_appear_twice(tmp_path: Path) -> None:
+    path = tmp_path / "data.parquet"
+    columns = [pa.array([[HI]]), pa.array([1]), pa.array([2])]
+    pq.write_table(pa.Table.from_arrays(columns, ["messages", "score", "score"]), path)
+    assert read_conversations(path)[0].messages == (HI,)
+    pq.write_table(pa.Table.from_arrays(columns, ["messages", "mood", "mood"]), path)
+    with pytest.raises(InputError, match="mood: column appears twice"):
+        read_conversations(path)
+
+
 @pytest.mark.parametrize("values", [[None], [""], [[]]], ids=["null", "empty text", "empty list"])
 def test_an_unknown_column_without_values_refuses_nothing(tmp_path: Path, values: Any) -> None:
     path = tmp_path / "data.parquet"
@@ -439,3 +450,26 @@ def test_no_field_of_a_real_record_is_dropped_silently(
         if name not in MESSAGE.harmless and not says_nothing(value) and value is not False:
             known = name in got[0].messages[1] or name in {"function_call", "prefix", "partial"}
             assert known or f"messages[].{name} (" in told, name
+
+
+def test_the_page_of_formats_lists_every_field_that_is_known() -> None:
+    page = (Path(__file__).parents[1] / "docs" / "formats.md").read_text(encoding="utf-8")
+    listed = [
+        frozenset(block.split()) for block in re.findall(r"```text\n(.*?)```", page, re.DOTALL)
+    ]
+    assert listed == [known.harmless for known in (RECORD, MESSAGE, PART, CALL)]
+    for known in (RECORD, MESSAGE):
+        rows = {
+            name: row.split(" | ")[0].removeprefix("| ")
+            for row in page.splitlines()
+            if (reason := row.split(" | ")[0].removeprefix("| ")) in known.refused.values()
+            for name in re.findall(r"`(\w+)`", row)
+            if known.refused.get(name) == reason
+        }
+        assert rows == known.refused
+
+
+def test_no_field_is_known_twice() -> None:
+    for known in (RECORD, MESSAGE, PART, CALL):
+        assert not known.harmless & known.refused.keys()
+    assert not (RECORD.harmless | RECORD.refused.keys()) & PROMPT_FIELDS

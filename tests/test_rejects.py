@@ -22,6 +22,7 @@ from strategies import (
     parse_conversations,
     read_conversations,
 )
+from strategies.conversations import records as record_limits
 from tests.conftest import Bench
 from tests.datasets import TOOL, USER, Row, call, rows
 
@@ -148,6 +149,20 @@ def test_a_conversation_of_rows_is_left_out_whole(bad: list[Any], alone: list[An
     assert "a" in {reject.conversation for reject in got.rejects}
 
 
+def test_a_conversation_that_a_bad_line_may_end_is_left_out() -> None:
+    got = skipping(lines(*GOOD_ROWS, *rows(USER, ANSWER), "{"))
+    assert [conversation.id for conversation in got] == ["good"]
+    reason = "this row was not read, and may belong to conversation 'a'"
+    assert [(reject.line, reject.reason) for reject in got.rejects][1:] == [(5, reason)]
+
+
+def test_a_line_that_is_too_long_is_one_bad_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(record_limits, "MAX_RECORD_BYTES", 200)
+    got = skipping(lines(GOOD, {"messages": [{**USER, "content": "x" * 999}]}, {**GOOD, "id": "b"}))
+    assert [(conversation.id, conversation.line) for conversation in got] == [("good", 1), ("b", 3)]
+    assert [reject.line for reject in got.rejects] == [2]
+
+
 def test_rows_that_are_not_contiguous_are_left_out_before_and_after() -> None:
     got = skipping(lines(*rows(USER), *GOOD_ROWS, *rows(ANSWER, USER, first=2)))
     assert [conversation.id for conversation in got] == ["good"]
@@ -260,11 +275,12 @@ def test_rejects_replace_no_other_file(bench: Bench, write: Write, tmp_path: Pat
     data, out = write(GOOD), tmp_path / "isl.jsonl"
     command = ["count", data, "--tokenizer", TOKENIZER, "--out", out, "--on-error", "skip"]
     (tmp_path / "link.jsonl").symlink_to(data)
+    (tmp_path / "sub").mkdir()
     for target, reason in [
         (data, "is the dataset itself"),
         (tmp_path / "link.jsonl", "is the dataset itself"),
         (out, "is the file for the ISLs itself"),
-        (tmp_path / "." / "isl.jsonl", "is the file for the ISLs itself"),
+        (tmp_path / "sub" / ".." / "isl.jsonl", "is the file for the ISLs itself"),
         (tmp_path / "none" / "kept.jsonl", "no such folder"),
         (tmp_path, "is a folder"),
     ]:

@@ -133,6 +133,11 @@ def test_several_conversations_are_open_at_once(tmp_path: Path) -> None:
             [("r0", "r3"), ("r1", "r2")],
             id="two that are the same",
         ),
+        pytest.param(
+            [[USER], [USER], [USER, ANSWER, USER], [USER, ANSWER, USER, ANSWER, USER]],
+            [("r0",), ("r1", "r2", "r3")],
+            id="the longest beginning",
+        ),
         pytest.param([[USER, ANSWER, USER], [USER]], [("r0",), ("r1",)], id="shorter"),
         pytest.param(
             [[USER], [USER, ANSWER, USER], [USER, CALLS, RESULT]],

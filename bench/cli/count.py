@@ -72,6 +72,24 @@ def _check_target(path: Path, other: Path, what: str, content: str) -> None:
         raise InputError(f"is {what} itself; name another file for {content}", file=path)
 
 
+def _check_targets(
+    dataset: Path, out: Path | None, rejects: Path | None, on_error: OnError
+) -> None:
+    """Refuse files that cannot be written, before the work begins."""
+    from bench.reporting.isl_table import check_ending
+
+    if out is not None:
+        check_ending(out)
+        _check_target(out, dataset, "the dataset", "the ISLs")
+    if rejects is None:
+        return
+    if on_error != "skip":
+        raise click.UsageError("--rejects keeps what --on-error skip leaves out; give both")
+    _check_target(rejects, dataset, "the dataset", "the rejects")
+    if out is not None:
+        _check_target(rejects, out, "the file for the ISLs", "the rejects")
+
+
 @click.command("count")
 @click.argument("dataset", type=click.Path(path_type=Path))
 @tokenizer_option(required=True)

@@ -203,31 +203,39 @@ class _Dataset:
     options: ReadOptions
     left_out: Counter[str] = field(default_factory=Counter)
     rejects: list[Reject] = field(default_factory=list)
+    torn: set[str] = field(default_factory=set)
     first: InputError | None = None
 
     def read(self, items: Iterator[Record | Unread]) -> Conversations:
         """Return the conversations."""
         form, rest = self._format(items)
-        found: dict[int, Conversation] = {}
-        torn: dict[str, int] = {}
-        if form is not None:
-            for number, group in enumerate(form.groups(rest), len(self.rejects) + 1):
-                try:
-                    conversation = self._conversation(form, group, number)
-                except InputError as error:
-                    self._refuse(error, group)
-                    if group.name is not None:
-                        found.pop(torn.get(group.name, 0), None)
-                    continue
-                found[number] = conversation
-                if group.name is not None:
-                    torn[group.name] = number
-        if not found:
-            raise self._nothing()
-        conversations = list(found.values())
+        read = self._groups(form, rest) if form is not None else iter(())
         if self.options.records == "request":
-            conversations = join_requests(conversations)
+            # Joined one by one, so that what requests share is in memory once.
+            conversations = join_requests(each for each, _ in read)
+        else:
+            conversations = self._whole(read)
+        if not conversations:
+            raise self._nothing()
         return Conversations(conversations, self._warnings(), tuple(self.rejects))
+
+    def _groups(
+        self, form: Format, items: Iterator[Record | Unread]
+    ) -> Iterator[tuple[Conversation, str | None]]:
+        """Yield each conversation, with the name of its group if there may be more of it."""
+        for number, group in enumerate(form.groups(items), len(self.rejects) + 1):
+            try:
+                conversation = self._conversation(form, group, number)
+            except InputError as error:
+                self._refuse(error, group)
+                if group.name is not None:
+                    self.torn.add(group.name)
+                continue
+            yield conversation, group.name
+
+    def _whole(self, read: Iterable[tuple[Conversation, str | None]]) -> list[Conversation]:
+        found = list(read)
+        return [conversation for conversation, name in found if name not in self.torn]
 
     def _format(
         self, items: Iterator[Record | Unread]
