@@ -31,6 +31,7 @@ from math import inf
 from typing import TYPE_CHECKING, Never
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 EXIT_INTERRUPTED = 130
@@ -55,6 +56,8 @@ class Interruption:
     ----------
     unfinished : set of Path
         Files to remove if the program has to be ended.
+    kill_processes : callable
+        Kills the processes that the program has started, then.
     """
 
     def __init__(self) -> None:
@@ -65,6 +68,7 @@ class Interruption:
         # Whoever holds it may begin the output or end the program. It is never held for long.
         self._decision = threading.Lock()
         self.unfinished: set[Path] = set()
+        self.kill_processes: Callable[[], object] = lambda: None
         # The interpreter writes the number of each signal into it, and `_watch` reads.
         self._pipe: tuple[int, int] | None = None
 
@@ -164,9 +168,7 @@ class Interruption:
     def _end(self) -> Never:
         """End the program from another thread, because the main thread does not."""
         try:
-            from bench.measuring.ending import kill_descendants
-
-            kill_descendants(os.getpid())
+            self.kill_processes()
             for path in list(self.unfinished):
                 path.unlink(missing_ok=True)
             if not self._told:

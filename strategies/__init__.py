@@ -37,10 +37,12 @@ from strategies.plain import reference_counts
 from strategies.registry import availability, get, is_control, names, open_available
 from strategies.repetition import Amplification, amplification
 from strategies.runtime.cores import available_cores
+from strategies.runtime.workers import MAX_WORKERS
 from strategies.traces import traceless
 from strategies.verification import Mismatch, Verification, verify
 
 __all__ = [
+    "MAX_WORKERS",
     "Amplification",
     "ChatSpec",
     "ChatTokenizer",
@@ -107,7 +109,8 @@ def count(
         A strategy or its name. All give the same counts, except the controls (see
         `is_control`), which are wrong on purpose.
     workers
-        Threads or processes; by default one for each core that this process may use.
+        Threads or processes, at most `MAX_WORKERS`; by default one for each core that this
+        process may use.
     on_error
         ``"raise"`` fails at a turn that has no ISL, ``"skip"`` counts it as None.
     progress
@@ -121,8 +124,8 @@ def count(
     Raises
     ------
     InputError
-        If the strategy does not exist. Also if something else than conversations is given, or
-        an iterator yields none.
+        If the strategy does not exist, or `workers` is less than 1 or more than `MAX_WORKERS`.
+        Also if something else than conversations is given, or an iterator yields none.
     UnavailableError
         If it cannot run with this tokenizer.
     TurnError

@@ -17,6 +17,7 @@ from strategies.chat.syntax import template_tree
 from strategies.conversations.conversation import Conversation
 from strategies.errors import TurnError, UnavailableError, WorkerError, one_line
 from strategies.plain import first_failure, reference_turn
+from strategies.runtime.workers import no_threads
 from strategies.splicing import keeps_text_once
 
 if TYPE_CHECKING:
@@ -115,12 +116,15 @@ class Rust:
         templates = _Templates(chat)
         with ThreadPoolExecutor(1) as loader:
             # Loading does not hold the GIL, so templates are compiled at the same time.
-            loading = loader.submit(
-                _native.Counter,
-                chat.backend.to_str(),
-                workers=workers,
-                split_special_tokens=bool(chat.tokenizer.split_special_tokens),
-            )
+            try:
+                loading = loader.submit(
+                    _native.Counter,
+                    chat.backend.to_str(),
+                    workers=workers,
+                    split_special_tokens=bool(chat.tokenizer.split_special_tokens),
+                )
+            except RuntimeError as error:
+                raise no_threads("threads of rust", error) from error
             for messages, tools in _PROBES[1:3]:
                 # A model with several templates may have none for one of them.
                 with suppress(ValueError):

@@ -10,7 +10,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import wait
-from threading import Thread
+from threading import BrokenBarrierError, Thread
 from typing import TYPE_CHECKING
 
 from strategies.chat.tokenizer import ChatTokenizer
@@ -24,6 +24,7 @@ from strategies.runtime.signals import (
     leave_interrupts_to_parent,
     starting_processes,
 )
+from strategies.runtime.workers import check_threads
 
 if TYPE_CHECKING:
     from multiprocessing.context import BaseContext
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from multiprocessing.synchronize import Barrier
 
 START_METHOD_VARIABLE = "ISL_BENCH_START_METHOD"
+THREADS_OF_A_WORKER = 2
+"""One counts, and one ends the worker if its parent is killed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +61,11 @@ class ProcessPool:
     def open(self, chat: ChatTokenizer, *, workers: int) -> Iterator[_Counter]:
         """Start the processes and wait until each has loaded the tokenizer."""
         context = self._context()
+        # Limits on processes count threads, too. A fork server that meets such a limit writes a
+        # traceback, and a pool without one of its own two threads never answers.
+        check_threads(
+            workers * THREADS_OF_A_WORKER + 2, f"{workers} processes of process-pool, or threads,"
+        )
         with _refused(workers):
             # Without it, a worker that is ready early would answer for one that still loads.
             everyone = context.Barrier(workers)
@@ -68,8 +76,9 @@ class ProcessPool:
                 # The pool begins to watch a new process when it is next woken. This task starts
                 # no process, but wakes it, so that the death of the last one is noticed too.
                 loading.append(pool.submit(_nothing))
-            for ready in loading:
-                _result(ready)
+            with _thread_refused_to_worker(workers):
+                for ready in loading:
+                    _result(ready)
             yield _Counter(pool, chat, f"start method {context.get_start_method()}")
         except BaseException:
             # A second Ctrl-C in the middle of this would leave workers that the program waits
@@ -150,6 +159,17 @@ def _result(future: Future[list[int | None]]) -> list[int | None]:
 
 
 @contextmanager
+def _thread_refused_to_worker(workers: int) -> Iterator[None]:
+    try:
+        yield
+    except BrokenBarrierError as error:
+        raise WorkerError(
+            f"the {workers} processes of process-pool cannot be started: one of them cannot start "
+            "a thread"
+        ) from error
+
+
+@contextmanager
 def _refused(workers: int) -> Iterator[None]:
     """Raise `WorkerError` in one line if the system or the fork server starts no process."""
     try:
@@ -187,7 +207,11 @@ def _start_worker(chat: ChatTokenizer, everyone: Barrier) -> None:
     _worker = _Worker(chat, everyone)
     leave_interrupts_to_parent()
     # A parent that is killed cannot stop its workers, so they watch it and end with it.
-    Thread(target=_exit_with_parent, daemon=True).start()
+    try:
+        Thread(target=_exit_with_parent, daemon=True).start()
+    except RuntimeError:
+        # The tasks of all workers fail instead of waiting for this one.
+        everyone.abort()
 
 
 def _exit_with_parent() -> None:

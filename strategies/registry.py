@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, cast
 
 from strategies.contract import Counter, Strategy
 from strategies.errors import InputError, UnavailableError, one_line
+from strategies.runtime.workers import checked_workers
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -89,7 +90,10 @@ def open_available(strategy: Strategy, chat: ChatTokenizer, workers: int) -> Ite
     ------
     UnavailableError
         With the strategy's reason, if it cannot.
+    InputError
+        If it is less than one worker, or more than `MAX_WORKERS`.
     """
+    workers = checked_workers(workers)
     reason = availability(strategy, chat)
     if reason is not None:
         raise UnavailableError(f"{strategy.name} cannot run with {chat.name}: {reason}")

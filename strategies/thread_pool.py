@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 
 from strategies.chat.tokenizer import ChatTokenizer
 from strategies.conversations.counts import Counts, OnError, Progress
-from strategies.errors import TurnError, WorkerError
+from strategies.errors import TurnError
 from strategies.plain import first_failure, reference_turn
 from strategies.runtime.parallelism import library_threads
+from strategies.runtime.workers import check_threads, no_threads
 
 if TYPE_CHECKING:
     from strategies.conversations.conversation import Conversation
@@ -34,6 +35,9 @@ class ThreadPool:
     @contextmanager
     def open(self, chat: ChatTokenizer, *, workers: int) -> Iterator[_Counter]:
         """Start the threads and give each a tokenizer of its own; the first gets `chat`."""
+        threads = f"{workers} threads of {self.name}"
+        # Before the tokenizers are loaded, which takes longer.
+        check_threads(workers, threads)
         chats: SimpleQueue[ChatTokenizer] = SimpleQueue()
         chats.put(chat)
         for _ in range(workers - 1):
@@ -53,8 +57,7 @@ class ThreadPool:
                 # Or the threads that have started would wait for the others forever.
                 everyone.abort()
                 if isinstance(error, RuntimeError):
-                    reason = f"the {workers} threads of thread-pool cannot be started: {error}"
-                    raise WorkerError(reason) from error
+                    raise no_threads(threads, error) from error
                 raise
             try:
                 yield _Counter(pool, own, chat)

@@ -186,6 +186,7 @@ def bench(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -
     """Run the command line in this process, which has already imported the libraries."""
     # The command sets this for itself. It must not stay for other tests.
     monkeypatch.setenv("RAYON_NUM_THREADS", "1")
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "1")
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     # Whatever terminal the tests run in.
     monkeypatch.setenv("COLUMNS", "80")

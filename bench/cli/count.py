@@ -25,6 +25,7 @@ from bench.cli.options import (
 from bench.cli.progress import progress_bar, working
 from bench.interruption import INTERRUPTION
 from strategies import (
+    MAX_WORKERS,
     InputError,
     OnError,
     TurnError,
@@ -104,7 +105,7 @@ def _check_targets(
 @click.option(
     "--workers",
     metavar="N",
-    type=click.IntRange(min=1),
+    type=click.IntRange(min=1, max=MAX_WORKERS),
     help="Number of threads or processes.  [default: one for each available core]",
 )
 @click.option(

@@ -18,6 +18,7 @@ from bench.cli.options import (
 )
 from bench.cli.progress import progress_bar
 from bench.interruption import INTERRUPTION
+from strategies import MAX_WORKERS
 
 
 @click.command("growth")
@@ -33,7 +34,7 @@ from bench.interruption import INTERRUPTION
 @click.option(
     "--workers",
     metavar="N",
-    type=click.IntRange(min=1),
+    type=click.IntRange(min=1, max=MAX_WORKERS),
     default=1,
     show_default=True,
     help="Number of threads or processes.",

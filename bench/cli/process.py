@@ -13,7 +13,7 @@ import click
 from bench.cli.commands import commands
 from bench.cli.console import Messages, complain, drop, escape_output
 from bench.interruption import EXIT_INTERRUPTED, INTERRUPTION
-from bench.measuring.ending import end_children, kill_tree
+from bench.measuring.ending import end_children, kill_descendants, kill_tree
 from strategies import IslError
 from strategies.errors import one_line
 
@@ -26,6 +26,7 @@ COMPLETION_VARIABLE = "_BENCH_COMPLETE"
 def main() -> Never:
     """Run the command line. Every error that a user can mend is one line."""
     INTERRUPTION.listen()
+    INTERRUPTION.kill_processes = lambda: kill_descendants(os.getpid())
     errors = Messages(stderr=True, soft_wrap=True, highlight=False)
     try:
         try:
@@ -96,6 +97,9 @@ def _interrupted(errors: Messages) -> int:
 def _run() -> int:
     """Run the command that the arguments name, and return its exit code."""
     escape_output()
+    # numpy's OpenBLAS starts threads when it is imported. Nothing here uses them, and if the system
+    # refuses one, OpenBLAS writes four lines and sends SIGINT to this process.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     if os.environ.get(COMPLETION_VARIABLE):
         commands.main(prog_name="bench", complete_var=COMPLETION_VARIABLE)
     # Calling it would let click handle Ctrl-C, and click prints a line of its own.

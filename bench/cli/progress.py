@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from threading import Timer
 
@@ -48,16 +48,29 @@ def progress_bar(
         transient=True,
     )
     task = bar.add_task(what, total=total)
-    appearing = Timer(SHOWN_AFTER_SECONDS, bar.start)
+
+    def appear() -> None:
+        # A bar draws itself in a thread.
+        with _without_threads():
+            bar.start()
+
+    appearing = Timer(SHOWN_AFTER_SECONDS, appear)
     appearing.daemon = True
-    appearing.start()
+    with _without_threads():
+        appearing.start()
     try:
         yield lambda done: bar.advance(task, done)
     finally:
         appearing.cancel()
-        appearing.join()
+        if appearing.ident is not None:
+            appearing.join()
         if bar.live.is_started:
             bar.stop()
+
+
+def _without_threads() -> AbstractContextManager[None]:
+    """If the system refuses a thread, go on: nobody sees how far the work is, but it is done."""
+    return suppress(RuntimeError)
 
 
 @contextmanager

@@ -8,6 +8,8 @@ from typing import Self
 
 import psutil
 
+from strategies.runtime.workers import no_threads
+
 INTERVAL_SECONDS = 0.05
 
 
@@ -22,6 +24,11 @@ class PeakMemory:
     ----------
     bytes : int
         The largest sum seen so far.
+
+    Raises
+    ------
+    WorkerError
+        When the block begins, if the thread that samples cannot be started.
     """
 
     def __init__(self, pid: int) -> None:
@@ -31,7 +38,10 @@ class PeakMemory:
         self._thread = threading.Thread(target=self._sample, daemon=True)
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        try:
+            self._thread.start()
+        except RuntimeError as error:
+            raise no_threads("thread that samples memory", error) from error
         return self
 
     def __exit__(

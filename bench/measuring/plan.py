@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from bench.measuring.machine import first_cores
 from strategies import ChatSpec, OnError
+from strategies.runtime.workers import checked_workers
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +23,8 @@ class Plan:
     cores
         Numbers of cores to pin to, one comparison each.
     workers
-        Numbers of workers to run on each number of cores; None for as many as cores.
+        Numbers of workers to run on each number of cores, at most `MAX_WORKERS`; None for as
+        many as cores.
     rounds
         Full rounds over all conversations, or None to keep to the budget.
     budget_seconds
@@ -45,6 +47,8 @@ class Plan:
     def __post_init__(self) -> None:
         for count in self.cores:
             first_cores(count)
+        for _, workers in self.settings:
+            checked_workers(workers)
 
     @property
     def settings(self) -> list[tuple[int, int]]:

@@ -18,6 +18,7 @@ from jinja2 import nodes
 from strategies.chat.clock import frozen_clock
 from strategies.chat.limits import check_constants, limit, limited
 from strategies.errors import InputError, TurnError, one_line
+from strategies.runtime.parallelism import is_refused_thread
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -174,13 +175,16 @@ def is_failure(error: BaseException) -> bool:
     """Whether an error means that a turn has no ISL, and not that the program must end.
 
     A panic inside the tokenizers library arrives as PyO3's `PanicException`, which derives
-    from `BaseException`. A text that makes the library panic has no ISL either.
+    from `BaseException`. A text that makes the library panic has no ISL either. But if it
+    panics because it cannot start its threads, that says nothing about the text.
 
     An `InputError` is about the tokenizer or the template, and not about the turn.
     """
     if isinstance(error, InputError):
         return False
-    return isinstance(error, Exception) or type(error).__module__ == "pyo3_runtime"
+    if isinstance(error, Exception):
+        return True
+    return type(error).__module__ == "pyo3_runtime" and not is_refused_thread(error)
 
 
 def turn_error(conversation: Conversation, index: int, error: BaseException) -> TurnError:
