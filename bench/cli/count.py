@@ -46,23 +46,6 @@ def _number(value: int | float | None) -> str:  # noqa: PYI041  # counts and mea
     return f"{value:,.1f}" if isinstance(value, float) else f"{value:,}"
 
 
-def _check_targets(
-    dataset: Path, out: Path | None, rejects: Path | None, on_error: OnError
-) -> None:
-    """Refuse files that cannot be written, or must not be, before any work."""
-    from bench.reporting.isl_table import check_ending
-
-    if out is not None:
-        check_ending(out)
-        _check_target(out, dataset, "the dataset", "the ISLs")
-    if rejects is not None:
-        if on_error != "skip":
-            raise click.UsageError("--rejects keeps what --on-error skip leaves out; give both")
-        _check_target(rejects, dataset, "the dataset", "the rejects")
-        if out is not None:
-            _check_target(rejects, out, "the file for the ISLs", "the rejects")
-
-
 def _check_target(path: Path, other: Path, what: str, content: str) -> None:
     """Refuse a file that cannot be written, or would replace another one of the command."""
     from bench.reporting.output import check_file
