@@ -145,4 +145,4 @@ def test_the_command_line_tells_both(bench: Bench, tmp_path: Path) -> None:
     result = bench(*command)
     assert result.code == 0
     assert "the template leaves out system messages: 1 message" in result.error
-    assert "messages: vllm (0.33.0), what vLLM's server" in result.out
+    assert "messages: vllm (0.33.0), as its server gives them to the template" in result.out
