@@ -61,6 +61,8 @@ class Outcome:
     peak_rss_bytes: int
 
 
+LONGEST_FOLDER_BYTES = 107 - len("/pymp-12345678/listener-12345678")
+"""A fork server has a socket in the temporary folder, and its path may have 107 bytes."""
 _SERVER_GONE = "the process that starts jobs ended"
 
 
@@ -181,8 +183,9 @@ def _how(exit_code: int) -> str:
 
 
 def _serve(connection: Connection, folder: str) -> None:
-    # For this process and all that it starts.
-    os.environ["TMPDIR"] = tempfile.tempdir = folder
+    if len(os.fsencode(folder)) <= LONGEST_FOLDER_BYTES:
+        # For this process and all that it starts.
+        os.environ["TMPDIR"] = tempfile.tempdir = folder
     try:
         _fork_for_jobs(connection)
     except (EOFError, BrokenPipeError, ConnectionResetError):
