@@ -20,7 +20,7 @@ BENCH ?= .
 export COMMITS BENCH
 ASV_QUICK := --bench 'correctness|repetition' --bench "warm.*, 1, 'agentic'"
 
-.PHONY: help setup compare compare-quick test test-matrix bench asv asv-quick asv-libraries \
+.PHONY: help setup compare compare-quick test test-matrix test-signals bench asv asv-quick asv-libraries \
 	asv-demo dashboard lint format lock clean
 
 help:
@@ -28,6 +28,7 @@ help:
 	@echo "make compare-quick  the same with a small sample and few rounds"
 	@echo "make test           set up, then run the tests"
 	@echo "make test-matrix    test every real tokenizer on every real dataset, if they are there"
+	@echo "make test-signals   send hundreds of random signals to count and compare (half an hour)"
 	@echo "make bench          time the strategies, and compare with the previous run"
 	@echo "make asv            measure the current commit, or COMMITS=..., in a clean environment"
 	@echo "make asv-quick      check the counts, call each strategy once, keep no result"
@@ -78,6 +79,9 @@ test: $(READY)
 
 test-matrix: $(READY)
 	$(BIN)/python -m pytest tests/test_matrix.py -m matrix
+
+test-signals: $(READY)
+	$(BIN)/python -m pytest tests/test_signals.py -m attack -s
 
 bench: $(READY)
 	@mkdir -p results

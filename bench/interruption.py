@@ -55,7 +55,7 @@ class Interruption:
     Attributes
     ----------
     unfinished : set of Path
-        Files to remove if the program has to be ended.
+        Files and folders to remove if the program has to be ended.
     kill_processes : callable
         Kills the processes that the program has started, then.
     """
@@ -170,12 +170,21 @@ class Interruption:
         try:
             self.kill_processes()
             for path in list(self.unfinished):
-                path.unlink(missing_ok=True)
+                _remove(path)
             if not self._told:
                 line = f"bench: {NOTHING_WRITTEN}\n".encode()
                 os.write(2, (_SHOW_CURSOR if os.isatty(2) else b"") + line)
         finally:
             os._exit(EXIT_INTERRUPTED)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        import shutil
+
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _leave_signals_to_parent() -> None:

@@ -187,6 +187,7 @@ def bench(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -
     # The command sets this for itself. It must not stay for other tests.
     monkeypatch.setenv("RAYON_NUM_THREADS", "1")
     monkeypatch.setenv("OPENBLAS_NUM_THREADS", "1")
+    monkeypatch.setenv("PYTHONWARNINGS", "ignore:resource_tracker")
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     # Whatever terminal the tests run in.
     monkeypatch.setenv("COLUMNS", "80")

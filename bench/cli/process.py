@@ -100,6 +100,8 @@ def _run() -> int:
     # numpy's OpenBLAS starts threads when it is imported. Nothing here uses them, and if the system
     # refuses one, OpenBLAS writes four lines and sends SIGINT to this process.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    # multiprocessing's resource tracker removes what killed workers leave, and warns that it does.
+    os.environ.setdefault("PYTHONWARNINGS", "ignore:resource_tracker")
     if os.environ.get(COMPLETION_VARIABLE):
         commands.main(prog_name="bench", complete_var=COMPLETION_VARIABLE)
     # Calling it would let click handle Ctrl-C, and click prints a line of its own.

@@ -11,8 +11,10 @@ from __future__ import annotations
 import multiprocessing
 import os
 import pickle
+import shutil
 import signal
 import sys
+import tempfile
 import time
 import traceback
 from collections.abc import Callable, Iterator
@@ -22,6 +24,7 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from bench.interruption import INTERRUPTION
 from bench.measuring.ending import end_children, kill_tree
 from bench.measuring.machine import pin
 from bench.measuring.memory import PeakMemory
@@ -58,6 +61,8 @@ class Outcome:
     peak_rss_bytes: int
 
 
+LONGEST_FOLDER_BYTES = 107 - len("/pymp-12345678/listener-12345678")
+"""A fork server has a socket in the temporary folder, and its path may have 107 bytes."""
 _SERVER_GONE = "the process that starts jobs ended"
 
 
@@ -73,7 +78,11 @@ class FreshProcesses:
     def __init__(self) -> None:
         context = multiprocessing.get_context("spawn")
         self._connection, theirs = context.Pipe()
-        self._process = context.Process(target=_serve, args=(theirs,))
+        # A job that has to be killed cannot remove its temporary files.
+        with interruptions_held():
+            self._folder = Path(tempfile.mkdtemp(prefix="bench-"))
+            INTERRUPTION.unfinished.add(self._folder)
+        self._process = context.Process(target=_serve, args=(theirs, str(self._folder)))
         try:
             with starting_processes():
                 self._process.start()
@@ -138,6 +147,8 @@ class FreshProcesses:
                 kill_tree(self._process.pid)
                 self._process.join()
             self._connection.close()
+            shutil.rmtree(self._folder, ignore_errors=True)
+            INTERRUPTION.unfinished.discard(self._folder)
 
     def _receive(self) -> Any:
         try:
@@ -171,7 +182,10 @@ def _how(exit_code: int) -> str:
 # --- in the processes -------------------------------------------------------------------
 
 
-def _serve(connection: Connection) -> None:
+def _serve(connection: Connection, folder: str) -> None:
+    if len(os.fsencode(folder)) <= LONGEST_FOLDER_BYTES:
+        # For this process and all that it starts.
+        os.environ["TMPDIR"] = tempfile.tempdir = folder
     try:
         _fork_for_jobs(connection)
     except (EOFError, BrokenPipeError, ConnectionResetError):

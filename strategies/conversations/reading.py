@@ -12,7 +12,7 @@ import zlib
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, Any, cast
 
 from strategies.conversations import records
 from strategies.conversations.json_records import read_json
@@ -126,12 +126,31 @@ def items_of(
             yield from read_parquet(stream, name, needs)
         elif magic[:2] == b"\x1f\x8b":
             with gzip.GzipFile(fileobj=stream) as unpacked:
-                yield from read_json(cast("IO[bytes]", unpacked), name)
+                yield from read_json(cast("IO[bytes]", _Unpacked(unpacked)), name)
         else:
             yield from read_json(stream, name)
     except (OSError, EOFError, zlib.error) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise InputError(f"cannot be read: {reason}", file=name) from None
+
+
+class _Unpacked(io.RawIOBase):
+    """A gzip file for `io.BufferedReader`, which asks its stream at each line if it is closed.
+
+    `gzip.GzipFile` answers in Python. If Ctrl-C comes then, the reader loses it and raises
+    `SystemError`. This class answers without Python.
+    """
+
+    def __init__(self, file: gzip.GzipFile) -> None:
+        self._file = file
+
+    def readable(self) -> bool:
+        """Return True."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Fill the buffer and return how many bytes that took."""
+        return self._file.readinto(buffer)
 
 
 _NOT_READ = {
