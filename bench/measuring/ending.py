@@ -23,7 +23,11 @@ def kill_tree(pid: int) -> None:
     """Kill a process and its descendants, and wait until they are gone."""
     try:
         root = psutil.Process(pid)
-        _kill([root, *root.children(recursive=True)])
+        # So that it starts no more while its descendants are killed.
+        root.suspend()
+        killed = _kill_below(root)
+        root.kill()
+        psutil.wait_procs([root, *killed], timeout=5)
     except psutil.NoSuchProcess:
         return
 
@@ -31,20 +35,30 @@ def kill_tree(pid: int) -> None:
 def kill_descendants(pid: int) -> None:
     """Kill the descendants of a process, and wait until they are gone."""
     try:
-        _kill(psutil.Process(pid).children(recursive=True))
+        psutil.wait_procs(_kill_below(psutil.Process(pid)), timeout=5)
     except psutil.NoSuchProcess:
         return
 
 
-def _kill(processes: list[psutil.Process]) -> None:
-    killed = []
-    for process in processes:
-        try:
-            # A resource tracker ends with the last process that uses it, and then removes the
-            # semaphores that killed processes have left.
-            if not any("multiprocessing.resource_tracker" in word for word in process.cmdline()):
-                process.kill()
-                killed.append(process)
-        except psutil.NoSuchProcess:
-            continue
-    psutil.wait_procs(killed, timeout=5)
+def _kill_below(root: psutil.Process) -> list[psutil.Process]:
+    """Kill the descendants of a process, and return those that were there."""
+    killed: list[psutil.Process] = []
+    # Twice, because one of them may have started another meanwhile.
+    for _ in range(2):
+        killed += filter(_kill, root.children(recursive=True))
+    return killed
+
+
+def _kill(process: psutil.Process) -> bool:
+    """Kill a process, and return whether it was there."""
+    try:
+        # A resource tracker ends with the last process that uses it, and then removes the
+        # semaphores that killed processes have left.
+        if process.status() == psutil.STATUS_ZOMBIE or any(
+            "multiprocessing.resource_tracker" in word for word in process.cmdline()
+        ):
+            return False
+        process.kill()
+    except psutil.NoSuchProcess:
+        return False
+    return True

@@ -18,14 +18,14 @@ import tempfile
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from bench.interruption import INTERRUPTION
-from bench.measuring.ending import end_children, kill_tree
+from bench.measuring.ending import end_children, kill_descendants, kill_tree
 from bench.measuring.machine import pin
 from bench.measuring.memory import PeakMemory
 from strategies import IslError
@@ -204,7 +204,8 @@ def _fork_for_jobs(connection: Connection) -> None:
         process = fork.Process(target=_do, args=(connection, job, arguments, cores))
         process.start()
         if parent.sentinel in wait([process.sentinel, parent.sentinel]):
-            kill_tree(os.getpid())
+            kill_descendants(os.getpid())
+            return
         process.join()
         # A job that ended well has sent its result itself.
         if process.exitcode != 0:
@@ -227,6 +228,14 @@ def _do(
 ) -> None:
     # Exit normally on SIGTERM, so that a process pool can clean up.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    # As in `_serve`, nobody may be there any more.
+    with suppress(BrokenPipeError, ConnectionResetError):
+        _answer(connection, job, arguments, cores)
+
+
+def _answer(
+    connection: Connection, job: Job, arguments: tuple[Any, ...], cores: tuple[int, ...]
+) -> None:
     connection.send(os.getpid())
     pin(cores)
     result, failure = None, None
