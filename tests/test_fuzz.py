@@ -395,9 +395,12 @@ def compare(
     else:
         figures.seen["refused"] += 1
     raised = outcome(lambda: reference_counts(some, chat))
-    alike &= raised == outcome(lambda: count_with(counter, chat, some))
+    raised_by_core = outcome(lambda: count_with(counter, chat, some))
+    alike &= raised == raised_by_core
     if not alike:
-        figures.wrong.append(f"{chat.name}: {text!r}\n{expected}\n{got}\n{raised}")
+        figures.wrong.append(
+            f"{chat.name}: {text!r}\n{expected}\n{got}\n{raised}\n{raised_by_core}"
+        )
 
 
 def check(figures: Figures) -> None:

@@ -144,6 +144,18 @@ def test_what_is_within_the_limits_is_counted(strategy: str) -> None:
     assert count([ONE], chat, strategy, workers=1) == [expected]
 
 
+@pytest.mark.parametrize("strategy", IN_PROCESS)
+@pytest.mark.parametrize(
+    "body", ["{{ f(n | string | length) }}", "{% if n is number and n == 1 %}{{ f(1) }}{% endif %}"]
+)
+def test_a_macro_without_end_is_the_same_error_everywhere(body: str, strategy: str) -> None:
+    # Python says, besides, what it was doing when the stack was full.
+    chat = load_chat(TOKENIZER, template=f"{{% macro f(n) %}}{body}{{% endmacro %}}{{{{ f(1) }}}}")
+    with pytest.raises(TurnError) as caught:
+        count([ONE], chat, strategy, workers=1)
+    assert caught.value.reason == "RecursionError: maximum recursion depth exceeded"
+
+
 def test_limits_change_no_text() -> None:
     environment = chat_template_utils._cached_compile_jinja_template
     for text in (

@@ -200,6 +200,9 @@ def turn_error(conversation: Conversation, index: int, error: BaseException) -> 
         The exception that rendering or encoding raised.
     """
     text = one_line(error)
+    if isinstance(error, RecursionError):
+        # Python adds what it was doing, which depends on how deep the caller already was.
+        text = "maximum recursion depth exceeded"
     if not isinstance(error, jinja2.TemplateError) or not text:
         text = f"{type(error).__name__}: {text}"
     return TurnError(conversation.id, index + 1, conversation.turns[index], text)
