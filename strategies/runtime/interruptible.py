@@ -10,6 +10,9 @@ from typing import TypeVar
 LONG_CALL_CHARACTERS = 1_000_000
 """From this many characters on, a call of the tokenizers library may take half a second."""
 
+LOOK_SECONDS = 0.05
+"""How often the waiting thread looks for a signal."""
+
 _Result = TypeVar("_Result")
 
 
@@ -41,7 +44,9 @@ def interruptible(call: Callable[[], _Result], characters: int) -> _Result:
 
     thread = threading.Thread(target=copy_context().run, args=(work,), daemon=True)
     thread.start()
-    thread.join()
+    # The system may hand a signal to any thread. Only a wait that ends lets the main thread see it.
+    while thread.is_alive():
+        thread.join(LOOK_SECONDS)
     for error in errors:
         raise error
     return results[0]
