@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def hinted(
     error: TurnError, conversations: Iterable[Conversation], chat: ChatTokenizer
 ) -> TurnError:
-    """Return an error that also names the option under which the turn has an ISL.
+    """Return an error that also names the options under which the turn has an ISL.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ def hinted(
             if _renders(other, chat, error.turn - 1)
         ]
         if options:
-            reason = f"{error.reason}; it is counted with {options[0]}"
+            reason = f"{error.reason}; it is counted with {' or '.join(options)}"
             return TurnError(error.conversation, error.turn, error.messages, reason)
         break
     return error

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from jinja2 import nodes
+
+from strategies.chat.rendering import compile_template
 from strategies.conversations.conversation import Conversation, Message, Tool
 
 if TYPE_CHECKING:
@@ -160,7 +165,10 @@ def traceless(conversations: Iterable[Conversation], chat: ChatTokenizer) -> tup
         One line each. It is empty if the template writes all that the data has.
     """
     found = [0] * len(_KINDS)
+    unread: Counter[str] = Counter()
     for conversation in conversations:
+        if conversation.template_kwargs:
+            unread.update(_unread(conversation, chat))
         for place, kind in enumerate(_KINDS):
             found[place] += kind.count(conversation)
     warnings = []
@@ -177,7 +185,27 @@ def traceless(conversations: Iterable[Conversation], chat: ChatTokenizer) -> tup
                 f"the template writes {kind.name} as a Python list: {_number(number, kind.unit)}; "
                 f"{chat.profile.label} gives its content in parts"
             )
+    warnings += [
+        f"the template does not read {name}: {_number(number, 'conversation')}"
+        for name, number in unread.items()
+    ]
     return tuple(warnings)
+
+
+def _unread(conversation: Conversation, chat: ChatTokenizer) -> list[str]:
+    """Return the template kwargs of a conversation that its template never names."""
+    try:
+        named = _variables(chat.template_text(conversation))
+    except ValueError:
+        # It has no template for this conversation, and says so when it is rendered.
+        return []
+    return [name for name in conversation.template_kwargs or () if name not in named]
+
+
+@lru_cache(maxsize=64)
+def _variables(template: str) -> frozenset[str]:
+    tree = compile_template("").environment.parse(template)
+    return frozenset(name.name for name in tree.find_all(nodes.Name))
 
 
 def _number(number: int, unit: str) -> str:

@@ -229,11 +229,11 @@ def test_as_written_changes_nothing_that_was_counted_before() -> None:
 @pytest.mark.parametrize(
     ("message", "reason"),
     [
-        (user(["a"]), "messages[1].content[0]: is no part of type text; --messages vllm"),
+        (user(["a"]), "messages[1].content[0]: is no part of type text"),
         (user([{"type": "refusal", "refusal": "n"}]), "messages[1].content[0]: is no part"),
         (
             {"role": "assistant", "tool_calls": [{"function": {"name": "f", "arguments": "x"}}]},
-            "messages[1].tool_calls[0].function.arguments: is no JSON object; --messages vllm",
+            "messages[1].tool_calls[0].function.arguments: is no JSON object",
         ),
     ],
 )

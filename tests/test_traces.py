@@ -114,7 +114,7 @@ def test_a_refusal_names_the_option_that_helps(template: str, given: Any, option
         {"role": "tool", "content": "1"},
     )
     data = [Conversation("c", messages, None, (1, 3), tool_arguments=given)]
-    with pytest.raises(TurnError, match=rf"turn 2 .*; it is counted with {option}$"):
+    with pytest.raises(TurnError, match=rf"turn 2 .*; it is counted with {option}"):
         count(data, chat, "spliced", 1)
 
 
@@ -146,3 +146,11 @@ def test_the_command_line_tells_both(bench: Bench, tmp_path: Path) -> None:
     assert result.code == 0
     assert "the template leaves out system messages: 1 message" in result.error
     assert "messages: vllm (0.33.0), as its server gives them to the template" in result.out
+
+
+def test_kwargs_that_the_template_never_names_are_told() -> None:
+    chat = bundled_chat("bpe-chatml", "{% if mood %}{{ mood }}{% endif %}{{ messages[0].content }}")
+    kwargs: list[dict[str, Any] | None] = [{"mood": "m", "documents": []}, {"documents": []}, None]
+    messages = ({"role": "user", "content": "a"},)
+    data = [Conversation("c", messages, None, (1,), each) for each in kwargs]
+    assert traceless(data, chat) == ("the template does not read documents: 2 conversations",)

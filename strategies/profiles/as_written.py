@@ -8,8 +8,6 @@ from strategies.conversations.conversation import Message, Tool, ToolArguments
 from strategies.profiles.arguments import parsed_object
 from strategies.profiles.profile import Profile, RefusedError, Rule, Traits
 
-_HINT = "; --messages vllm counts it as vLLM does"
-
 
 def _message(message: Message, _traits: Traits, mode: ToolArguments) -> Message:
     content = message.get("content")
@@ -17,7 +15,7 @@ def _message(message: Message, _traits: Traits, mode: ToolArguments) -> Message:
         for i, part in enumerate(content):
             if not isinstance(part, dict) or part.get("type") != "text":
                 # Templates pass over such a part without a word.
-                raise RefusedError(f"content[{i}]", f"is no part of type text{_HINT}")
+                raise RefusedError(f"content[{i}]", "is no part of type text")
     calls = message.get("tool_calls")
     if mode == "as-given" or not isinstance(calls, list) or not calls:
         return message
@@ -40,9 +38,7 @@ def _call(call: Any, field: str) -> Any:
         return {**call, "function": function} if wrapped else function
     if not isinstance(arguments, str) or parsed_object(arguments) is None:
         at = f"{field}.function.arguments" if wrapped else f"{field}.arguments"
-        raise RefusedError(
-            at, f"is no JSON object{_HINT}, and --tool-arguments as-given leaves it as it is"
-        )
+        raise RefusedError(at, "is no JSON object")
     return call
 
 

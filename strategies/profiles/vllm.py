@@ -210,7 +210,7 @@ def _whole(
         raise RefusedError(
             f"messages[{late}].role",
             "vLLM moves this message to the start, because the template knows no developer; "
-            "give it as a user message, or --messages as-written",
+            "give it as a user message",
             late,
         )
     moved = [{**messages[i], "role": "system"} for i in places]
