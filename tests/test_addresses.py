@@ -35,6 +35,14 @@ ADDRESSES = {
     "its length": "{{ range | upper | length }}",
     "in a macro": "{% macro f(x) %}{{ x }}{% endmacro %}{{ f(range) }}",
     "in a block": "{% set x %}{{ range }}{% endset %}{{ x }}",
+    "constant generator": "{{ '1' | items }}",
+    "constant generator joined to a text": "{{ 'x' ~ ('1' | items) }}",
+    "constant generator in a list": "{% set x = [['a'] | map('upper')] %}{{ x }}",
+    "constant method": "{{ 'a'.upper }}",
+    "constant in a choice": "{{ ('a'.upper if true else 1) }}",
+    "constant made a text": "{% set x = 'a'.upper | string %}{{ x }}",
+    "constant in percent": "{% set x = '%s' % 'a'.upper %}{{ x }}",
+    "constant in a variable": "{% set x = '1' | items ~ '' %}{{ x }}",
     "with tools only": "{% if tools %}{{ range }}{% endif %}",
 }
 NO_ADDRESSES = {
@@ -44,6 +52,8 @@ NO_ADDRESSES = {
     "messages": "{{ messages }}{{ messages[0].items() }}{{ range(3) }}",
     "text of a message": "{% for m in messages %}{{ m.content }}{{ [m.content] }}{% endfor %}",
     "text of the template": "<function f at 0x7f0123456789>{{ '<x object at 0x7f>' }}",
+    "constants": "{{ [1, 'a', none] }}{{ {'a': (1,)} }}{{ 1 ~ [2] ~ none }}{{ 'a' ~ 'b' }}",
+    "a constant that is never written": "{% if false %}{{ 'a'.upper }}{% endif %}x",
     "forbidden": "{{ messages.append }}{{ messages.__class__ }}",
     "a list of what a generator gives": "{{ messages | map(attribute='role') | list }}",
     "joined": "{{ messages | map(attribute='role') | join(',') }}",

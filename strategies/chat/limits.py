@@ -75,6 +75,9 @@ _STEP = "isl_bench_step"
 _ADD = "isl_bench_add"
 """Name of the filter that adds."""
 
+_AS_IT_IS = "isl_bench_as_it_is"
+"""Name of the filter that changes nothing."""
+
 _INTERCEPTED = frozenset({"*", "**", "%"})
 """Operators that the environment checks. The sum is checked only where its result is kept."""
 
@@ -203,8 +206,9 @@ class _Constants(NodeTransformer):
                 left, right = node.left.as_const(), node.right.as_const()
                 return nodes.Const(_OPERATORS[node.operator](left, right), lineno=node.lineno)
             if isinstance(node, nodes.Concat):
-                parts = [str(part.as_const()) for part in node.nodes]
-                return nodes.Const(_concat(parts), lineno=node.lineno)
+                parts = [part.as_const() for part in node.nodes]
+                if all(isinstance(part, (str, *_PLAIN)) for part in parts):
+                    return nodes.Const(_concat(map(str, parts)), lineno=node.lineno)
             if isinstance(node, nodes.Filter):
                 arguments = [*node.args, *(pair.value for pair in node.kwargs)]
                 if _FILTERS.get(node.name) in (_check_widths, _check_widths_and_text, _check_json):
@@ -251,8 +255,11 @@ def _prepare(template: jinja2.Template, environment: Any, text: str) -> None:
         environment.filters[name] = _checked(environment.filters[name], check)
     environment.filters[_STEP] = _count_steps
     environment.filters[_ADD] = _add_kept
-    tree = _Limited().visit(environment.parse(text))
-    prepared = environment.from_string(tree)
+    environment.filters[_AS_IT_IS] = _as_it_is
+    # Limited, so that a filter that refuses a constant is left to the render, and refuses there.
+    with limited():
+        tree = _Limited().visit(environment.parse(text))
+        prepared = environment.from_string(tree)
     namespace = prepared.root_render_func.__globals__
     namespace["str"] = _text
     for name in ("str_join", "markup_join"):
@@ -282,6 +289,8 @@ class _Limited(NodeTransformer):
         kept = self._kept
         self.generic_visit(node, *args, **kwargs)
         self._kept = before
+        if isinstance(node, (nodes.Output, nodes.Concat)):
+            node.nodes = [_unfolded(each) for each in node.nodes]
         if isinstance(node, nodes.Add) and kept:
             return nodes.Filter(node.left, _ADD, [node.right], [], None, None, lineno=node.lineno)
         if isinstance(node, nodes.For) and node.test is not None:
@@ -291,6 +300,21 @@ class _Limited(NodeTransformer):
             steps = _steps(node, 1 if isinstance(node, nodes.For) else _OF_A_MACRO)
             node.body = [nodes.ExprStmt(steps, lineno=node.lineno), *node.body]
         return node
+
+
+def _unfolded(node: nodes.Expr) -> nodes.Expr:
+    """Return an expression that Jinja2 turns into text at each render, where it is looked at.
+
+    It would do so with a constant when it compiles the template, also with a constant object.
+    """
+    try:
+        plain = isinstance(node.as_const(), (str, *_PLAIN))
+    except Exception:
+        # It is no constant.
+        plain = True
+    if plain:
+        return node
+    return nodes.Filter(node, _AS_IT_IS, [], [], None, None, lineno=node.lineno)
 
 
 _KEEPING = (
@@ -319,6 +343,11 @@ def _count_steps(_context: object, number: int) -> int:
         _running.steps = left - number
     # In the condition of a loop, it must be true.
     return number
+
+
+@jinja2.pass_context
+def _as_it_is(_context: object, value: Any) -> Any:
+    return value
 
 
 @jinja2.pass_context
