@@ -83,9 +83,7 @@ def _with_text(call: Any) -> Any:
 
 
 def _renders(conversation: Conversation, chat: ChatTokenizer, index: int) -> bool:
-    if index >= len(conversation.turns):
-        return False
-    # It is served already, by whichever profile.
-    served = replace(conversation, profile=chat.profile.label)
-    prompts = dict(chat.prompts(served, "skip"))
-    return prompts.get(index) is not None
+    # It is served already, by whichever profile. The other turns are not asked for.
+    turns = conversation.turns[index : index + 1]
+    served = replace(conversation, turns=turns, profile=chat.profile.label)
+    return any(prompt is not None for _, prompt in chat.prompts(served, "skip"))

@@ -41,7 +41,7 @@ def refused_turns(
                 try:
                     reference_turn(chat, conversation, index)
                 except TurnError as error:
-                    yield hinted(error, conversations, chat)
+                    yield hinted(error, [conversation], chat)
 
 
 def write_rejects(
