@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import re
 import warnings
@@ -13,6 +14,8 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from transformers import PreTrainedTokenizerBase
+from transformers.utils import chat_template_utils
 
 from strategies import Conversation, Conversations, InputError, IslWarning, read_conversations
 from strategies.conversations.fields import says_nothing
@@ -473,3 +476,27 @@ def test_no_field_is_known_twice() -> None:
     for known in (RECORD, MESSAGE, PART, CALL):
         assert not known.harmless & known.refused.keys()
     assert not (RECORD.harmless | RECORD.refused.keys()) & PROMPT_FIELDS
+
+
+@pytest.mark.parametrize(
+    "name",
+    sorted(
+        {
+            name
+            for function in (
+                PreTrainedTokenizerBase.apply_chat_template,
+                chat_template_utils.render_jinja_template,
+            )
+            for name, parameter in inspect.signature(function).parameters.items()
+            if parameter.kind is not parameter.VAR_KEYWORD
+        }
+        - {"self", "documents"}
+    ),
+)
+def test_an_argument_of_the_rendering_call_is_no_kwarg_of_a_record(
+    tmp_path: Path, name: str
+) -> None:
+    # The reader has a list of its own, because it does not import transformers.
+    record = {"messages": [HI], "chat_template_kwargs": {name: 1}}
+    with pytest.raises(InputError, match=f"chat_template_kwargs.{name}: is no variable"):
+        read(tmp_path, [record])

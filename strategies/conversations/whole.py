@@ -17,6 +17,7 @@ from strategies.conversations.json_text import parse_loosely, shown
 from strategies.conversations.known_fields import PROMPT_FIELDS
 from strategies.conversations.messages import MessageReader, brief, read_messages
 from strategies.conversations.records import Record
+from strategies.conversations.tools import wrapped
 from strategies.errors import InputError, one_line
 
 IDS = ("id", "conversation_id")
@@ -233,17 +234,15 @@ def read_offered(record: Mapping[str, Any]) -> tuple[Tool, ...] | None:
         raise InputError("stands beside tools; keep one of them", field="functions")
     if functions or (functions is not None and tools is None):
         return tuple({"type": "function", "function": each} for each in functions)
-    return tools and tuple(_wrapped(tool, f"tools[{i}]") for i, tool in enumerate(tools))
+    return tools and tuple(_plain_tool(tool, f"tools[{i}]") for i, tool in enumerate(tools))
 
 
-def _wrapped(tool: Tool, field: str) -> Tool:
-    if "name" not in tool or "function" in tool:
-        return tool
-    check_plain(tool, field)
-    function = {key: value for key, value in tool.items() if key != "type"}
-    if "input_schema" in function:
-        function["parameters"] = function.pop("input_schema")
-    return {"type": "function", "function": function}
+def _plain_tool(tool: Tool, field: str) -> Tool:
+    new = wrapped(tool)
+    if new is not tool:
+        # Checked here, so that an error names the place as the file has it.
+        check_plain(tool, field)
+    return new
 
 
 def read_system(record: Mapping[str, Any], messages: list[Message]) -> None:
@@ -276,22 +275,12 @@ def read_system(record: Mapping[str, Any], messages: list[Message]) -> None:
 
 
 _RESERVED = frozenset(
-    [
-        "messages",
-        "conversation",
-        "tools",
-        "chat_template",
-        "add_generation_prompt",
-        "continue_final_message",
-        "tokenize",
-        "padding",
-        "truncation",
-        "max_length",
-        "return_tensors",
-        "return_dict",
-        "return_assistant_tokens_mask",
-        "tokenizer_kwargs",
-    ]
+    {
+        *("messages", "conversation", "conversations", "tools", "chat_template"),
+        *("add_generation_prompt", "continue_final_message", "sanitize_control_tokens"),
+        *("tokenize", "padding", "truncation", "max_length", "return_tensors", "return_dict"),
+        *("return_assistant_tokens_mask", "tokenizer_kwargs"),
+    }
 )
 """Arguments of the call that renders. No template sees them as variables of these names."""
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from strategies.conversations.conversation import Message, Tool, ToolArguments
+from strategies.conversations.tools import wrapped
 from strategies.profiles.arguments import parsed_object
 from strategies.profiles.profile import Profile, RefusedError, Rule, Traits
 
@@ -169,10 +170,9 @@ def _tool(tool: Tool) -> Tool:
     if kind != "function" and not (kind == "custom" and "input_schema" in tool):
         raise RefusedError("type", f"a tool of type {kind!r} is no function")
     function = tool.get("function")
-    if function is None and "name" in tool:
-        function = {key: value for key, value in tool.items() if key != "type"}
-        if "input_schema" in function:
-            function["parameters"] = function.pop("input_schema")
+    if function is None:
+        bare = {key: value for key, value in tool.items() if key != "function"}
+        function = wrapped(bare).get("function")
     if not isinstance(function, dict) or not isinstance(function.get("name"), str):
         raise RefusedError("function.name", "must be a string")
     served: dict[str, Any] = {
@@ -223,8 +223,8 @@ def _whole(
     others = [message for message in messages if message["role"] not in ("system", "developer")]
     # Each turn has the merged message, because all that is in it stands before the first turn.
     lengths = [1]
-    for i in range(len(messages)):
-        lengths.append(lengths[-1] + (i not in places))
+    for message in messages:
+        lengths.append(lengths[-1] + (message["role"] not in ("system", "developer")))
     return [merged, *others], lengths
 
 
