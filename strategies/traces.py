@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from jinja2 import nodes
 
-from strategies.chat.rendering import compile_template
+from strategies.chat.rendering import parse_template
 from strategies.conversations.conversation import Conversation, Message, Tool
 
 if TYPE_CHECKING:
@@ -204,8 +204,7 @@ def _unread(conversation: Conversation, chat: ChatTokenizer) -> list[str]:
 
 @lru_cache(maxsize=64)
 def _variables(template: str) -> frozenset[str]:
-    tree = compile_template("").environment.parse(template)
-    return frozenset(name.name for name in tree.find_all(nodes.Name))
+    return frozenset(name.name for name in parse_template(template).find_all(nodes.Name))
 
 
 def _number(number: int, unit: str) -> str:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -14,6 +15,8 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from strategies import Conversation, Conversations, InputError, read_conversations
+from strategies.conversations.reading import items_of, open_file
+from strategies.conversations.records import Record, Unread
 
 Row = dict[str, Any]
 
@@ -21,6 +24,20 @@ USER: Row = {"role": "user", "content": "hi"}
 ANSWER: Row = {"role": "assistant", "content": "yes?"}
 SYSTEM: Row = {"role": "system", "content": "Be brief."}
 TOOL: Row = {"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}
+
+
+def records_of(data: bytes | IO[bytes], name: str) -> Iterator[Record]:
+    """Yield the records of a dataset; raises for one that cannot be read."""
+    for item in items_of(data, name):
+        if isinstance(item, Unread):
+            raise item.error
+        yield item
+
+
+def read_records(path: Path) -> Iterator[Record]:
+    """Yield the records of a file, likewise."""
+    with open_file(path) as stream:
+        yield from records_of(stream, str(path))
 
 
 def call(arguments: Any = "{}") -> Row:

@@ -18,7 +18,7 @@ import pytest
 from strategies import InputError
 from strategies.conversations import records
 from strategies.conversations.json_text import parse_json
-from strategies.conversations.reading import read_records, records_of
+from tests.datasets import read_records, records_of
 
 RECORDS = [{"n": 1, "text": "один"}, {"n": 2, "text": "line\nbreak"}, {"n": 3, "text": "🎈"}]
 LINES = "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in RECORDS)

@@ -22,8 +22,8 @@ import pytest
 
 from bench.bundled import tokenizer_path
 from bench.samples import sample_bytes
-from strategies.conversations.reading import read_records
 from tests.conftest import BENCH, eventually, is_alive
+from tests.datasets import read_records
 
 TOKENIZER = str(tokenizer_path("bpe-chatml"))
 NOTHING_WRITTEN = "bench: interrupted; nothing was written\n"

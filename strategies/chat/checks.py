@@ -10,7 +10,7 @@ from jinja2 import nodes
 
 from strategies.chat.backend import backend_of
 from strategies.chat.limits import RenderLimits, limited
-from strategies.chat.rendering import compile_template, filters_named
+from strategies.chat.rendering import compile_template, filters_named, parse_template
 from strategies.chat.spec import ChatSpec
 from strategies.errors import InputError, one_line
 
@@ -43,7 +43,7 @@ def check_template(template: str | dict[str, str] | None, spec: ChatSpec) -> Non
     for text in filter(None, texts):
         try:
             compiled = compile_template(text)
-            random = _random_part(compiled, text)
+            random = _random_part(text)
             _render_probes(compiled)
         except InputError as error:
             raise error.at(file=name) from None
@@ -89,12 +89,12 @@ _PROBES: tuple[list[dict[str, Any]], ...] = (
 )
 
 
-def _random_part(template: Template, text: str) -> str | None:
+def _random_part(text: str) -> str | None:
     """Return the part of a template that renders another text each time, if there is one."""
     if "random" not in text and "lipsum" not in text:
         # Hardly any template names them, and parsing a template again takes time.
         return None
-    for node in template.environment.parse(text).find_all((nodes.Filter, nodes.Name)):
+    for node in parse_template(text).find_all((nodes.Filter, nodes.Name)):
         if isinstance(node, nodes.Filter) and "random" in filters_named(node):
             return "the filter random"
         if isinstance(node, nodes.Name) and node.name == "lipsum":

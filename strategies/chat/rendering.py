@@ -139,7 +139,7 @@ def may_change_its_data(template: str) -> bool:
     jinja2.TemplateSyntaxError
         If it is no template.
     """
-    tree = compile_template("").environment.parse(template)
+    tree = parse_template(template)
     return any(
         not LEAVES_ITS_DATA_ALONE.issuperset(filters_named(node))
         for node in tree.find_all(nodes.Filter)
@@ -206,6 +206,20 @@ def turn_error(conversation: Conversation, index: int, error: BaseException) -> 
     if not isinstance(error, jinja2.TemplateError) or not text:
         text = f"{type(error).__name__}: {text}"
     return TurnError(conversation.id, index + 1, conversation.turns[index], text)
+
+
+@lru_cache(maxsize=64)
+def parse_template(template: str) -> nodes.Template:
+    """Return the syntax tree of a template; whoever reads it changes nothing in it.
+
+    The environment holds the extensions and filters that a template may use.
+
+    Raises
+    ------
+    jinja2.TemplateSyntaxError
+        If it is no template.
+    """
+    return compile_template("").environment.parse(template)
 
 
 def compile_template(template: str) -> jinja2.Template:

@@ -11,7 +11,7 @@ from typing import Any
 
 from jinja2 import nodes
 
-from strategies.chat.rendering import compile_template
+from strategies.chat.rendering import compile_template, parse_template
 
 
 def template_tree(template: str) -> str:
@@ -25,10 +25,9 @@ def template_tree(template: str) -> str:
     jinja2.TemplateSyntaxError
         If the text is no template.
     """
-    # The environment holds the extensions and filters that a template may use.
     environment = compile_template("").environment
     known: dict[str, Any] = {"Filter": environment.filters, "Test": environment.tests}
-    tree = _plain(environment.parse(template), known)
+    tree = _plain(parse_template(template), known)
     return json.dumps(tree, ensure_ascii=False)
 
 

@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from jinja2 import nodes
 
-from strategies.chat.rendering import compile_template
+from strategies.chat.rendering import parse_template
 from strategies.profiles.profile import Traits
 
 
@@ -20,7 +20,7 @@ def traits_of(template: str) -> Traits:
     jinja2.TemplateSyntaxError
         If it is no template.
     """
-    tree = compile_template("").environment.parse(template)
+    tree = parse_template(template)
     return Traits(
         reads_parts=_reads_parts(tree),
         names_developer='"developer"' in template or "'developer'" in template,

@@ -82,6 +82,23 @@ def next_value(text: str, start: int | None) -> tuple[Any, int]:
         raise ValueError("nested too deeply") from None
 
 
+def object_in(text: str) -> dict[str, Any] | None:
+    """Return the JSON object in a text, such as the arguments of a call; None if there is none.
+
+    As servers do: if a model wrote a key twice, the last value counts.
+
+    Raises
+    ------
+    RecursionError
+        If it is nested too deeply.
+    """
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return None
+    return value if isinstance(value, dict) else None
+
+
 def shown(text: str) -> str:
     """Return a name from a dataset as errors show it: on one line, printable and short."""
     text = text if len(text) <= 80 else f"{text[:77]}..."

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 from strategies.conversations.conversation import Message, ToolArguments
 from strategies.conversations.fields import Reader
-from strategies.conversations.json_text import json_type
+from strategies.conversations.json_text import json_type, object_in
 from strategies.conversations.known_fields import CALL, MESSAGE, PART
 from strategies.errors import InputError
 
@@ -250,10 +249,7 @@ def _parsed(arguments: str, field: str, mode: ToolArguments) -> Any:
     if mode == "as-given":
         return arguments
     try:
-        # As servers do: if a model wrote a key twice, the last value counts.
-        value = json.loads(arguments)
+        parsed = object_in(arguments)
     except RecursionError:
         raise InputError("not JSON: nested too deeply", field=field) from None
-    except ValueError:
-        return arguments
-    return value if isinstance(value, dict) else arguments
+    return arguments if parsed is None else parsed

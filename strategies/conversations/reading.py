@@ -21,24 +21,6 @@ from strategies.conversations.records import EVERYTHING, Needs, Record, Unread
 from strategies.errors import InputError
 
 
-def read_records(path: Path) -> Iterator[Record]:
-    """Yield the JSON objects of a dataset file with their line numbers.
-
-    Parameters
-    ----------
-    path
-        A JSONL, JSON or Parquet file; the first two may be gzipped. The content shows which
-        it is, so the name needs no ending.
-
-    Raises
-    ------
-    InputError
-        With file and line, if it cannot be read as a sequence of JSON objects.
-    """
-    with open_file(path) as stream:
-        yield from records_of(stream, str(path))
-
-
 def read_file(path: Path) -> bytes:
     """Return the bytes of a dataset file, read once, so that the digest is of what is counted.
 
@@ -75,29 +57,6 @@ def open_file(path: Path) -> Iterator[IO[bytes]]:
         raise InputError(f"cannot be read: {error.strerror or error}", file=path) from None
 
 
-def records_of(data: bytes | IO[bytes], name: str) -> Iterator[Record]:
-    """Yield the JSON objects of a dataset with their line numbers.
-
-    Parameters
-    ----------
-    data
-        The content of a dataset file, see `read_records`: its bytes, or a binary stream that
-        can seek and is at its start. A stream stays open.
-    name
-        The name that errors use. An ending ``.jsonl`` or ``.ndjson`` says that each line is
-        one object.
-
-    Raises
-    ------
-    InputError
-        With name and line, if it cannot be read as a sequence of JSON objects.
-    """
-    for item in items_of(data, name):
-        if isinstance(item, Unread):
-            raise item.error
-        yield item
-
-
 def items_of(
     data: bytes | IO[bytes], name: str, needs: Needs = EVERYTHING
 ) -> Generator[Record | Unread]:
@@ -105,8 +64,13 @@ def items_of(
 
     Parameters
     ----------
-    data, name
-        As for `records_of`.
+    data
+        The content of a dataset file: JSONL, JSON or Parquet, the first two may be gzipped.
+        Its bytes, or a binary stream that can seek and is at its start. A stream stays open.
+        The content shows which it is, so the name needs no ending.
+    name
+        The name that errors use. An ending ``.jsonl`` or ``.ndjson`` says that each line is
+        one object.
     needs
         What is needed of them. Other values of a Parquet file are not converted.
 

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
+
+from strategies.conversations.json_text import object_in
 
 
 def parsed_object(arguments: str) -> dict[str, Any] | None:
-    """Return the JSON object in a string, or None if there is none.
-
-    If the model wrote a key twice the last value counts, as in Python's own parser, which
-    servers use.
-    """
+    """Return the JSON object in a string; None if there is none, or Python cannot read it."""
     try:
-        parsed = json.loads(arguments)
-    except (ValueError, RecursionError):
+        return object_in(arguments)
+    except RecursionError:
         return None
-    return parsed if isinstance(parsed, dict) else None
