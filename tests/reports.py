@@ -7,11 +7,13 @@ from typing import Any
 
 from bench.measuring.estimates import Estimate
 from bench.measuring.growth import Point
-from bench.measuring.machine import Machine
+from bench.measuring.machine import Load, Machine
 from bench.measuring.result import Entry, Group
-from bench.reporting.facts import Data, Tokenizer
+from bench.reporting.facts import Data, Provenance, Tokenizer
 from bench.reporting.growth_report import GrowthReport
+from bench.reporting.lengths import lengths_of
 from bench.reporting.report import Report
+from strategies import Counts
 
 FINGERPRINT: Mapping[str, Any] = {
     "name_or_path": "some/name",
@@ -26,6 +28,11 @@ FINGERPRINT: Mapping[str, Any] = {
 }
 SETTINGS = ((1, 1), (2, 4))
 """Cores and workers."""
+
+NOISE = (1.0, 1.2, 0.9, 1.1, 1.05, 0.95)
+"""Seconds of the baseline in each round."""
+
+COUNTS: Counts = [[10, 20, 35], [12, None], [8, 30]]
 
 
 def estimate(median: float) -> Estimate:
@@ -46,8 +53,10 @@ def entry(strategy: str, speedup: float | None, **changes: Any) -> Entry:
         "verdict": speedup and "faster",
         "turns_per_second": 7000.0,
         "tokens_per_second": 9e6,
-        "peak_rss_bytes": 111_000_000,
+        "peak_rss_bytes": 155_000_000,
         "parts": {"render": 0.25, "encode": 0.5},
+        "peak_pss_bytes": 111_000_000,
+        "round_seconds": tuple(noise / (speedup or 1) for noise in NOISE),
     }
     return Entry(**(facts | changes))
 
@@ -64,6 +73,11 @@ def group(tokenizer: str, entries: Sequence[Entry], cores: int = 1, workers: int
         noise_floor=estimate(1),
         recommended=("fast",),
         entries=tuple(entries),
+        again_seconds=NOISE[1:] + NOISE[:1],
+        share=0.5,
+        core_ids=tuple(range(cores)),
+        started="2026-11-28T09:30:00+00:00",
+        load=Load(0.5, 1.5, 2 - min(cores, 2)),
     )
 
 
@@ -77,10 +91,22 @@ def report(groups: Sequence[Group], path: str = "chats.jsonl") -> Report:
         seed=7,
         dataset=Data(path, "0" * 64, 20, 360_016, 51_500_000, 33.25),
         tokenizers=tuple(
-            Tokenizer(name, FINGERPRINT, ("careful",), 51_500_000, 33.25, 9_000_000, 0)
+            Tokenizer(
+                *(name, FINGERPRINT, ("careful",), 51_500_000, 33.25, 9_000_000, 0),
+                lengths=lengths_of(COUNTS),
+            )
             for name in names
         ),
         groups=tuple(groups),
+        provenance=Provenance(
+            started="2026-11-28T09:29:00+00:00",
+            commit="0123456789abcdef0123456789abcdef01234567+",
+            tokenizers=tuple(names),
+            strategies=tuple(dict.fromkeys(e.strategy for g in groups for e in g.entries)),
+            settings=tuple(dict.fromkeys((g.cores, g.workers) for g in groups)),
+            rounds=None,
+            budget_seconds=40.0,
+        ),
     )
 
 
@@ -100,9 +126,17 @@ def report_of(speedups: Mapping[str, Mapping[str, float | None]]) -> Report:
 
 def everything() -> Report:
     """Return a report with every kind of entry in it."""
-    nothing = dict.fromkeys(("seconds", "turns_per_second", "tokens_per_second", "parts"))
+    nothing = dict.fromkeys(
+        ("seconds", "turns_per_second", "tokens_per_second", "parts", "round_seconds")
+    )
     untimed: dict[str, Any] = {**nothing, "control": False}
-    uncounted = {**untimed, "mismatches": None, "cold_seconds": None, "peak_rss_bytes": None}
+    uncounted = {
+        **untimed,
+        "mismatches": None,
+        "cold_seconds": None,
+        "peak_rss_bytes": None,
+        "peak_pss_bytes": None,
+    }
     wrong: dict[str, Any] = {"status": "wrong", "reason": "turn 1: expected 3, got 4"}
     entries = [
         entry("sequential", 1, verdict="inconclusive"),

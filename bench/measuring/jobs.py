@@ -33,8 +33,14 @@ from strategies import (
 )
 
 BASELINE = "sequential"
-AGAIN = "sequential (again)"
-"""The baseline run a second time in each round: its speedup is the noise floor."""
+
+
+def again(baseline: str) -> str:
+    """Return the name of a baseline's second run in each round. Its speedup is the noise floor."""
+    return f"{baseline} (again)"
+
+
+AGAIN = again(BASELINE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,13 +5,17 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 
 import psutil
 
+from bench.measuring.recordable import LATER
 from strategies import InputError
+
+TOLERATED_LOAD = 0.2
+"""Cores. A quiet system keeps about a tenth of a core busy."""
 
 REPORTED_LIBRARIES = (
     "isl-bench",
@@ -37,7 +41,11 @@ class Machine:
     memory_bytes
         Main memory of the machine.
     load_average
-        Over the last 1, 5 and 15 minutes.
+        Over the last 1, 5 and 15 minutes, before the first measurement.
+    frequency
+        Of each core, as the system reports it; None if it does not.
+    configuration
+        Driver, governor and idle states of the cores, likewise.
     """
 
     name: str
@@ -47,6 +55,32 @@ class Machine:
     memory_bytes: int
     system: str
     load_average: tuple[float, ...]
+    frequency: str | None = field(default=None, metadata=LATER)
+    configuration: str | None = field(default=None, metadata=LATER)
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """How busy the machine was while a setting was timed.
+
+    Parameters
+    ----------
+    before
+        Load average of the last minute when the rounds began, this program included.
+    elsewhere
+        Cores that other programs kept busy during the rounds, on average.
+    left_free
+        Cores that this setting left to other programs.
+    """
+
+    before: float
+    elsewhere: float
+    left_free: int
+
+    @property
+    def disturbed(self) -> bool:
+        """Whether other programs were busier than the cores that were left to them."""
+        return self.elsewhere > self.left_free + TOLERATED_LOAD
 
 
 def describe_machine() -> Machine:

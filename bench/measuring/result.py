@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from bench.measuring.estimates import Estimate, Verdict
-from bench.measuring.jobs import Reference
+from bench.measuring.jobs import BASELINE, Reference, again
+from bench.measuring.machine import Load
+from bench.measuring.recordable import LATER
 
 Status: TypeAlias = Literal["ok", "wrong", "unavailable", "failed"]
 
@@ -35,9 +37,15 @@ class Entry:
     turns_per_second, tokens_per_second
         Of the median round; None if it was not timed.
     peak_rss_bytes
-        Of the process tree, while it counted all turns once.
+        Of the process tree, while it counted all turns once. Memory that processes share is
+        counted for each of them.
     parts
         Median seconds of each part that the strategy reports; None if it was not timed.
+    peak_pss_bytes
+        As `peak_rss_bytes`, with shared memory counted once; None if the kernel does not say.
+    round_seconds
+        Seconds of each round, in order; None if it was not timed. The same place in two entries
+        of a group is the same round.
     """
 
     strategy: str
@@ -53,6 +61,8 @@ class Entry:
     tokens_per_second: float | None = None
     peak_rss_bytes: int | None = None
     parts: Mapping[str, float] | None = None
+    peak_pss_bytes: int | None = field(default=None, metadata=LATER)
+    round_seconds: tuple[float, ...] | None = field(default=None, metadata=LATER)
 
     @property
     def exact(self) -> bool | None:
@@ -85,6 +95,19 @@ class Group:
         The fastest exact strategies: one, or several if no difference shows.
     entries
         In the order of the registry.
+    baseline
+        Name of the strategy that speedups are against.
+    again_seconds
+        Seconds of the baseline's second run in each round.
+    share
+        Part of the work of all turns that was timed, as `conversations_within` takes it. All
+        settings of a tokenizer have the same.
+    core_ids
+        Numbers of the processors.
+    started
+        When the rounds began: date and time in UTC, as ISO 8601.
+    load
+        How busy the machine was.
     """
 
     tokenizer: str
@@ -97,6 +120,17 @@ class Group:
     noise_floor: Estimate | None
     recommended: tuple[str, ...]
     entries: tuple[Entry, ...]
+    baseline: str = field(default=BASELINE, metadata=LATER)
+    again_seconds: tuple[float, ...] = field(default=(), metadata=LATER)
+    share: float = field(default=1.0, metadata=LATER)
+    core_ids: tuple[int, ...] = field(default=(), metadata=LATER)
+    started: str | None = field(default=None, metadata=LATER)
+    load: Load | None = field(default=None, metadata=LATER)
+
+    @property
+    def again(self) -> str:
+        """Name of the row of the noise floor."""
+        return again(self.baseline)
 
 
 @dataclass(frozen=True, slots=True)

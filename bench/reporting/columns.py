@@ -12,7 +12,6 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from bench.measuring.estimates import Estimate
-from bench.measuring.jobs import BASELINE
 from bench.reporting.words import interval, number
 
 if TYPE_CHECKING:
@@ -107,7 +106,7 @@ def _speedup(row: Row) -> str:
     entry = row.entry
     if entry.speedup is None:
         return "not ranked" if entry.seconds else ""
-    if entry.strategy == BASELINE:
+    if entry.strategy == row.group.baseline:
         return "1"
     return interval(entry.speedup) + (" ?" if entry.verdict == "inconclusive" else "")
 
@@ -118,7 +117,8 @@ def _turns_per_second(row: Row) -> str:
 
 
 def _megabytes(row: Row) -> str:
-    size = row.entry.peak_rss_bytes
+    once = row.entry.peak_pss_bytes
+    size = row.entry.peak_rss_bytes if once is None else once
     return "" if size is None else f"{size / 1e6:,.0f}"
 
 
@@ -147,4 +147,6 @@ COLUMNS = (
     Column("cold_seconds", attrgetter("entry.cold_seconds"), "cold s"),
     Column("peak_rss_bytes", attrgetter("entry.peak_rss_bytes"), "MB", _megabytes),
     Column("parts", attrgetter("entry.parts")),
+    Column("peak_pss_bytes", attrgetter("entry.peak_pss_bytes")),
+    Column("round_seconds", attrgetter("entry.round_seconds")),
 )

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from bench.reporting.json_value import LATER
+from bench.measuring.recordable import LATER
 
 FINGERPRINT: Mapping[str, Any] = {
     "name_or_path": str,
@@ -67,6 +67,73 @@ class Data:
 
 
 @dataclass(frozen=True, slots=True)
+class Provenance:
+    """When a comparison was made, by which code, and what was asked of it.
+
+    Parameters
+    ----------
+    started
+        Date and time in UTC, as ISO 8601.
+    commit
+        Of the code that was measured; None if it is in no git repository. A ``+`` after it says
+        that files were changed.
+    tokenizers, strategies
+        The names that were asked for.
+    settings
+        Pairs of cores and workers, in the order in which they are measured.
+    rounds
+        Full rounds, or None if a budget limits them.
+    budget_seconds
+        For all timed rounds together; None if there is no limit.
+    """
+
+    started: str
+    commit: str | None
+    tokenizers: tuple[str, ...]
+    strategies: tuple[str, ...]
+    settings: tuple[tuple[int, ...], ...]
+    rounds: int | None
+    budget_seconds: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class TurnLengths:
+    """ISLs of one turn over the conversations that have it.
+
+    Parameters
+    ----------
+    turn
+        Its number, from 1.
+    conversations
+        How many have it, with an ISL.
+    low, median, high
+        The 10th, 50th and 90th percentile, in tokens.
+    """
+
+    turn: int
+    conversations: int
+    low: int
+    median: int
+    high: int
+
+
+@dataclass(frozen=True, slots=True)
+class Lengths:
+    """The ISLs of a dataset, small enough for a report.
+
+    Parameters
+    ----------
+    percentiles
+        The 101 percentiles from 0 to 100, in tokens. Each is the ISL of some turn.
+    by_turn
+        For each turn; if there are more than 200, for 200 of them, evenly spaced.
+    """
+
+    percentiles: tuple[int, ...]
+    by_turn: tuple[TurnLengths, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Tokenizer:
     """A tokenizer of the comparison.
 
@@ -84,6 +151,8 @@ class Tokenizer:
         Of all turns together.
     skipped_turns
         Turns that have no ISL.
+    lengths
+        The ISLs; None in reports of before, and if no turn has one.
     """
 
     tokenizer: str
@@ -93,6 +162,7 @@ class Tokenizer:
     amplification: float
     tokens: int
     skipped_turns: int
+    lengths: Lengths | None = field(default=None, metadata=LATER)
 
     @property
     def family(self) -> str:

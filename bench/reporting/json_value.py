@@ -12,9 +12,6 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from strategies import InputError
 
-LATER = {"later": True}
-"""Metadata of a dataclass field that older files lack. For them the default is used."""
-
 _SCALARS = {str: "a text", bool: "true or false", int: "a whole number", float: "a number"}
 
 

@@ -7,7 +7,6 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from bench.measuring.jobs import BASELINE
 from bench.reporting.words import many, number, printable
 
 if TYPE_CHECKING:
@@ -112,7 +111,7 @@ def _draw(panel: Axes, groups: Sequence[Group], speedups: Sequence[Mapping[str, 
             error = [[median - low], [high - median]]
             panel.errorbar(median, at, xerr=error, color="black", capsize=2, lw=1)
             panel.annotate(
-                f"{number(median, 1)}x" if name != BASELINE else "1 by definition",
+                f"{number(median, 1)}x" if name != group.baseline else "1 by definition",
                 (max(high, 1), at),
                 xytext=(5, 0),
                 textcoords="offset points",

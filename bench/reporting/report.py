@@ -6,16 +6,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from bench.measuring.estimates import Estimate
 from bench.measuring.machine import Machine, describe_machine, describe_versions
 from bench.measuring.result import Comparison, Entry, Group
 from bench.reporting.columns import COLUMNS, Column, Row
 from bench.reporting.dataset import Dataset
-from bench.reporting.facts import FINGERPRINT, Data, Tokenizer
+from bench.reporting.facts import FINGERPRINT, Data, Provenance, Tokenizer
 from bench.reporting.json_file import read_json
 from bench.reporting.json_value import decode, encode, member
+from bench.reporting.lengths import lengths_of
 from strategies import InputError, count_turns
 from strategies.errors import placed
 
@@ -27,6 +28,10 @@ LEAST, MOST = 1e-12, 1e12
 
 SHOWN_VERSIONS = ("python", "transformers", "tokenizers")
 """The versions that a report in Markdown names."""
+
+
+Setting: TypeAlias = tuple[str, int, int]
+"""Name of the tokenizer, number of cores, number of workers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +50,8 @@ class Report:
         The tokenizers, in the order of the command.
     groups
         The results with each tokenizer and setting; at least one group for each tokenizer.
+    provenance
+        When and by which code it was made; None in reports of before.
     """
 
     machine: Machine
@@ -54,6 +61,20 @@ class Report:
     dataset: Data
     tokenizers: tuple[Tokenizer, ...]
     groups: tuple[Group, ...]
+    provenance: Provenance | None = None
+
+    @property
+    def unfinished(self) -> list[Setting]:
+        """The settings that were planned and are not measured yet."""
+        if self.provenance is None:
+            return []
+        done = {(group.tokenizer, group.cores, group.workers) for group in self.groups}
+        planned = [
+            (name, cores, workers)
+            for name in self.provenance.tokenizers
+            for cores, workers in self.provenance.settings
+        ]
+        return [setting for setting in planned if setting not in done]
 
     def tokenizer(self, group: Group) -> Tokenizer:
         """Return the tokenizer of a group."""
@@ -86,6 +107,7 @@ class Report:
             "machine": encode(self.machine),
             "versions": encode(self.versions),
             "command": encode(self.command),
+            "provenance": encode(self.provenance),
             "seed": self.seed,
             "dataset": encode(self.dataset),
             "tokenizers": [
@@ -121,6 +143,7 @@ class Report:
             dataset=member(document, "dataset", Data),
             tokenizers=_tokenizers(document),
             groups=_groups(document),
+            provenance=decode(Provenance | None, document.get("provenance"), "provenance"),
         )
         for name in SHOWN_VERSIONS:
             member(document["versions"], name, str, "versions")
@@ -174,6 +197,7 @@ def build_report(
                 amplification=reference.amplification.factor,
                 tokens=reference.tokens,
                 skipped_turns=reference.skipped_turns,
+                lengths=lengths_of(reference.counts),
             )
             for name, reference in comparison.references.items()
         ),

@@ -8,7 +8,6 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
-from bench.measuring.jobs import AGAIN, BASELINE
 from bench.measuring.result import Entry, Group
 from bench.reporting.columns import COLUMNS, Column, Row
 from bench.reporting.fitting import Head, print_table
@@ -35,7 +34,7 @@ def print_report(console: Console, report: Report, columns: Sequence[Column] = C
     heads = [Head(column.title, column.rank, column.left) for column in shown]
     tables = [
         [
-            [Text(column.text(row), style=_style(row.entry)) for column in shown]
+            [Text(column.text(row), style=_style(row)) for column in shown]
             for row in ranking(report, group)
         ]
         for group in report.groups
@@ -76,8 +75,10 @@ def ranking(report: Report, group: Group) -> Iterator[Row]:
 
     for entry in sorted(group.entries, key=key):
         yield report.row(group, entry)
-        if entry.strategy == BASELINE and group.noise_floor:
-            yield report.row(group, Entry(AGAIN, False, "ok", None, speedup=group.noise_floor))
+        if entry.strategy == group.baseline and group.noise_floor:
+            yield report.row(
+                group, Entry(group.again, False, "ok", None, speedup=group.noise_floor)
+            )
 
 
 def notes(report: Report, group: Group) -> Iterator[str]:
@@ -119,8 +120,9 @@ def _dataset_line(report: Report) -> str:
     return f"{many(data.conversations, 'conversation')}, {many(data.turns, 'turn')}"
 
 
-def _style(entry: Entry) -> str:
-    if entry.control or entry.status == "unavailable" or entry.strategy == AGAIN:
+def _style(row: Row) -> str:
+    entry = row.entry
+    if entry.control or entry.status == "unavailable" or entry.strategy == row.group.again:
         return "dim"
     return "red" if entry.status in {"wrong", "failed"} else ""
 
