@@ -7,7 +7,8 @@ from typing import Any
 
 from bench.measuring.estimates import Estimate
 from bench.measuring.growth import Point
-from bench.measuring.machine import Load, Machine
+from bench.measuring.load import Load
+from bench.measuring.machine import Machine
 from bench.measuring.result import Entry, Group
 from bench.reporting.facts import Data, Provenance, Tokenizer
 from bench.reporting.growth_report import GrowthReport

@@ -52,13 +52,14 @@ class Outcome:
         What the job returned; None if it failed.
     failure
         Why there is no result: the error that the job raised, or how its process ended.
-    peak_rss_bytes
-        Largest resident memory of its process and all that it started.
+    peak_rss_bytes, peak_pss_bytes
+        Largest memory of its process and all that it started, see `PeakMemory`.
     """
 
     result: Any
     failure: IslError | None
     peak_rss_bytes: int
+    peak_pss_bytes: int | None = None
 
 
 LONGEST_FOLDER_BYTES = 107 - len("/pymp-12345678/listener-12345678")
@@ -126,7 +127,8 @@ class FreshProcesses:
         except BrokenPipeError:
             raise JobDiedError(_SERVER_GONE) from None
         pid: int = self._receive()
-        memory = PeakMemory(pid)
+        assert self._process.pid is not None  # noqa: S101  # for the type checker; it was started
+        memory = PeakMemory(pid, self._process.pid)
         with memory if sample_memory else nullcontext():
             while True:
                 kind, value = self._receive()
@@ -135,9 +137,15 @@ class FreshProcesses:
                 on_message(value)
         if kind == "exit":
             failure = JobDiedError(f"its process ended {_how(value)} before it answered")
-            return Outcome(None, failure, memory.bytes)
+            return Outcome(None, failure, memory.rss_bytes, memory.pss_bytes)
         result, failure, own_peak = value
-        return Outcome(result, failure, max(memory.bytes, own_peak))
+        shared_once = memory.pss_bytes
+        return Outcome(
+            result,
+            failure,
+            max(memory.rss_bytes, own_peak),
+            None if shared_once is None else max(shared_once, own_peak),
+        )
 
     def close(self) -> None:
         """Kill whatever still runs. A second Ctrl-C waits until that is done."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
@@ -11,11 +12,11 @@ from pathlib import Path
 
 import psutil
 
+import strategies
 from bench.measuring.recordable import LATER
 from strategies import InputError
 
-TOLERATED_LOAD = 0.2
-"""Cores. A quiet system keeps about a tenth of a core busy."""
+GIT_SECONDS = 10.0
 
 REPORTED_LIBRARIES = (
     "isl-bench",
@@ -59,41 +60,23 @@ class Machine:
     configuration: str | None = field(default=None, metadata=LATER)
 
 
-@dataclass(frozen=True, slots=True)
-class Load:
-    """How busy the machine was while a setting was timed.
-
-    Parameters
-    ----------
-    before
-        Load average of the last minute when the rounds began, this program included.
-    elsewhere
-        Cores that other programs kept busy during the rounds, on average.
-    left_free
-        Cores that this setting left to other programs.
-    """
-
-    before: float
-    elsewhere: float
-    left_free: int
-
-    @property
-    def disturbed(self) -> bool:
-        """Whether other programs were busier than the cores that were left to them."""
-        return self.elsewhere > self.left_free + TOLERATED_LOAD
-
-
 def describe_machine() -> Machine:
     """Return processor, cores, memory, system and load of this machine."""
+    import pyperf
+
     usable = len(available())
+    # A run of pyperf collects what it can find out. The value of the run means nothing.
+    known = pyperf.Run([1.0], collect_metadata=True).get_metadata()
     return Machine(
         name=platform.node(),
-        processor=_processor(),
+        processor=known.get("cpu_model_name") or platform.processor() or platform.machine(),
         cores=os.cpu_count() or usable,
         cores_available=usable,
         memory_bytes=psutil.virtual_memory().total,
         system=f"{platform.system()} {platform.release()} {platform.machine()}",
         load_average=os.getloadavg(),
+        frequency=known.get("cpu_freq"),
+        configuration=known.get("cpu_config"),
     )
 
 
@@ -106,6 +89,37 @@ def describe_versions() -> dict[str, str]:
         **{name: version(name) for name in REPORTED_LIBRARIES},
         "native_build_profile": _native.build_profile,
     }
+
+
+def describe_commit() -> str | None:
+    """Return the commit of the code that runs, with a ``+`` if files were changed since.
+
+    Returns
+    -------
+    str or None
+        None if the code is in no git repository, as when it is installed.
+    """
+    folder = Path(strategies.__file__).parent
+    # An installed package may lie in a folder of somebody else's repository.
+    if _git(folder, "ls-files", "--error-unmatch", "__init__.py") is None:
+        return None
+    commit = _git(folder, "rev-parse", "HEAD")
+    changed = _git(folder, "status", "--porcelain", "--untracked-files=no")
+    return commit and f"{commit}{'+' if changed else ''}"
+
+
+def _git(folder: Path, *arguments: str) -> str | None:
+    try:
+        done = subprocess.run(  # noqa: S603  # the arguments are this file's own
+            ["git", "-C", folder, *arguments],  # noqa: S607  # whichever git the user has
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=GIT_SECONDS,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip()
 
 
 def available() -> tuple[int, ...]:
@@ -132,13 +146,3 @@ def first_cores(count: int) -> tuple[int, ...]:
 def pin(cores: Sequence[int]) -> None:
     """Keep this process, and all that it starts, on these processors."""
     os.sched_setaffinity(0, cores)
-
-
-def _processor() -> str:
-    try:
-        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    except OSError:
-        pass
-    return platform.processor() or platform.machine()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
@@ -14,16 +15,26 @@ INTERVAL_SECONDS = 0.05
 
 
 class PeakMemory:
-    """Samples the resident memory of a process tree while a ``with`` block runs.
+    """Samples the memory of a process tree while a ``with`` block runs.
 
-    Memory that processes share is counted for each of them. So the sum is an upper bound if
-    one was forked from another. A peak that is shorter than the sampling interval can be
-    missed, so `FreshProcesses.run` also asks the kernel for the peak of the first process.
+    A peak that is shorter than the sampling interval can be missed, so `FreshProcesses.run` also
+    asks the kernel for the peak of the first process.
+
+    Parameters
+    ----------
+    pid
+        The first process of the tree.
+    origin
+        The process that it was forked from, if that one lives and shares memory with it.
 
     Attributes
     ----------
-    bytes : int
-        The largest sum seen so far.
+    rss_bytes : int
+        The largest sum of resident memory seen so far. Memory that processes share is counted for
+        each of them.
+    pss_bytes : int or None
+        The same with shared memory counted once; None if the kernel does not tell. What programs
+        outside of the tree share with it, such as the code of libraries, is counted in part.
 
     Raises
     ------
@@ -31,9 +42,11 @@ class PeakMemory:
         When the block begins, if the thread that samples cannot be started.
     """
 
-    def __init__(self, pid: int) -> None:
-        self.bytes = 0
+    def __init__(self, pid: int, origin: int | None = None) -> None:
+        self.rss_bytes = 0
+        self.pss_bytes: int | None = None
         self._pid = pid
+        self._origin = origin
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._sample, daemon=True)
 
@@ -55,7 +68,10 @@ class PeakMemory:
 
     def _sample(self) -> None:
         while True:
-            self.bytes = max(self.bytes, tree_rss(self._pid))
+            self.rss_bytes = max(self.rss_bytes, tree_rss(self._pid))
+            shared_once = tree_pss(self._pid, self._origin)
+            if shared_once is not None:
+                self.pss_bytes = max(self.pss_bytes or 0, shared_once)
             if self._stop.wait(INTERVAL_SECONDS):
                 return
 
@@ -63,13 +79,43 @@ class PeakMemory:
 def tree_rss(pid: int) -> int:
     """Return the resident memory, in bytes, of a process and its descendants together."""
     total = 0
+    for member in _tree(pid):
+        with suppress(psutil.NoSuchProcess):
+            total += member.memory_info().rss
+    return total
+
+
+def tree_pss(pid: int, origin: int | None = None) -> int | None:
+    """Return the memory of a process and its descendants, in bytes, each page counted once.
+
+    Parameters
+    ----------
+    pid
+        The process.
+    origin
+        The process that it was forked from, if that one lives.
+
+    Returns
+    -------
+    int or None
+        None if the kernel does not tell, or a process has ended meanwhile.
+    """
+    try:
+        # The proportional shares of all who share a page add up to the page. So the sum over the
+        # tree and its origin is what they use together, and pages that only the origin uses are
+        # taken off.
+        total = sum(member.memory_full_info().pss for member in _tree(pid))
+        if origin is not None:
+            source = psutil.Process(origin).memory_full_info()
+            total += source.pss - source.uss
+        return int(total)
+    except psutil.Error:
+        return None
+
+
+def _tree(pid: int) -> list[psutil.Process]:
     try:
         process = psutil.Process(pid)
-        for member in (process, *process.children(recursive=True)):
-            try:
-                total += member.memory_info().rss
-            except psutil.NoSuchProcess:
-                continue
+        return [process, *process.children(recursive=True)]
     except psutil.NoSuchProcess:
-        pass
-    return total
+        return []

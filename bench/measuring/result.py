@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias
 
 from bench.measuring.estimates import Estimate, Verdict
 from bench.measuring.jobs import BASELINE, Reference, again
-from bench.measuring.machine import Load
+from bench.measuring.load import Load
 from bench.measuring.recordable import LATER
 
 Status: TypeAlias = Literal["ok", "wrong", "unavailable", "failed"]
