@@ -58,6 +58,8 @@ class Interruption:
         Files and folders to remove if the program has to be ended.
     kill_processes : callable
         Kills the processes that the program has started, then.
+    kept : str or None
+        What is kept of work that is not complete, and how to go on.
     """
 
     def __init__(self) -> None:
@@ -69,6 +71,7 @@ class Interruption:
         self._decision = threading.Lock()
         self.unfinished: set[Path] = set()
         self.kill_processes: Callable[[], object] = lambda: None
+        self.kept: str | None = None
         # The interpreter writes the number of each signal into it, and `_watch` reads.
         self._pipe: tuple[int, int] | None = None
 
@@ -80,14 +83,16 @@ class Interruption:
     @property
     def line(self) -> str:
         """What to tell about it."""
-        return NOT_COMPLETE if self._output_begun else NOTHING_WRITTEN
+        if self._output_begun:
+            return NOT_COMPLETE
+        return f"interrupted; {self.kept}" if self.kept else NOTHING_WRITTEN
 
     def listen(self) -> None:
         """Take the signals from now on. If they are taken already, this changes nothing."""
         if signal.getsignal(signal.SIGTERM) == self._take:
             return
         self._raised, self._told, self._output_begun = False, False, False
-        self._last = -inf
+        self._last, self.kept = -inf, None
         signal.signal(signal.SIGTERM, self._take)
         # What a script starts in the background ignores Ctrl-C.
         if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
@@ -172,7 +177,7 @@ class Interruption:
             for path in list(self.unfinished):
                 _remove(path)
             if not self._told:
-                line = f"bench: {NOTHING_WRITTEN}\n".encode()
+                line = f"bench: {self.line}\n".encode(errors="backslashreplace")
                 os.write(2, (_SHOW_CURSOR if os.isatty(2) else b"") + line)
         finally:
             os._exit(EXIT_INTERRUPTED)

@@ -18,9 +18,9 @@ import pytest
 
 from bench.bundled import tokenizer_path
 from bench.measuring import compare
-from bench.measuring.jobs import Reference
+from bench.measuring.jobs import Check, Reference
 from bench.measuring.plan import Plan
-from bench.measuring.result import Comparison, Entry, Group
+from bench.measuring.result import Entry, Group
 from bench.reporting import dataset as dataset_room
 from bench.reporting.isl_table import distribution
 from strategies import (
@@ -107,7 +107,7 @@ def test_options_of_a_comparison_reach_its_plan(
 ) -> None:
     asked: list[tuple[Plan, Sequence[Conversation]]] = []
 
-    def stop(plan: Plan, conversations: Sequence[Conversation], _console: object) -> None:
+    def stop(plan: Plan, conversations: Sequence[Conversation], *_: object, **__: object) -> None:
         asked.append((plan, conversations))
         raise InputError("seen enough")
 
@@ -118,6 +118,7 @@ def test_options_of_a_comparison_reach_its_plan(
     common += ["--template", template, "--template-kwargs", '{"a": 1}', "--clock", "1999-12-31"]
     common += ["--tool-arguments", "as-given", "--on-error", "skip", "--cores", "1"]
     common += ["--workers", "2,3", "--seed", "7", "--strategies", "spliced,rust"]
+    common += ["--baseline", "batched"]
     for arguments in (
         [dataset, "--rounds", "4"],
         ["--quick"],
@@ -195,7 +196,7 @@ def test_the_exit_code_says_whether_a_strategy_is_wrong_or_failed(
     code: int,
 ) -> None:
     group = Group(
-        tokenizer="name",
+        tokenizer="unigram",
         cores=1,
         workers=1,
         rounds=0,
@@ -206,10 +207,14 @@ def test_the_exit_code_says_whether_a_strategy_is_wrong_or_failed(
         recommended=(),
         entries=(Entry("sequential", False, "ok", None), Entry("other", control, status, None)),
     )
-    reference = Reference([[1]], Amplification(1, 1, 1), {}, ())
-    found = Comparison({"name": reference}, (group,))
-    monkeypatch.setattr(compare, "compare", lambda *_: found)
-    assert bench("compare", dataset, "--quiet") == Result(code, "", "")
+    reference = Reference([[1]], Amplification(1, 1, 1), {}, (), Check(None), 1, None)
+
+    def found(*_: object, finished: Callable[[str, Reference, Group], None], **__: object) -> None:
+        finished("unigram", reference, group)
+
+    monkeypatch.setattr(compare, "compare", found)
+    command = ("compare", dataset, "--tokenizer", "unigram", "--cores", "1", "--quiet")
+    assert bench(*command) == Result(code, "", "")
 
 
 def test_what_transformers_warned_about_is_said_unless_it_is_to_be_quiet(

@@ -13,14 +13,13 @@ import pytest
 from rich.console import Console
 
 from bench.cli.progress import ConsoleWatcher
-from bench.measuring import compare, jobs
+from bench.measuring import jobs
 from bench.measuring.advice import recommended, timings
-from bench.measuring.compare import Session
+from bench.measuring.baseline import BASELINE, again
+from bench.measuring.budget import MOST_ROUNDS, WANTED_ROUNDS, Budget
 from bench.measuring.estimates import Estimate
 from bench.measuring.fresh import Outcome
 from bench.measuring.jobs import (
-    AGAIN,
-    BASELINE,
     FEWEST_ROUNDS,
     Check,
     Reference,
@@ -28,12 +27,15 @@ from bench.measuring.jobs import (
     run_check,
     run_rounds,
 )
-from bench.measuring.machine import first_cores
+from bench.measuring.load import Load
+from bench.measuring.machine import available, first_cores
 from bench.measuring.plan import Plan, unique_names
-from bench.measuring.result import Comparison, Entry, Group
+from bench.measuring.result import Entry, Group
+from bench.measuring.session import Session
 from bench.measuring.subset import conversations_within
 from bench.reporting.dataset import Dataset
-from bench.reporting.report import build_report
+from bench.reporting.recording import begin_recording
+from bench.reporting.report import Report
 from bench.reporting.tables import markdown, notes
 from strategies import (
     Amplification,
@@ -55,6 +57,7 @@ from tests.conftest import bundled_chat, plain_counts
 if TYPE_CHECKING:
     from bench.measuring.fresh import FreshProcesses
 
+AGAIN = again(BASELINE)
 MESSAGES = ({"role": "user", "content": "x" * 50}, {"role": "assistant", "content": "y" * 50}) * 20
 
 
@@ -111,7 +114,10 @@ def timed(
     # Garbage is collected before each measurement. Leave out the objects of other tests.
     gc.freeze()
     try:
-        run_rounds(sent.append, spec, names, data, 1, "raise", most, budget, seed)
+        run_rounds(
+            *(sent.append, spec, names, data, 1, "raise", most, budget, seed),
+            *(BASELINE, available()),
+        )
     finally:
         gc.unfreeze()
     return sent
@@ -182,7 +188,10 @@ def noted(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 def test_every_round_counts_all_that_is_timed_after_a_warm_up_on_some_of_it(noted: str) -> None:
     data = [conversation(str(i), (1,), messages=1) for i in range(20)]
     spec = bundled_chat("unigram").spec
-    run_rounds(lambda _: None, spec, [BASELINE, noted], data, 1, "raise", 2, 0.0, 3)
+    run_rounds(
+        *(lambda _: None, spec, [BASELINE, noted], data, 1, "raise", 2, 0.0, 3),
+        *(BASELINE, available()),
+    )
     warm_up, *rounds = Noted.asked
     assert 0 < len(warm_up) < len(data)
     assert rounds == [data, data]
@@ -217,7 +226,9 @@ def rounds_of(**strategies: tuple[float, float]) -> list[Round]:
 
 def test_the_noise_floor_is_the_baseline_against_itself() -> None:
     found = timings(
-        rounds_of(fast=(0.25, 0.0), slow=(2.0, 0.0), near=(0.95, 0.0), less=(1.05, 0.0)), 0
+        rounds_of(fast=(0.25, 0.0), slow=(2.0, 0.0), near=(0.95, 0.0), less=(1.05, 0.0)),
+        BASELINE,
+        0,
     )
     floor = found[AGAIN].speedup
     assert (floor.low, floor.median, floor.high) == pytest.approx((1 / 1.1, 1, 1 / 0.9))
@@ -239,7 +250,7 @@ def test_the_noise_floor_is_the_baseline_against_itself() -> None:
 
 
 def advice(rounds: list[Round], *entries: Entry) -> tuple[str, ...]:
-    floor = timings(rounds, 0)[AGAIN].speedup
+    floor = timings(rounds, BASELINE, 0)[AGAIN].speedup
     rankable = [entry.strategy for entry in entries if entry.rankable]
     return recommended(rankable, rounds, floor, 0)
 
@@ -292,24 +303,38 @@ class Told:
             answer = self.checks[arguments[1]]
             if isinstance(answer, InputError):
                 return Outcome(None, answer, 0)
-            return Outcome(answer, None, 77)
+            return Outcome(answer, None, 77, 66)
         for each in self.rounds:
             on_message(each)
-        return Outcome(None, None, 0)
+        return Outcome(LOAD, None, 0)
 
 
 def checked(name: str, counts: Counts = COUNTS) -> Check:
     return Check(None, counts, 0.25, SECONDS[name], f"{name} says")
 
 
-REFERENCE = Reference(COUNTS, Amplification(1, 1, 1), {"family": "a kind"}, ("careful",))
+LOAD = Load(0.5, 0.25, 1)
+REFERENCE = Reference(
+    *(COUNTS, Amplification(1, 1, 1), {"family": "a kind"}, ("careful",)),
+    *(checked(BASELINE), 88, None),
+)
 
 
 def grouped(told: Told, plan: Plan = PLAN) -> Group:
     processes = cast("FreshProcesses", told)
     watcher = ConsoleWatcher(Console(quiet=True))
-    session = Session(plan, "name", plan.chats[0], DATA, processes, watcher)
-    return session.group(REFERENCE, 1, 2)
+    budget = Budget(plan.budget_seconds, 2)
+    session = Session(plan, "name", plan.chats[0], DATA, processes, watcher, budget)
+    group = session.time(REFERENCE, session.check(REFERENCE, 1, 2))
+    assert budget.groups == 1
+    return group
+
+
+def reported(reference: Reference, group: Group) -> Report:
+    dataset = Dataset("path", "0" * 64, Conversations(DATA), ReadOptions())
+    recording = begin_recording(PLAN, dataset, ["bench"])
+    recording.add("name", reference, group)
+    return recording.report()
 
 
 def test_a_group_is_checked_on_everything_and_timed_on_what_the_budget_allows() -> None:
@@ -317,7 +342,6 @@ def test_a_group_is_checked_on_everything_and_timed_on_what_the_budget_allows() 
     off[1][0], off[2][1] = 1, None
     told = Told(
         {
-            BASELINE: checked(BASELINE),
             "batched": checked("batched", off),
             "spliced": checked("spliced"),
             "rust": Check("it cannot"),
@@ -340,13 +364,19 @@ def test_a_group_is_checked_on_everything_and_timed_on_what_the_budget_allows() 
     assert (found["rust"].reason, found["rust"].seconds) == ("it cannot", None)
     # The cold time holds importing and opening, but not counting.
     assert found["spliced"].cold_seconds == 1.75
-    assert found["spliced"].peak_rss_bytes == 77
+    assert (found["spliced"].peak_rss_bytes, found["spliced"].peak_pss_bytes) == (77, 66)
+    # The reference is the plain call, and runs once for all settings.
+    plain = found[BASELINE]
+    assert (plain.cold_seconds, plain.peak_rss_bytes, plain.mismatches) == (1.75, 88, 0)
+    assert plain.round_seconds == NOISE
+    assert group.again_seconds == tuple(each.seconds[AGAIN] for each in told.rounds)
+    assert group.load == LOAD
     assert group.recommended == ("spliced",)
     assert group.noise_floor is not None
     assert group.noise_floor.high == pytest.approx(1 / 0.9)
     assert group.rounds == len(NOISE)
     # Each of the two settings has half of the budget. A round runs the baseline twice.
-    share = 20 / ((2 * 10 + 4 + 1) * compare.WANTED_ROUNDS)
+    share = 20 / ((2 * 10 + 4 + 1) * WANTED_ROUNDS)
     subset = conversations_within(DATA, share, 5)
     assert group.subset
     assert len(subset) < len(DATA)
@@ -360,12 +390,12 @@ def test_a_group_is_checked_on_everything_and_timed_on_what_the_budget_allows() 
     tokens = sum(100 * k for c in subset for k in c.turns)
     assert fast.tokens_per_second == pytest.approx(tokens / fast.seconds.median)
     *checks, timing = told.asked
-    for name, asked in zip([BASELINE, "batched", "spliced", "rust"], checks, strict=True):
+    for name, asked in zip(["batched", "spliced", "rust"], checks, strict=True):
         assert asked == (run_check, PLAN.chats[0], name, DATA, 2, "skip", first_cores(1))
     names = [BASELINE, "batched", "spliced"]
     assert timing == (
         *(run_rounds, PLAN.chats[0], names, subset, 2, "skip"),
-        *(compare.MOST_ROUNDS, 20, 5, first_cores(1)),
+        *(MOST_ROUNDS, 20, 5, BASELINE, available(), first_cores(1)),
     )
 
 
@@ -373,8 +403,7 @@ def test_a_report_tells_what_was_checked_from_what_was_timed() -> None:
     checks: dict[str, Check | InputError] = {name: checked(name) for name in SECONDS}
     rounds = rounds_of(batched=(0.5, 0.0), spliced=(0.1, 0.0))
     group = grouped(Told({**checks, "rust": Check("no")}, rounds))
-    dataset = Dataset("path", "0" * 64, Conversations(DATA), ReadOptions())
-    built = build_report(Comparison({"name": REFERENCE}, (group,)), dataset, ["bench"], 5)
+    built = reported(REFERENCE, group)
     report = built.as_dict()
     (setting,) = report["groups"]
     assert (setting["subset"], setting["rounds"]) == (True, len(NOISE))
@@ -393,7 +422,7 @@ def test_a_report_tells_what_was_checked_from_what_was_timed() -> None:
     assert "rust: no" in said
     assert said[-1] == "use spliced"
     skipping = replace(REFERENCE, counts=[[None, 1], [None]])
-    other = build_report(Comparison({"name": skipping}, (group,)), dataset, ["bench"], 5)
+    other = reported(skipping, group)
     assert f"2 of {count_turns(DATA)} turns have no ISL and are skipped by all" in notes(
         other, group
     )
@@ -408,19 +437,21 @@ def test_full_rounds_are_over_everything_and_without_a_baseline_nothing_is_timed
     timed = group.entries[0]
     assert timed.seconds is not None
     assert timed.tokens_per_second == pytest.approx(REFERENCE.tokens / timed.seconds.median)
-    assert told.asked[-1][3:] == (DATA, 2, "skip", 7, float("inf"), 5, first_cores(1))
+    assert told.asked[-1][3:-3] == (DATA, 2, "skip", 7, float("inf"), 5)
     (failed,) = [entry for entry in group.entries if entry.status == "failed"]
     assert (failed.strategy, failed.reason, failed.mismatches) == ("rust", "broke", None)
-    lost = Told({**checks, "rust": Check("it cannot"), BASELINE: InputError("no")}, [])
-    group = grouped(lost)
-    assert [asked[0] for asked in lost.asked] == [run_check] * 4
+    lost = Told({**checks, "rust": Check("it cannot")}, [])
+    group = grouped(lost, replace(PLAN, baseline="rust"))
+    assert [asked[0] for asked in lost.asked] == [run_check] * 3
     assert (group.rounds, group.noise_floor, group.recommended) == (0, None, ())
     assert all(entry.seconds is None for entry in group.entries)
+    said = list(notes(reported(REFERENCE, group), group))
+    assert said[0] == "nothing is timed, because the baseline rust cannot run"
 
 
 @pytest.mark.parametrize(
     ("cores", "workers", "settings"),
-    [([1], None, [(1, 1)]), ([1, 1], [3, 4], [(1, 3), (1, 4)] * 2)],
+    [([1], None, [(1, 1)]), ([1, 1], [4, 3], [(1, 3), (1, 4)])],
 )
 def test_without_a_worker_count_there_are_as_many_as_cores(
     cores: list[int], workers: list[int] | None, settings: list[tuple[int, int]]

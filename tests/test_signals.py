@@ -21,6 +21,7 @@ import psutil
 import pytest
 
 from bench.bundled import tokenizer_path
+from bench.reporting.report import read_report
 from bench.samples import sample_bytes
 from tests.conftest import BENCH, eventually, is_alive
 from tests.datasets import read_records
@@ -379,8 +380,14 @@ def attack(name: str, number: int, make: Make, known: Whole) -> int:
     if code == 0:
         assert written == whole
         assert json.loads(out)
+    elif written:
+        # A comparison keeps the settings that are measured.
+        report = command.out / "report.json"
+        kept = f"bench: interrupted; {report} has 1 of 1 setting; --resume goes on\n"
+        assert (name, code, out, error, written) == ("compare", 130, "", kept, [report.name])
+        assert read_report(report).unfinished == []
     else:
-        assert (code, out, error, written) == (130, "", NOTHING_WRITTEN, [])
+        assert (code, out, error) == (130, "", NOTHING_WRITTEN)
     return code
 
 

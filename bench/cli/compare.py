@@ -5,9 +5,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+from rich.console import Console
+from rich.text import Text
 
 from bench.cli.console import stderr, stdout, warn
 from bench.cli.inputs import bundled_sample, read_dataset
@@ -15,6 +17,7 @@ from bench.cli.options import (
     Names,
     Numbers,
     chat_specs,
+    complete_strategy,
     read_options,
     reading_options,
     shared_options,
@@ -22,7 +25,16 @@ from bench.cli.options import (
 )
 from bench.cli.progress import ConsoleWatcher
 from bench.interruption import INTERRUPTION
-from strategies import available_cores, names
+from bench.measuring.baseline import BASELINE
+from bench.reporting.words import many
+from strategies import available_cores, get, names
+from strategies.errors import placed
+from strategies.runtime.signals import interruptions_held
+
+if TYPE_CHECKING:
+    from bench.measuring.jobs import Reference
+    from bench.measuring.result import Group
+    from bench.reporting.recording import Recording
 
 EXIT_WRONG = 1
 QUICK_BUDGET_SECONDS = 12.0
@@ -74,10 +86,24 @@ QUICK_BUDGET_SECONDS = 12.0
     help="Decides in which order strategies run, and which conversations are left out.",
 )
 @click.option(
+    "--baseline",
+    metavar="NAME",
+    default=BASELINE,
+    show_default=True,
+    shell_complete=complete_strategy,
+    help="The strategy that speedups are against.",
+)
+@click.option(
     "--out",
     metavar="FOLDER",
     type=click.Path(path_type=Path),
-    help="Folder for the reports and the plots.",
+    help="Folder for the reports and the plots. Its report.json is written whenever a setting is "
+    "measured, so that an interruption keeps what is done.",
+)
+@click.option(
+    "--resume",
+    is_flag=True,
+    help="Go on with the comparison of the same command whose report.json is in FOLDER.",
 )
 @reading_options
 @shared_options
@@ -92,7 +118,9 @@ def compare_command(
     sample: str | None,
     quick: bool,
     seed: int,
+    baseline: str,
     out: Path | None,
+    resume: bool,
     quiet: bool,
     as_json: bool,
     **options: Any,
@@ -107,8 +135,11 @@ def compare_command(
     from bench.reporting.json_file import json_line
     from bench.reporting.kinds import COMPARISON
     from bench.reporting.output import make_folder
-    from bench.reporting.report import build_report
+    from bench.reporting.recording import begin_recording
 
+    if resume and out is None:
+        raise click.UsageError("--resume needs --out FOLDER, where the report is")
+    get(baseline)
     if dataset is not None and sample is not None:
         raise click.UsageError("--sample is for the bundled data; leave out DATASET or --sample")
     paths = list(tokenizers) or [str(tokenizer_path(name)) for name in tokenizer_names()]
@@ -121,6 +152,7 @@ def compare_command(
         budget_seconds=QUICK_BUDGET_SECONDS if quick else budget,
         seed=seed,
         on_error=options["on_error"],
+        baseline=baseline,
     )
     console = stderr(quiet)
     reading = read_options(options)
@@ -130,10 +162,23 @@ def compare_command(
         data = read_dataset(dataset, reading, console)
     if out is not None:
         make_folder(out)
-    comparison = compare(plan, data.conversations, ConsoleWatcher(console))
-    for name, reference in comparison.references.items():
-        warn(console, name, reference.warnings)
-    report = build_report(comparison, data, ["bench", *sys.argv[1:]], seed)
+    command = ["bench", *(word for word in sys.argv[1:] if word != "--resume")]
+    recording = begin_recording(plan, data, command)
+    if out is not None and resume:
+        _resume(recording, out / COMPARISON.json_name, console)
+    said: set[str] = set()
+
+    def keep(name: str, reference: Reference, group: Group) -> None:
+        recording.add(name, reference, group)
+        if name not in said:
+            said.add(name)
+            warn(console, name, reference.warnings)
+        if out is not None:
+            _keep(recording, out / COMPARISON.json_name)
+
+    watcher = ConsoleWatcher(console)
+    compare(plan, data.conversations, watcher, done=recording.groups, finished=keep)
+    report = recording.report()
     written = None
     if out is not None:
         written = COMPARISON.write(out, report, with_json=True)
@@ -146,3 +191,42 @@ def compare_command(
             click.echo(written)
     entries = [entry for group in report.groups for entry in group.entries if not entry.control]
     return EXIT_WRONG if any(entry.status in {"wrong", "failed"} for entry in entries) else 0
+
+
+def _resume(recording: Recording, path: Path, console: Console) -> None:
+    """Take over what a report holds that was interrupted; if there is none, begin anew.
+
+    Parameters
+    ----------
+    recording
+        Gets what the report holds.
+    path
+        Of the report.
+    console
+        Where to say how much that is.
+    """
+    from bench.reporting.report import read_report
+
+    if not path.exists():
+        console.print(Text(f"{path}: not there, so nothing is resumed"), soft_wrap=True)
+        return
+    with placed(file=path):
+        recording.resume(read_report(path))
+    console.print(Text(f"{path}: {_progress(recording)} are measured"), soft_wrap=True)
+
+
+def _keep(recording: Recording, path: Path) -> None:
+    """Write what is measured so far, and let an interruption say where it is."""
+    from bench.reporting.json_file import json_bytes
+    from bench.reporting.output import write_bytes
+
+    content = json_bytes(recording.report().as_dict())
+    # An interruption between the two would say that nothing was written.
+    with interruptions_held():
+        write_bytes(path, content, interim=True)
+        INTERRUPTION.kept = f"{path} has {_progress(recording)}; --resume goes on"
+
+
+def _progress(recording: Recording) -> str:
+    planned = len(recording.provenance.tokenizers) * len(recording.provenance.settings)
+    return f"{len(recording.groups)} of {many(planned, 'setting')}"

@@ -99,6 +99,10 @@ class ConsoleWatcher:
 
     console: Console
 
+    def tell(self, what: str) -> None:
+        """Print a line."""
+        self.console.print(Text(what, style="dim"), soft_wrap=True)
+
     def working(self, what: str) -> AbstractContextManager[None]:
         """Show a line until the block ends."""
         return working(self.console, what)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from bench.measuring.baseline import again
 from bench.measuring.estimates import Estimate, Verdict, median_estimate, speedup_estimate, verdict
-from bench.measuring.jobs import AGAIN, BASELINE, Round
+from bench.measuring.jobs import Round
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,20 +30,30 @@ class Timing:
     parts: dict[str, float]
 
 
-def timings(rounds: Sequence[Round], seed: int) -> dict[str, Timing]:
-    """Return the timing of each strategy. The speedup of `AGAIN` is the noise floor."""
+def timings(rounds: Sequence[Round], baseline: str, seed: int) -> dict[str, Timing]:
+    """Return the timing of each strategy.
+
+    Parameters
+    ----------
+    rounds
+        Seconds of each strategy, and of the baseline a second time.
+    baseline
+        Name of the baseline. The speedup of its second run is the noise floor.
+    seed
+        Seed of the bootstrap.
+    """
     if not rounds:
         return {}
     samples = {name: [r.seconds[name] for r in rounds] for name in rounds[0].seconds}
-    baseline = samples[BASELINE]
-    floor = speedup_estimate(baseline, samples[AGAIN], seed)
+    reference = samples[baseline]
+    floor = speedup_estimate(reference, samples[again(baseline)], seed)
     found = {}
     for name, seconds in samples.items():
         parts = {
             part: median_estimate([r.parts[name].get(part, 0.0) for r in rounds], seed).median
             for part in rounds[0].parts[name]
         }
-        speedup = speedup_estimate(baseline, seconds, seed)
+        speedup = speedup_estimate(reference, seconds, seed)
         found[name] = Timing(
             median_estimate(seconds, seed), speedup, verdict(speedup, floor), parts
         )

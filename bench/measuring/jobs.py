@@ -11,7 +11,9 @@ from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any
 
+from bench.measuring.baseline import BASELINE, again
 from bench.measuring.fresh import Send
+from bench.measuring.load import Load, LoadMeter
 from bench.measuring.subset import conversations_within
 from strategies import (
     Amplification,
@@ -28,49 +30,8 @@ from strategies import (
     count_with,
     get,
     hinted,
-    reference_counts,
     traceless,
 )
-
-BASELINE = "sequential"
-
-
-def again(baseline: str) -> str:
-    """Return the name of a baseline's second run in each round. Its speedup is the noise floor."""
-    return f"{baseline} (again)"
-
-
-AGAIN = again(BASELINE)
-
-
-@dataclass(frozen=True, slots=True)
-class Reference:
-    """The counts of a tokenizer on a dataset that are right.
-
-    Parameters
-    ----------
-    counts
-        Full-template counts, in tokens; None for a turn that raises.
-    amplification
-        How large the prompts are, and how much of them repeats.
-    fingerprint, warnings
-        Of the tokenizer.
-    """
-
-    counts: Counts
-    amplification: Amplification
-    fingerprint: dict[str, Any]
-    warnings: tuple[str, ...]
-
-    @property
-    def tokens(self) -> int:
-        """Tokens of all turns together."""
-        return sum(isl or 0 for turns in self.counts for isl in turns)
-
-    @property
-    def skipped_turns(self) -> int:
-        """Turns that have no ISL."""
-        return sum(isl is None for turns in self.counts for isl in turns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +60,43 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True)
+class Reference:
+    """The counts of a tokenizer on a dataset that are right.
+
+    Parameters
+    ----------
+    counts
+        Full-template counts, in tokens; None for a turn that raises.
+    amplification
+        How large the prompts are, and how much of them repeats.
+    fingerprint, warnings
+        Of the tokenizer.
+    plain
+        How the plain call fared, which gave the counts.
+    peak_rss_bytes, peak_pss_bytes
+        Of its process, see `PeakMemory`.
+    """
+
+    counts: Counts
+    amplification: Amplification
+    fingerprint: dict[str, Any]
+    warnings: tuple[str, ...]
+    plain: Check
+    peak_rss_bytes: int
+    peak_pss_bytes: int | None
+
+    @property
+    def tokens(self) -> int:
+        """Tokens of all turns together."""
+        return sum(isl or 0 for turns in self.counts for isl in turns)
+
+    @property
+    def skipped_turns(self) -> int:
+        """Turns that have no ISL."""
+        return sum(isl is None for turns in self.counts for isl in turns)
+
+
+@dataclass(frozen=True, slots=True)
 class Round:
     """Seconds of each strategy in one round, and what their parts took, by name."""
 
@@ -106,10 +104,44 @@ class Round:
     parts: dict[str, dict[str, float]]
 
 
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a tokenizer and a dataset are, without any ISL.
+
+    Parameters
+    ----------
+    amplification, fingerprint, warnings
+        As in `Reference`.
+    """
+
+    amplification: Amplification
+    fingerprint: dict[str, Any]
+    warnings: tuple[str, ...]
+
+
+def run_facts(_send: Send, spec: ChatSpec, conversations: Sequence[Conversation]) -> Facts:
+    """Describe a tokenizer and what it makes of the conversations.
+
+    It is a job of its own, so that the process of the plain call has only the memory of that.
+
+    Parameters
+    ----------
+    _send
+        Not used.
+    spec
+        The tokenizer.
+    conversations
+        The conversations.
+    """
+    chat = ChatTokenizer(spec)
+    warnings = (*chat.warnings, *traceless(conversations, chat))
+    return Facts(amplification(conversations, chat), chat.fingerprint, warnings)
+
+
 def run_reference(
     send: Send, spec: ChatSpec, conversations: Sequence[Conversation], on_error: OnError
-) -> Reference:
-    """Count by the plain call.
+) -> Check:
+    """Count by the plain call, which gives the counts that are right.
 
     Parameters
     ----------
@@ -122,13 +154,10 @@ def run_reference(
     on_error
         Whether a turn without an ISL fails the job or is skipped.
     """
-    chat = ChatTokenizer(spec)
     try:
-        counts = reference_counts(conversations, chat, progress=send, on_error=on_error)
+        return run_check(send, spec, BASELINE, conversations, 1, on_error)
     except TurnError as error:
-        raise hinted(error, conversations, chat) from error
-    warnings = (*chat.warnings, *traceless(conversations, chat))
-    return Reference(counts, amplification(conversations, chat), chat.fingerprint, warnings)
+        raise hinted(error, conversations, ChatTokenizer(spec)) from error
 
 
 def run_check(
@@ -185,7 +214,9 @@ def run_rounds(
     most_rounds: int,
     budget_seconds: float,
     seed: int,
-) -> None:
+    baseline: str,
+    processors: Sequence[int],
+) -> Load:
     """Run all strategies side by side, round after round.
 
     First every strategy is opened, and counts some conversations to warm up. Then each round runs
@@ -208,9 +239,14 @@ def run_rounds(
     most_rounds
         The number of rounds, unless the budget ends them earlier.
     budget_seconds
-        No round begins that would probably go over it, except the first `FEWEST_ROUNDS`.
+        For warming up and for the rounds. No round begins that would probably go over it, except
+        the first `FEWEST_ROUNDS`.
     seed
         Seed of the order, and of the conversations to warm up with.
+    baseline
+        The strategy that is run twice in each round.
+    processors
+        Numbers of all processors that the program may use. The load on them is returned.
     """
     _match_library_threads(workers)
     chat = ChatTokenizer(spec)
@@ -219,19 +255,23 @@ def run_rounds(
         counters: dict[str, Counter] = {
             name: stack.enter_context(get(name).open(chat, workers=workers)) for name in strategies
         }
-        counters[AGAIN] = counters[BASELINE]
+        counters[again(baseline)] = counters[baseline]
+        begun = perf_counter()
         some = conversations_within(conversations, WARM_UP_SHARE, seed)
         for counter in counters.values():
             count_with(counter, chat, some, on_error=on_error)
-        begun = perf_counter()
+        warm = perf_counter()
+        meter = LoadMeter(processors, len(os.sched_getaffinity(0)))
         for number in range(most_rounds):
             names = list(counters)
             order.shuffle(names)
             send(_one_round(names, counters, chat, conversations, on_error))
-            spent = perf_counter() - begun
+            now = perf_counter()
             done = number + 1
-            if done >= FEWEST_ROUNDS and spent + spent / done > budget_seconds:
-                return
+            next_round = (now - warm) / done
+            if done >= FEWEST_ROUNDS and now - begun + next_round > budget_seconds:
+                break
+        return meter.read()
 
 
 WARM_UP_SHARE = 0.1

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from bench.measuring.baseline import BASELINE
 from bench.measuring.machine import first_cores
 from strategies import ChatSpec, OnError
 from strategies.runtime.workers import checked_workers
@@ -33,6 +34,8 @@ class Plan:
         Decides the order in rounds, the choice of conversations, and the bootstrap.
     on_error
         Whether a turn without an ISL fails the comparison or is skipped.
+    baseline
+        Name of the strategy that speedups are against. It may count wrong.
     """
 
     chats: Sequence[ChatSpec]
@@ -43,6 +46,7 @@ class Plan:
     budget_seconds: float
     seed: int
     on_error: OnError
+    baseline: str = BASELINE
 
     def __post_init__(self) -> None:
         for count in self.cores:
@@ -52,8 +56,26 @@ class Plan:
 
     @property
     def settings(self) -> list[tuple[int, int]]:
-        """Pairs of cores and workers."""
-        return [(cores, workers) for cores in self.cores for workers in (self.workers or (cores,))]
+        """Pairs of cores and workers, the slowest first: the budget is planned by the first."""
+        pairs = {(cores, workers) for cores in self.cores for workers in (self.workers or (cores,))}
+        return sorted(pairs)
+
+    def timed_seconds(self, cost: float, groups: int) -> float:
+        """Return how long the timed rounds of some groups take, about.
+
+        Parameters
+        ----------
+        cost
+            Seconds of one round over all conversations.
+        groups
+            How many groups.
+        """
+        return self.budget_seconds if self.rounds is None else self.rounds * cost * groups
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the strategies to run, the baseline first."""
+        return list(dict.fromkeys((self.baseline, *self.strategies)))
 
 
 def unique_names(chats: Sequence[ChatSpec]) -> list[str]:

@@ -6,11 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
+from bench.measuring.baseline import BASELINE, again
 from bench.measuring.estimates import Estimate, Verdict
-from bench.measuring.jobs import BASELINE, Reference, again
+from bench.measuring.jobs import Reference
 from bench.measuring.load import Load
 from bench.measuring.recordable import LATER
 
+Setting: TypeAlias = tuple[str, int, int]
+"""Name of the tokenizer, number of cores, number of workers."""
 Status: TypeAlias = Literal["ok", "wrong", "unavailable", "failed"]
 
 

@@ -44,6 +44,11 @@ def conversations_within(
     return [conversations[place] for place in sorted(chosen)]
 
 
+def share_of(some: Sequence[Conversation], conversations: Sequence[Conversation]) -> float:
+    """Return the part of the work of all conversations that some of them are, at most 1."""
+    return sum(map(_work, some)) / (sum(map(_work, conversations)) or 1)
+
+
 def _work(conversation: Conversation) -> int:
     """Return about how many characters all prompts hold; templates add some."""
     sizes = [len(str(message)) for message in conversation.messages]

@@ -24,10 +24,19 @@ _MOST_LINKS = 40
 """Symbolic links that the system follows one after the other."""
 
 
-def write_whole(path: Path, write: Callable[[IO[bytes]], object]) -> None:
+def write_whole(path: Path, write: Callable[[IO[bytes]], object], *, interim: bool = False) -> None:
     """Let `write` fill a file that gets its name only when it is complete and on disk.
 
     A pipe or a device gets its first byte when all bytes are there.
+
+    Parameters
+    ----------
+    path
+        The file.
+    write
+        Called with the open file.
+    interim
+        Whether the work goes on after it, so that a signal still interrupts.
 
     Raises
     ------
@@ -44,14 +53,14 @@ def write_whole(path: Path, write: Callable[[IO[bytes]], object]) -> None:
             with _opened(path) as stream:
                 stream.write(content.getvalue())
         else:
-            _write_file(_target(path), write)
+            _write_file(_target(path), write, interim=interim)
     except BrokenPipeError:
         raise
     except OSError as error:
         raise InputError(f"cannot be written: {error.strerror or error}", file=path) from None
 
 
-def _write_file(path: Path, write: Callable[[IO[bytes]], object]) -> None:
+def _write_file(path: Path, write: Callable[[IO[bytes]], object], *, interim: bool) -> None:
     temporary = None
     try:
         # An interruption halfway would leave a file whose name nobody knows.
@@ -71,7 +80,8 @@ def _write_file(path: Path, write: Callable[[IO[bytes]], object]) -> None:
             os.fsync(file.fileno())
         # Temporary files are private. Give the result the permissions of any new file.
         temporary.chmod(0o666 & ~_umask())
-        INTERRUPTION.begin_output()
+        if not interim:
+            INTERRUPTION.begin_output()
         temporary.replace(path)
         INTERRUPTION.unfinished.discard(temporary)
         temporary = None
@@ -125,9 +135,19 @@ def _target(path: Path) -> Path:
     return Path(os.path.realpath(path)) if path.is_symlink() else path
 
 
-def write_bytes(path: Path, content: bytes) -> None:
-    """Write a file, whole or not at all; raises what `write_whole` raises."""
-    write_whole(path, lambda file: file.write(content))
+def write_bytes(path: Path, content: bytes, *, interim: bool = False) -> None:
+    """Write a file, whole or not at all; raises what `write_whole` raises.
+
+    Parameters
+    ----------
+    path
+        The file.
+    content
+        Its bytes.
+    interim
+        As `write_whole` takes it.
+    """
+    write_whole(path, lambda file: file.write(content), interim=interim)
 
 
 def check_file(path: Path) -> None:

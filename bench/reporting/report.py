@@ -6,18 +6,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from os import PathLike
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 from bench.measuring.estimates import Estimate
-from bench.measuring.machine import Machine, describe_machine, describe_versions
-from bench.measuring.result import Comparison, Entry, Group
+from bench.measuring.machine import Machine
+from bench.measuring.result import Entry, Group, Setting
 from bench.reporting.columns import COLUMNS, Column, Row
-from bench.reporting.dataset import Dataset
 from bench.reporting.facts import FINGERPRINT, Data, Provenance, Tokenizer
 from bench.reporting.json_file import read_json
 from bench.reporting.json_value import decode, encode, member
-from bench.reporting.lengths import lengths_of
-from strategies import InputError, count_turns
+from strategies import InputError
 from strategies.errors import placed
 
 SCHEMA_VERSION = 1
@@ -28,10 +26,6 @@ LEAST, MOST = 1e-12, 1e12
 
 SHOWN_VERSIONS = ("python", "transformers", "tokenizers")
 """The versions that a report in Markdown names."""
-
-
-Setting: TypeAlias = tuple[str, int, int]
-"""Name of the tokenizer, number of cores, number of workers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,54 +149,6 @@ class Report:
             if group.tokenizer not in named:
                 raise InputError("is no tokenizer of the report", field=f"groups[{i}].tokenizer")
         return report
-
-
-def build_report(
-    comparison: Comparison, dataset: Dataset, command: Sequence[str], seed: int
-) -> Report:
-    """Return the report of what was measured here and now.
-
-    Parameters
-    ----------
-    comparison
-        What was measured.
-    dataset
-        What was counted.
-    command
-        The words of the command line.
-    seed
-        Seed of everything random.
-    """
-    first = next(iter(comparison.references.values())).amplification
-    return Report(
-        machine=describe_machine(),
-        versions=describe_versions(),
-        command=tuple(command),
-        seed=seed,
-        dataset=Data(
-            path=dataset.path,
-            sha256=dataset.sha256,
-            conversations=len(dataset.conversations),
-            turns=count_turns(dataset.conversations),
-            rendered_bytes=first.rendered_bytes,
-            amplification=first.factor,
-            reading=dataset.reading,
-        ),
-        tokenizers=tuple(
-            Tokenizer(
-                tokenizer=name,
-                fingerprint=reference.fingerprint,
-                warnings=reference.warnings,
-                rendered_bytes=reference.amplification.rendered_bytes,
-                amplification=reference.amplification.factor,
-                tokens=reference.tokens,
-                skipped_turns=reference.skipped_turns,
-                lengths=lengths_of(reference.counts),
-            )
-            for name, reference in comparison.references.items()
-        ),
-        groups=comparison.groups,
-    )
 
 
 def read_report(path: str | PathLike[str]) -> Report:

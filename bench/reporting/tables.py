@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
+from bench.measuring.load import Load
+from bench.measuring.machine import Machine
 from bench.measuring.result import Entry, Group
 from bench.reporting.columns import COLUMNS, Column, Row
 from bench.reporting.fitting import Head, print_table
 from bench.reporting.report import Report
-from bench.reporting.words import many, number, printable
+from bench.reporting.words import listed, many, number, printable
 
 
 def print_report(console: Console, report: Report, columns: Sequence[Column] = COLUMNS) -> None:
@@ -44,7 +46,11 @@ def print_report(console: Console, report: Report, columns: Sequence[Column] = C
         console.print(Text(_title(report, group), style="bold"))
         print_table(console, heads, rows, [row for table in tables for row in table])
         for note in notes(report, group):
-            console.print(Padding(Text(note), (0, 0, 0, 2), expand=False))
+            style = "yellow" if note.startswith("warning") else ""
+            console.print(Padding(Text(note, style=style), (0, 0, 0, 2), expand=False))
+    for line in unfinished(report):
+        console.print()
+        console.print(Text(line, style="yellow"))
     console.print()
 
 
@@ -91,6 +97,11 @@ def notes(report: Report, group: Group) -> Iterator[str]:
             f"{whole if group.subset else ''}"
             f"; noise floor {number(floor.low)} to {number(floor.high)}; every turn checked"
         )
+    if group.load:
+        yield _load_line(group.load)
+    for entry in group.entries:
+        if entry.strategy == group.baseline and entry.status in {"unavailable", "failed"}:
+            yield printable(f"nothing is timed, because the baseline {entry.strategy} cannot run")
     about = report.tokenizer(group)
     # Reports of before have none.
     profile = about.fingerprint.get("messages")
@@ -107,6 +118,26 @@ def notes(report: Report, group: Group) -> Iterator[str]:
     if group.recommended:
         several = ": no difference shown (inconclusive)" if len(group.recommended) > 1 else ""
         yield printable(f"use {' or '.join(group.recommended)}{several}")
+
+
+def _load_line(load: Load) -> str:
+    """Return how busy the machine was; a warning if that disturbs the times."""
+    free = f"{load.left_free} {'was' if load.left_free == 1 else 'were'} left free"
+    line = f"other programs kept {number(load.elsewhere)} cores busy, and {free}"
+    line += f"; load average before: {number(load.before)}"
+    return f"warning, the times are disturbed: {line}" if load.disturbed else f"load: {line}"
+
+
+def unfinished(report: Report) -> Iterator[str]:
+    """Yield a line if settings were planned and are not measured."""
+    left = report.unfinished
+    if left:
+        named = listed([f"{name} on {_setting(cores, workers)}" for name, cores, workers in left])
+        yield printable(f"not measured yet: {named}; repeat the command with --resume")
+
+
+def _setting(cores: int, workers: int) -> str:
+    return many(cores, "core") + (f", {many(workers, 'worker')}" if workers != cores else "")
 
 
 def _title(report: Report, group: Group) -> str:
@@ -135,10 +166,21 @@ def _markdown(report: Report, columns: Sequence[Column]) -> Iterator[str]:
     yield ""
     yield (
         f"Measured on {printable(machine.processor)}, {machine.cores_available} of "
-        f"{machine.cores} cores, with Python {printable(versions['python'])}, transformers "
-        f"{printable(versions['transformers'])}, tokenizers {printable(versions['tokenizers'])}."
+        f"{machine.cores} cores{_details(machine)}, with Python {printable(versions['python'])}, "
+        f"transformers {printable(versions['transformers'])}, tokenizers "
+        f"{printable(versions['tokenizers'])}, {_build(versions)}."
     )
-    yield "Speedup is against `sequential` on the same cores; `?` marks an inconclusive one."
+    if report.provenance:
+        commit = report.provenance.commit or "no repository"
+        yield f"Begun {printable(report.provenance.started)}, commit `{printable(commit)}`."
+    baseline = report.groups[0].baseline
+    yield (
+        f"Speedup is against `{printable(baseline)}` on the same cores; `?` marks an inconclusive "
+        "one."
+    )
+    for line in unfinished(report):
+        yield ""
+        yield f"**{line[0].upper()}{line[1:]}**"
     for group in report.groups:
         about = report.tokenizer(group)
         yield ""
@@ -156,6 +198,17 @@ def _markdown(report: Report, columns: Sequence[Column]) -> Iterator[str]:
         yield ""
         for note in notes(report, group):
             yield f"- {note}"
+
+
+def _details(machine: Machine) -> str:
+    known = [each for each in (machine.frequency, machine.configuration) if each]
+    return printable(f" ({'; '.join(known)})") if known else ""
+
+
+def _build(versions: Mapping[str, str]) -> str:
+    # Reports may hold fewer versions than this build writes.
+    known = versions.get("isl-bench", "unknown")
+    return printable(f"isl-bench {known} ({versions.get('native_build_profile', 'no')} build)")
 
 
 def _line(cells: Sequence[str]) -> str:
