@@ -16,7 +16,8 @@ import jinja2
 from jinja2 import nodes
 
 from strategies.chat.clock import frozen_clock
-from strategies.chat.limits import check_constants, limit, limited
+from strategies.chat.limits import limited
+from strategies.chat.preparing import check_constants, limit
 from strategies.errors import InputError, TurnError, one_line
 from strategies.runtime.parallelism import is_refused_thread
 
