@@ -17,6 +17,7 @@ from strategies.native_templates import Templates
 from strategies.plain import first_failure, reference_turn
 from strategies.runtime.workers import no_threads
 from strategies.splicing import keeps_text_once
+from strategies.words import many
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -222,7 +223,7 @@ class _Counter:
         if reasons:
             notes.append(f"rendered by Jinja2, counted natively: {reasons[0]}")
         if left:
-            notes.append(f"{len(left)} turns left to the plain call: {left[0]}")
+            notes.append(f"{many(len(left), 'turn')} left to the plain call: {left[0]}")
         if self.figures.get("characters") and not self.figures.get("markers_found"):
             notes.append("no cut points: prompts counted whole")
         return "; ".join(notes) or None
