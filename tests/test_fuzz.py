@@ -356,7 +356,7 @@ def attack(seed: int, prompts: int, tokenizers: Sequence[Path]) -> Figures:
 
 
 def attack_one(figures: Figures, chat: ChatTokenizer, writer: Writer, until: int) -> None:
-    """Go on until so many prompts are counted."""
+    """Go on until this many prompts are counted."""
     with get("rust").open(chat, workers=2) as counter:
         while figures.prompts < until:
             # Not to the stream that pytest captures.
