@@ -52,7 +52,8 @@ class _Kind:
     count
         How many of them a conversation has.
     probes
-        Conversations with the mark in such content. Whoever writes it in one of them writes it.
+        Conversations with the mark in such content. A template that writes the mark of one of
+        them writes such content.
     """
 
     name: str

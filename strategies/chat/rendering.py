@@ -211,7 +211,7 @@ def turn_error(conversation: Conversation, index: int, error: BaseException) -> 
 
 @lru_cache(maxsize=64)
 def parse_template(template: str) -> nodes.Template:
-    """Return the syntax tree of a template; whoever reads it changes nothing in it.
+    """Return the syntax tree of a template. It is shared, so nobody may change it.
 
     The environment holds the extensions and filters that a template may use.
 

@@ -57,7 +57,7 @@ impl<'a> Value<'a> {
 
     /// Notes that a generator was read to its end earlier than Python would read it.
     ///
-    /// Whoever else holds it would still find items in Python, so it may not be read again.
+    /// In Python, others that hold it would still find items. So it may not be read again.
     pub fn read_ahead(&self) {
         if let Self::Gen(generator) = self {
             generator.borrow_mut().fault = Some(Box::new(Fault::Unsupported(
