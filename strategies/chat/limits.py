@@ -131,14 +131,10 @@ def check_bits(bits: int) -> None:
         raise RenderLimitError(f"the template makes a number of more than {MAX_BITS:,} bits")
 
 
-def take_steps(number: int) -> None:
-    """Take steps from those that are left to the render; raise if there are none."""
-    left = running.steps
-    if left is not None:
-        if left <= 0:
-            limits = running.limits or render_limits()
-            raise RenderLimitError(
-                f"the template takes more than {limits.steps:,} steps in its loops and macros "
-                f"({STEPS_VARIABLE} sets another limit)"
-            )
-        running.steps = left - number
+def too_many_steps() -> RenderLimitError:
+    """Return the error of a render that has no steps left."""
+    limits = running.limits or render_limits()
+    return RenderLimitError(
+        f"the template takes more than {limits.steps:,} steps in its loops and macros "
+        f"({STEPS_VARIABLE} sets another limit)"
+    )

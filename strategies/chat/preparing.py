@@ -20,7 +20,7 @@ import jinja2
 from jinja2 import nodes
 from jinja2.visitor import NodeTransformer
 
-from strategies.chat.limits import RenderLimitError, limited, take_steps
+from strategies.chat.limits import RenderLimitError, limited, running, too_many_steps
 from strategies.chat.operations import (
     FILTERS,
     OPERATORS,
@@ -212,7 +212,11 @@ def _steps(node: nodes.Node, number: int) -> nodes.Filter:
 # A filter of the context is never called when the template is compiled.
 @jinja2.pass_context
 def _count_steps(_context: object, number: int) -> int:
-    take_steps(number)
+    left = running.steps
+    if left is not None:
+        if left <= 0:
+            raise too_many_steps()
+        running.steps = left - number
     # In the condition of a loop, it must be true.
     return number
 
