@@ -13,6 +13,7 @@ from strategies.conversations.counts import Counts, OnError, Progress
 from strategies.errors import UnavailableError
 from strategies.registry import get
 from strategies.repetition import amplification
+from strategies.words import many
 
 if TYPE_CHECKING:
     from strategies.chat.tokenizer import ChatTokenizer
@@ -117,7 +118,8 @@ def pick(
             for i in sorted(some)
         ]
         factor = amplification(starts, chat).factor
-        sampled = f"amplification {factor:.1f} in the first turns of {len(some)} conversations"
+        first = f"the first turns of {many(len(some), 'conversation')}"
+        sampled = f"amplification {factor:.1f} in {first}"
         if factor >= WORTH_SPLICING:
             return "spliced", sampled
         reason = sampled

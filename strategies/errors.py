@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from strategies.words import printable
+
 LONGEST_LINE = 1000
 """Characters that a reason may have. The messages of libraries that tell something are shorter."""
 
@@ -16,7 +18,7 @@ def one_line(text: object) -> str:
     Messages of libraries may hold line breaks and whole documents. The errors of this project are
     read in terminals and logs, in which one line is one event.
     """
-    flat = _printable(" ".join(str(text).split()))
+    flat = printable(" ".join(str(text).split()))
     if len(flat) <= LONGEST_LINE:
         return flat
     start = flat[: LONGEST_LINE - 1]
@@ -24,16 +26,6 @@ def one_line(text: object) -> str:
     # Without a space for so long it is no prose, and may be cut anywhere.
     kept = words if len(words) > LONGEST_LINE // 2 else start[:-1]
     return f"{kept} …"
-
-
-def _printable(text: str) -> str:
-    """Return `text` with control characters and lone surrogates written as escapes.
-
-    Names and values come from untrusted files and are shown in a terminal.
-    """
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 class IslError(Exception):
@@ -82,7 +74,7 @@ class InputError(IslError):
         place = self.file or ""
         if self.line is not None:
             place += f":{self.line}"
-        return ": ".join(_printable(part) for part in (place, self.field, self.reason) if part)
+        return ": ".join(printable(part) for part in (place, self.field, self.reason) if part)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _input_error, (self.reason, self.file, self.line, self.field)

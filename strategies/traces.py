@@ -12,6 +12,7 @@ from jinja2 import nodes
 
 from strategies.chat.rendering import parse_template
 from strategies.conversations.conversation import Conversation, Message, Tool
+from strategies.words import many
 
 if TYPE_CHECKING:
     from strategies.chat.tokenizer import ChatTokenizer
@@ -51,7 +52,8 @@ class _Kind:
     count
         How many of them a conversation has.
     probes
-        Conversations with the mark in such content. Whoever writes it in one of them writes it.
+        Conversations with the mark in such content. A template that writes the mark of one of
+        them writes such content.
     """
 
     name: str
@@ -179,14 +181,14 @@ def traceless(conversations: Iterable[Conversation], chat: ChatTokenizer) -> tup
         rendered = [prompt for prompt in prompts if prompt is not None]
         # A template that refuses such content says so itself.
         if rendered and not any(_MARK in prompt for prompt in rendered):
-            warnings.append(f"the template leaves out {kind.name}: {_number(number, kind.unit)}")
+            warnings.append(f"the template leaves out {kind.name}: {many(number, kind.unit)}")
         elif any("{'type': 'text'" in prompt for prompt in rendered):
             warnings.append(
-                f"the template writes {kind.name} as a Python list: {_number(number, kind.unit)}; "
+                f"the template writes {kind.name} as a Python list: {many(number, kind.unit)}; "
                 f"{chat.profile.label} gives its content in parts"
             )
     warnings += [
-        f"the template does not read {name}: {_number(number, 'conversation')}"
+        f"the template does not read {name}: {many(number, 'conversation')}"
         for name, number in unread.items()
     ]
     return tuple(warnings)
@@ -205,7 +207,3 @@ def _unread(conversation: Conversation, chat: ChatTokenizer) -> list[str]:
 @lru_cache(maxsize=64)
 def _variables(template: str) -> frozenset[str]:
     return frozenset(name.name for name in parse_template(template).find_all(nodes.Name))
-
-
-def _number(number: int, unit: str) -> str:
-    return f"{number:,} {unit}{'' if number == 1 else 's'}"

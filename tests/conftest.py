@@ -14,9 +14,12 @@ from pathlib import Path
 import psutil
 import pytest
 from hypothesis import settings
+from jinja2 import Template
 
 # Set before anything imports the hub's client, so that a test that tries to download fails.
 os.environ["HF_HUB_OFFLINE"] = "1"
+
+from transformers.utils import chat_template_utils
 
 from bench import cli
 from bench.bundled import tokenizer_names, tokenizer_path
@@ -179,6 +182,15 @@ def plain_counts(
                 counts[-1].append(len(ids))
         counts[-1] += [None] * (len(given.turns) - len(conversation.turns))
     return counts
+
+
+def unprepared_template(text: str) -> Template:
+    """Return a template as transformers compiles it, before this project gives it limits.
+
+    transformers keeps the prepared ones in a cache, and has no public way around it.
+    """
+    compiled: Template = chat_template_utils._cached_compile_jinja_template(text)
+    return compiled
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -57,6 +58,14 @@ def to_change(module: ModuleType, literal: str, wanted: Sequence[str]) -> str:
     return "\n".join(changes)
 
 
+@cache
+def reported_parts(name: str) -> tuple[str, ...]:
+    """Return the parts of its time that a strategy reports."""
+    with open_available(get(name), workloads.chat("Unigram"), 1) as counter:
+        counter.count(workloads.conversations("multilingual"))
+        return tuple(getattr(counter, "parts", {}))
+
+
 @pytest.mark.parametrize(
     ("literal", "wanted"),
     [("STRATEGIES", EXACT), ("CONTROLS", CONTROLS), ("FAMILIES", list(TOKENIZERS))],
@@ -76,10 +85,12 @@ def test_the_parameters_are_the_literals() -> None:
         "family": set(workloads.FAMILIES),
         "cores": set(workloads.CORES),
         "shape": set(workloads.SHAPES),
+        "part": {part for name in parts.IN_PARTS for part in reported_parts(name)},
+        "workers per core": set(range(1, 17)),
     }
     for found in CLASSES:
         for name, values in zip(found.param_names, found.params, strict=True):
-            assert set(values) <= known.get(name, set(values))
+            assert set(values) <= known[name], f"{name} of {found.__name__}"
 
 
 @pytest.mark.parametrize("name", workloads.DIGESTS)
@@ -156,10 +167,7 @@ def test_a_debug_build_is_never_timed(monkeypatch: pytest.MonkeyPatch) -> None:
 # Auto reports the parts of the strategy that it picks, so it is left out.
 @pytest.mark.parametrize("name", [name for name in EXACT if name != "auto"])
 def test_every_part_that_a_strategy_reports_is_tracked(name: str) -> None:
-    chat = workloads.chat("Unigram")
-    with open_available(get(name), chat, 1) as counter:
-        counter.count(workloads.conversations("multilingual"))
-        reported = getattr(counter, "parts", {})
+    reported = reported_parts(name)
     unknown = [part for part in reported if part not in parts.PARTS]
     changes = to_change(parts, "PARTS", [*parts.PARTS, *unknown]) if unknown else ""
     if reported and name not in parts.IN_PARTS:

@@ -31,7 +31,7 @@ from strategies import (
 )
 from strategies.chat.serving import serve_all
 from strategies.counting import count_with
-from tests.conftest import REAL
+from tests.conftest import REAL, unprepared_template
 from tests.template_corpus import EXPRESSIONS
 
 PROMPTS_VARIABLE = "ISL_BENCH_FUZZ_PROMPTS"
@@ -312,7 +312,7 @@ _COMPILES = "_compile_jinja_template"
 
 def untouched(chat: ChatTokenizer, text: str, conversation: Conversation) -> list[int | None]:
     """Count with a template that this project has not prepared, and with no limits."""
-    compiled = chat_template_utils._cached_compile_jinja_template(text)
+    compiled = unprepared_template(text)
     before = getattr(chat_template_utils, _COMPILES)
     setattr(chat_template_utils, _COMPILES, lambda _: compiled)
     try:
@@ -356,7 +356,7 @@ def attack(seed: int, prompts: int, tokenizers: Sequence[Path]) -> Figures:
 
 
 def attack_one(figures: Figures, chat: ChatTokenizer, writer: Writer, until: int) -> None:
-    """Go on until so many prompts are counted."""
+    """Go on until this many prompts are counted."""
     with get("rust").open(chat, workers=2) as counter:
         while figures.prompts < until:
             # Not to the stream that pytest captures.

@@ -10,7 +10,6 @@ import threading
 from pathlib import Path
 
 import pytest
-from transformers.utils import chat_template_utils
 
 from bench.bundled import tokenizer_path
 from strategies import Conversation, InputError, TurnError, count, get, load_chat
@@ -23,7 +22,7 @@ from strategies.chat.limits import (
 )
 from strategies.chat.rendering import compile_template
 from strategies.runtime.interruptible import LONG_CALL_CHARACTERS, interruptible
-from tests.conftest import BENCH
+from tests.conftest import BENCH, unprepared_template
 from tests.template_corpus import EXPRESSIONS, MESSAGES, TEMPLATES, VARIABLES
 
 TOKENIZER = tokenizer_path("bpe-chatml")
@@ -157,13 +156,12 @@ def test_a_macro_without_end_is_the_same_error_everywhere(body: str, strategy: s
 
 
 def test_limits_change_no_text() -> None:
-    environment = chat_template_utils._cached_compile_jinja_template
     for text in (
         *TEMPLATES.values(),
         *(f"{{{{ {text} }}}}" for texts in EXPRESSIONS.values() for text in texts),
     ):
         results = []
-        for compiled in (environment(text), compile_template(text)):
+        for compiled in (unprepared_template(text), compile_template(text)):
             try:
                 results.append(compiled.render(messages=MESSAGES, tools=None, **VARIABLES))
             except Exception as error:

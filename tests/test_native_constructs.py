@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -16,6 +16,7 @@ from jinja2 import nodes
 from transformers.utils import chat_template_utils
 
 from strategies import _native
+from strategies.chat.rendering import parse_template
 from strategies.chat.syntax import template_tree
 from tests.template_corpus import EXPRESSIONS, MESSAGES, REFUSED, TEMPLATES, VARIABLES
 
@@ -33,10 +34,14 @@ def frozen(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(chat_template_utils, "datetime", FrozenDatetime)
 
 
-def expected(template: str) -> str | Exception:
+def expected(
+    template: str,
+    messages: Sequence[dict[str, Any]] = MESSAGES,
+    variables: Mapping[str, Any] = VARIABLES,
+) -> str | Exception:
     try:
         render: Callable[..., Any] = chat_template_utils.render_jinja_template
-        (rendered,), _ = render(conversations=[MESSAGES], chat_template=template, **VARIABLES)
+        (rendered,), _ = render(conversations=[messages], chat_template=template, **variables)
     except Exception as error:
         return error
     return str(rendered)
@@ -108,12 +113,8 @@ def agree_on(
     """Compare the output of both, and count the expressions that could be compared."""
     for expression in expressions:
         text = f"{{{{ {expression} }}}}"
-        compiled = chat_template_utils._compile_jinja_template(text)
-        wanted: str | None
-        try:
-            wanted = compiled.render(**variables)
-        except Exception:
-            wanted = None
+        transformers = expected(text, [], variables)
+        wanted = None if isinstance(transformers, Exception) else transformers
         got: str | None = None
         refusal = None
         try:
@@ -175,13 +176,12 @@ def test_floats_between_two_shortest_texts_print_alike() -> None:
 def used_constructs() -> dict[str, set[str]]:
     """Return the constructs in the corpus, by the names of the native list."""
     used: dict[str, set[str]] = defaultdict(set)
-    environment = chat_template_utils._compile_jinja_template("").environment
     sources = [
         *TEMPLATES.values(),
         *(f"{{{{ {text} }}}}" for texts in EXPRESSIONS.values() for text in texts),
     ]
     for source in sources:
-        for node in environment.parse(source).find_all(nodes.Node):
+        for node in parse_template(source).find_all(nodes.Node):
             kind = "statements" if isinstance(node, nodes.Stmt) else "expressions"
             used[kind].add(type(node).__name__)
             match node:

@@ -50,13 +50,13 @@ def conversation(*texts: str) -> Conversation:
         (
             MARKED + "{{ messages[0].content | upper }}",
             "é",
-            "1 turns left to the plain call: changing the case of text beyond ASCII",
+            "1 turn left to the plain call: changing the case of text beyond ASCII",
         ),
         (
             # Jinja2 folds the constant, in its own way: what is no list has no slice.
             MARKED + "{% if messages[0].content == 'odd' %}{{ (1)[1:] }}{% endif %}",
             "odd",
-            "1 turns left to the plain call: 'int' object is not subscriptable",
+            "1 turn left to the plain call: 'int' object is not subscriptable",
         ),
         (
             MARKED + "{{ (1)[1:] }}",

@@ -22,7 +22,7 @@ from strategies import MAX_WORKERS
 
 
 @click.command("growth")
-@tokenizer_option(more_help="[default: bpe-chatml]")
+@tokenizer_option(more_help=" [default: bpe-chatml]")
 @click.option(
     "--strategy",
     metavar="NAME",

@@ -51,7 +51,7 @@ def sample_command(size: str, shapes: Sequence[str], seed: int, out: Path | None
     Each line of the file is one OpenAI chat record. If writing fails, there is no file.
     """
     from bench.reporting.output import check_file, is_stream, write_whole
-    from bench.reporting.words import printable
+    from strategies.words import many, printable
 
     if out is not None:
         if out.suffix != ".jsonl" and not (out.suffix == "" and is_stream(out)):
@@ -69,6 +69,6 @@ def sample_command(size: str, shapes: Sequence[str], seed: int, out: Path | None
     conversations = data.count(b"\n")
     if is_stream(out):
         return
-    click.echo(printable(f"wrote {conversations} conversations to {out}"))
+    click.echo(printable(f"wrote {many(conversations, 'conversation')} to {out}"))
     tried = f"bench count {shlex.quote(str(out))} --tokenizer {tokenizer_names()[0]}"
     click.echo(f"try: {printable(tried)}")

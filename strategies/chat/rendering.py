@@ -16,7 +16,8 @@ import jinja2
 from jinja2 import nodes
 
 from strategies.chat.clock import frozen_clock
-from strategies.chat.limits import check_constants, limit, limited
+from strategies.chat.limits import limited
+from strategies.chat.preparing import check_constants, limit
 from strategies.errors import InputError, TurnError, one_line
 from strategies.runtime.parallelism import is_refused_thread
 
@@ -210,7 +211,7 @@ def turn_error(conversation: Conversation, index: int, error: BaseException) -> 
 
 @lru_cache(maxsize=64)
 def parse_template(template: str) -> nodes.Template:
-    """Return the syntax tree of a template; whoever reads it changes nothing in it.
+    """Return the syntax tree of a template. It is shared, so nobody may change it.
 
     The environment holds the extensions and filters that a template may use.
 

@@ -24,6 +24,7 @@ from strategies.conversations.reading import items_of, open_file
 from strategies.conversations.records import Needs, Record, Unread
 from strategies.conversations.requests import join_requests
 from strategies.errors import InputError, IslWarning, placed
+from strategies.words import many
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,24 +302,19 @@ class _Dataset:
         told = []
         if self.left_out:
             fields = ", ".join(
-                f"{name} ({_records(count)})" for name, count in sorted(self.left_out.items())
+                f"{name} ({many(count, 'record')})" for name, count in sorted(self.left_out.items())
             )
             told.append(f"fields were left out: {fields}")
         if self.first is not None:
             were = "was" if len(self.rejects) == 1 else "were"
-            told.append(
-                f"{_records(len(self.rejects))} {were} not read, the first: {_place(self.first)}"
-            )
+            records = many(len(self.rejects), "record")
+            told.append(f"{records} {were} not read, the first: {_place(self.first)}")
         return tuple(told)
 
 
 def _read_fields(form: Format, group: Group) -> Iterator[Record]:
     for line, value in group.records:
         yield Record(line, {name: each for name, each in value.items() if name in form.fields})
-
-
-def _records(count: int) -> str:
-    return f"{count:,} record" if count == 1 else f"{count:,} records"
 
 
 def _place(error: InputError) -> str:

@@ -28,7 +28,7 @@ def checked_workers(workers: int) -> int:
 
 
 def check_threads(count: int, which: str) -> None:
-    """Start some threads and end them, to see that the system allows so many.
+    """Start some threads and end them, to see that the system allows that many.
 
     Libraries that cannot start a thread may panic, or wait forever for the thread.
 

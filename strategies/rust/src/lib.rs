@@ -15,7 +15,7 @@ pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// Whether this is a debug or a release build.
 ///
-/// A debug build is several times slower, so whoever measures has to be able to ask.
+/// A debug build is several times slower, so a measurement has to ask first.
 pub const BUILD_PROFILE: &str = if cfg!(debug_assertions) {
     "debug"
 } else {

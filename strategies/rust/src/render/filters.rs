@@ -289,7 +289,7 @@ fn read_attribute<'a>(
 
 /// A generator of what `keep` makes of each item; None leaves the item out.
 ///
-/// What it reads is fixed here; an error waits for whoever reads that far.
+/// What it reads is fixed here; an error waits until somebody reads that far.
 fn lazily<'a>(
     value: &Value<'a>,
     keep: impl Fn(Value<'a>) -> Outcome<Option<Value<'a>>>,

@@ -41,7 +41,7 @@ pub fn begin(limits: Limits) {
     BYTES.set(limits.bytes);
 }
 
-/// Fails if a text of so many bytes is too long. Asked before it is made, because an allocation
+/// Fails if a text of this many bytes is too long. Asked before it is made, because an allocation
 /// that fails ends the process.
 pub fn check_bytes(bytes: usize) -> Outcome<()> {
     if bytes > BYTES.get() {
@@ -50,7 +50,7 @@ pub fn check_bytes(bytes: usize) -> Outcome<()> {
     Ok(())
 }
 
-/// Fails if a list of so many items is too long.
+/// Fails if a list of this many items is too long.
 pub fn check_items(items: usize) -> Outcome<()> {
     if items > MAX_ITEMS {
         return unsupported("a list beyond the limit of its length");

@@ -1,4 +1,4 @@
-//! Values at render time: what they are, how they print and what iterating them gives.
+//! Values at render time. `print` says how they become text, `iterate` what their items are.
 //!
 //! Input data and the template's own constants are borrowed for the length of a render, so the
 //! usual work of a chat template (look up, compare, slice, print) allocates nothing.
@@ -7,9 +7,8 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-use super::limits::{check_bytes, check_items};
-use super::number::{Number, push_float, push_int, range_len};
-use super::text::{Text, char_count, repr_text};
+use super::number::{Number, range_len};
+use super::text::{Text, char_count};
 use crate::data::{Data, Dict};
 use crate::fault::{Fault, Outcome, raised, unsupported};
 
@@ -255,84 +254,6 @@ impl<'a> Value<'a> {
         })
     }
 
-    /// Python's `str(value)`, which is also what printing does.
-    pub fn print(&self, out: &mut String) -> Outcome<()> {
-        match self {
-            Self::Missing | Self::Undefined(_) => Ok(()),
-            Self::Str(text) | Self::Safe(text) => {
-                out.push_str(text.as_str());
-                Ok(())
-            }
-            other => other.repr(out),
-        }
-    }
-
-    pub fn to_text(&self) -> Outcome<Text<'a>> {
-        if let Self::Str(text) = self {
-            return Ok(text.clone());
-        }
-        let mut out = String::new();
-        self.print(&mut out)?;
-        Ok(Text::own(out))
-    }
-
-    /// Python's `repr(value)`.
-    pub fn repr(&self, out: &mut String) -> Outcome<()> {
-        match self {
-            Self::Missing | Self::Undefined(_) => out.push_str("Undefined"),
-            Self::None => out.push_str("None"),
-            Self::Bool(true) => out.push_str("True"),
-            Self::Bool(false) => out.push_str("False"),
-            Self::Int(value) => push_int(*value, out),
-            Self::Big(digits) => out.push_str(digits),
-            Self::Float(value) => push_float(*value, out),
-            Self::Str(text) => repr_text(text.as_str(), out)?,
-            Self::List(items) => {
-                out.push('[');
-                for (index, item) in items.iter().enumerate() {
-                    if index > 0 {
-                        out.push_str(", ");
-                    }
-                    item.repr(out)?;
-                    check_bytes(out.len())?;
-                }
-                out.push(']');
-            }
-            Self::Tuple(items) => {
-                out.push('(');
-                for (index, item) in items.iter().enumerate() {
-                    if index > 0 {
-                        out.push_str(", ");
-                    }
-                    item.repr(out)?;
-                    check_bytes(out.len())?;
-                }
-                if items.len() == 1 {
-                    out.push(',');
-                }
-                out.push(')');
-            }
-            Self::Dict(map) => {
-                out.push('{');
-                for (index, (key, value)) in map.pairs().enumerate() {
-                    if index > 0 {
-                        out.push_str(", ");
-                    }
-                    repr_text(key.as_str(), out)?;
-                    out.push_str(": ");
-                    value.repr(out)?;
-                    check_bytes(out.len())?;
-                }
-                out.push('}');
-            }
-            other => {
-                other.known()?;
-                return unsupported(format!("printing a {}", other.kind()));
-            }
-        }
-        Ok(())
-    }
-
     pub fn number(&self) -> Option<Number> {
         match self {
             Self::Bool(value) => Some(Number::Int(i64::from(*value))),
@@ -340,74 +261,6 @@ impl<'a> Value<'a> {
             Self::Float(value) => Some(Number::Float(*value)),
             _ => None,
         }
-    }
-
-    /// Python's `iter(value)`.
-    pub fn iterate(&self) -> Outcome<Items<'a>> {
-        self.known()?;
-        Ok(match self {
-            Self::Undefined(_) | Self::Missing => Items::Done,
-            Self::List(items) => Items::Seq(items.clone(), 0),
-            Self::Tuple(items) => Items::Seq(Seq::Own(Rc::clone(items)), 0),
-            Self::Str(text) => Items::Chars(text.clone(), 0),
-            Self::Dict(map) => Items::View(ViewKind::Keys, map.clone(), 0),
-            Self::View(kind, map) => Items::View(*kind, map.clone(), 0),
-            Self::Gen(generator) => Items::Gen(Rc::clone(generator)),
-            Self::Range(start, stop, step) => Items::Range(*start, *stop, *step),
-            Self::Loop(_) => return unsupported("iterating a loop object"),
-            other => return raised(format!("'{}' object is not iterable", python_type(other))),
-        })
-    }
-
-    pub fn collect(&self) -> Outcome<Vec<Value<'a>>> {
-        let mut all = Vec::new();
-        for item in self.iterate()? {
-            all.push(item?);
-            check_items(all.len())?;
-        }
-        Ok(all)
-    }
-
-    /// The items up to the first that raises, and what it raises.
-    pub fn sequence(&self) -> Outcome<(Seq<'a>, Option<Box<Fault>>)> {
-        match self {
-            Self::List(items) => Ok((items.clone(), None)),
-            Self::Tuple(items) => Ok((Seq::Own(Rc::clone(items)), None)),
-            other => {
-                let mut items = Vec::new();
-                for item in other.iterate()? {
-                    check_items(items.len())?;
-                    match item {
-                        Ok(item) => items.push(item),
-                        Err(fault) => return Ok((Seq::Own(items.into()), Some(fault))),
-                    }
-                }
-                Ok((Seq::Own(items.into()), None))
-            }
-        }
-    }
-
-    /// Notes that a generator was read to its end earlier than Python would read it.
-    ///
-    /// Whoever else holds it would still find items in Python, so it may not be read again.
-    pub fn read_ahead(&self) {
-        if let Self::Gen(generator) = self {
-            generator.borrow_mut().fault = Some(Box::new(Fault::Unsupported(
-                "a generator with two readers".to_owned(),
-            )));
-        }
-    }
-
-    /// Takes the note of [`Self::read_ahead`] back, when Python has read it to its end as well.
-    pub fn forget_reader(&self) {
-        if let Self::Gen(generator) = self {
-            generator.borrow_mut().fault = None;
-        }
-    }
-
-    /// Whether this is a generator that somebody else could read, too.
-    pub fn is_held(&self) -> bool {
-        matches!(self, Self::Gen(generator) if Rc::strong_count(generator) > 1)
     }
 
     /// Whether lists, tuples and dicts that the template made are nested deeper than `most`.
@@ -458,61 +311,5 @@ pub fn python_type(value: &Value) -> &'static str {
     match value {
         Value::None => "NoneType",
         other => other.kind(),
-    }
-}
-
-/// An iterator over a value, one kind for each iterable.
-pub enum Items<'a> {
-    Done,
-    Seq(Seq<'a>, usize),
-    Chars(Text<'a>, usize),
-    View(ViewKind, Map<'a>, usize),
-    Gen(Rc<RefCell<Gen<'a>>>),
-    Range(i64, i64, i64),
-}
-
-impl<'a> Iterator for Items<'a> {
-    type Item = Outcome<Value<'a>>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        match self {
-            Self::Done => None,
-            Self::Seq(items, index) => {
-                let item = items.get(*index)?;
-                *index += 1;
-                Some(Ok(item))
-            }
-            Self::Chars(text, at) => {
-                let len = text.as_str()[*at..].chars().next()?.len_utf8();
-                let item = text.slice(*at, *at + len);
-                *at += len;
-                Some(Ok(Value::Str(item)))
-            }
-            Self::View(kind, map, index) => {
-                let (key, value) = map.pair(*index)?;
-                *index += 1;
-                Some(Ok(match kind {
-                    ViewKind::Keys => Value::Str(key),
-                    ViewKind::Values => value,
-                    ViewKind::Items => Value::Tuple([Value::Str(key), value].into()),
-                }))
-            }
-            Self::Gen(generator) => {
-                let mut generator = generator.borrow_mut();
-                match generator.items.pop_front() {
-                    Some(item) => Some(Ok(item)),
-                    None => generator.fault.take().map(Err),
-                }
-            }
-            Self::Range(start, stop, step) => {
-                if range_len(*start, *stop, *step) == 0 {
-                    return None;
-                }
-                let item = *start;
-                // Past the last integer there is nothing below the stop either.
-                *start = start.saturating_add(*step);
-                Some(Ok(Value::Int(item)))
-            }
-        }
     }
 }
