@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import ceil, inf, log
+from typing import Literal
 
-from bench.measuring.baseline import again
+from bench.measuring.baseline import BASELINE, again
+from bench.measuring.contest import Contest, contest_of, fewest_rounds
 from bench.measuring.estimates import Estimate, Verdict, median_estimate, speedup_estimate, verdict
 from bench.measuring.jobs import Round
+from bench.measuring.result import Entry, Group
+
+SIMPLEST_FIRST = ("sequential", "batched", "thread-pool", "spliced", "process-pool", "rust")
+"""The built-in strategies by how much a project takes on with each. docs/deciding.md has the
+reasons. Strategies of other packages come after them."""
+PICKER = "auto"
+"""It runs one of the others, so advice names that one."""
+WORTHWHILE = 1.1
+"""A strategy that is less than 10 % faster is no reason to change the code."""
+MOST_MORE_ROUNDS = 200
+
+Standing = Literal["faster", "slower", "same", "unclear"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,31 +75,155 @@ def timings(rounds: Sequence[Round], baseline: str, seed: int) -> dict[str, Timi
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """Which strategy to use.
+
+    Parameters
+    ----------
+    use
+        The strategy to use. It is the baseline if nothing is worth a change, and None if that is
+        not decided.
+    best
+        The fastest of the strategies that are shown to be faster than the baseline.
+    standings
+        For each strategy except the baseline: ``"faster"`` or ``"slower"`` than the baseline by
+        more than the margin, the ``"same"`` (not more than 10 % away), or ``"unclear"``.
+    simpler
+        Strategies that are shown to be faster than the baseline and are simpler than `use`, but
+        slower. The simplest comes first.
+    more_rounds
+        If it is not decided, how many more rounds will probably decide it; None if no number of
+        rounds up to `MOST_MORE_ROUNDS` will.
+    """
+
+    use: str | None
+    best: str | None
+    standings: Mapping[str, Standing]
+    simpler: tuple[str, ...]
+    more_rounds: int | None
+
+
+def advise(contest: Contest) -> Advice:
+    """Apply the rule to some strategies that count right.
+
+    - Candidates are the strategies that are shown to be faster than the baseline: their interval
+      lies above the margin.
+    - The best candidate has the largest median speedup. Use the simplest candidate that is not
+      shown to be slower than the best one.
+    - Without a candidate, keep the baseline if every other strategy is shown to be less than 10 %
+      faster, and the margin is below 10 %, too.
+    - If none of this holds, it is inconclusive.
+
+    Parameters
+    ----------
+    contest
+        The strategies; all of them are exact, and none is a control.
+    """
+    standings = {name: _standing(contest, name) for name in contest.others}
+    candidates = [name for name, standing in standings.items() if standing == "faster"]
+    if candidates:
+        best = min(candidates, key=lambda name: _fastest_first(contest, name))
+        candidates.sort(key=lambda name: (_place(name), *_fastest_first(contest, name)))
+        use = next(name for name in candidates if not contest.faster(best, name))
+        simpler = tuple(name for name in candidates[: candidates.index(use)])
+        return Advice(use, best, standings, simpler, None)
+    highest = max((contest.speedup(name).high for name in contest.others), default=0.0)
+    if not contest.others or max(highest, contest.margin) < WORTHWHILE:
+        return Advice(contest.baseline, None, standings, (), None)
+    return Advice(None, None, standings, (), _more_rounds(contest))
+
+
+def eligible(entry: Entry) -> bool:
+    """Whether a strategy may be recommended: exact, timed, no control, and not the picker."""
+    right = entry.rankable and entry.exact is True
+    return right and bool(entry.round_seconds) and entry.strategy != PICKER
+
+
+def contest_in(group: Group) -> Contest | None:
+    """Return the contest of the eligible strategies of a group.
+
+    It is None if the rounds were not kept, or the baseline is not eligible.
+    """
+    timed = {e.strategy: e.round_seconds or () for e in group.entries if eligible(e)}
+    if group.baseline not in timed or not group.again_seconds:
+        return None
+    return contest_of(timed, group.baseline, group.again_seconds)
+
+
 def recommended(
-    rankable: Sequence[str], rounds: Sequence[Round], floor: Estimate, seed: int
+    rankable: Sequence[str], rounds: Sequence[Round], baseline: str = BASELINE
 ) -> tuple[str, ...]:
-    """Return the fastest strategy, and those that may be as fast as it is.
+    """Return the strategy to use, if the rounds show one.
 
     Parameters
     ----------
     rankable
         Names of the exact strategies, without controls.
     rounds
-        Seconds of each of them, at least one round.
-    floor
-        Speedup of the baseline over itself.
-    seed
-        Seed of the bootstrap.
+        Seconds of each of them.
+    baseline
+        Name of the strategy that speedups are against.
     """
-    # `auto` runs one of the others, so advice names that one.
-    samples = {name: [r.seconds[name] for r in rounds] for name in rankable if name != "auto"}
-    if not samples:
+    names = [name for name in rankable if name != PICKER]
+    if not rounds or baseline not in names:
         return ()
-    best = min(samples, key=lambda name: median_estimate(samples[name], seed).median)
-    others = [
-        name
-        for name, seconds in samples.items()
-        if name != best
-        and verdict(speedup_estimate(seconds, samples[best], seed), floor) != "faster"
+    seconds = {name: [r.seconds[name] for r in rounds] for name in names}
+    advice = advise(contest_of(seconds, baseline, [r.seconds[again(baseline)] for r in rounds]))
+    return () if advice.use is None else (advice.use,)
+
+
+def _standing(contest: Contest, name: str) -> Standing:
+    if contest.faster(name, contest.baseline):
+        return "faster"
+    if contest.faster(contest.baseline, name):
+        return "slower"
+    speedup = contest.speedup(name)
+    return "same" if speedup.low > 1 / WORTHWHILE and speedup.high < WORTHWHILE else "unclear"
+
+
+def _place(name: str) -> int:
+    return SIMPLEST_FIRST.index(name) if name in SIMPLEST_FIRST else len(SIMPLEST_FIRST)
+
+
+def _fastest_first(contest: Contest, name: str) -> tuple[float, float, float, str]:
+    """Return a key that sorts by speed. Only strategies with equal numbers are sorted by name."""
+    speedup = contest.speedup(name)
+    return -speedup.median, -speedup.low, -speedup.high, name
+
+
+def _more_rounds(contest: Contest) -> int | None:
+    """Return how many more rounds will probably decide.
+
+    The width of an interval shrinks with the square root of the number of rounds, and its median
+    stays where it is. So with `k` times as many rounds a strategy will stand out from the noise
+    floor if ``log median - width / sqrt(k) > abs(log floor) + floor width / sqrt(k)``. The baseline
+    will be kept if the upper ends come below 10 % in the same way.
+    """
+    fewest = fewest_rounds(contest.confidence)
+    if contest.rounds < fewest:
+        return fewest - contest.rounds
+    if contest.margin == inf:
+        return None
+    bias = abs(log(contest.floor.median))
+    floor_width = log(contest.margin) - bias
+    speedups = [contest.speedup(name) for name in contest.others]
+    ways = [
+        _times_rounds(log(s.median / s.low) + floor_width, log(s.median) - bias) for s in speedups
     ]
-    return (best, *others)
+    ways.append(
+        max(
+            _times_rounds(floor_width, log(WORTHWHILE) - bias),
+            *(_times_rounds(log(s.high / s.median), log(WORTHWHILE / s.median)) for s in speedups),
+        )
+    )
+    times = min(ways)
+    if times == inf:
+        return None
+    more = max(1, ceil(contest.rounds * (times - 1)))
+    return more if more <= MOST_MORE_ROUNDS else None
+
+
+def _times_rounds(width: float, room: float) -> float:
+    """Return how many times as many rounds make a width smaller than the room for it."""
+    return (width / room) ** 2 if room > 0 else inf

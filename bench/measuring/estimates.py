@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -80,6 +80,39 @@ def speedup_estimate(
     ratios = np.log(np.asarray(baseline, dtype=float)) - np.log(np.asarray(seconds, dtype=float))
     logs = median_estimate(ratios.tolist(), seed)
     return Estimate(*(float(np.exp(x)) for x in (logs.median, logs.low, logs.high)))
+
+
+def ratio_estimate(
+    seconds: Sequence[float], others: Sequence[float], confidence: float
+) -> Estimate:
+    """Return how many times as long something takes as something else, by rounds.
+
+    The interval is that of the median of the ratios. Its ends are two of the ratios, and it covers
+    the median with at least this confidence, however the ratios are distributed. With too few
+    rounds for that it has no bounds: it reaches from 0 to infinity.
+
+    Parameters
+    ----------
+    seconds, others
+        Seconds of the same rounds, in the same order. At least one round.
+    confidence
+        Of the interval, such as 0.95.
+
+    Raises
+    ------
+    ValueError
+        If there is not one of each for every round.
+    """
+    from scipy.stats import quantile_test
+
+    if len(seconds) != len(others):
+        raise ValueError("paired samples must be of the same rounds")
+    ratios = np.log(np.asarray(seconds, dtype=float)) - np.log(np.asarray(others, dtype=float))
+    bounds: Any = quantile_test(ratios, p=0.5).confidence_interval(confidence)
+    low, high = (float(np.exp(end)) for end in bounds)
+    middle = float(np.exp(np.median(ratios)))
+    # SciPy says nan for a bound that the samples are too few for.
+    return Estimate(middle, 0.0 if np.isnan(low) else low, np.inf if np.isnan(high) else high)
 
 
 def verdict(speedup: Estimate, noise_floor: Estimate) -> Verdict:

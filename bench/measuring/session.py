@@ -168,7 +168,7 @@ class Session:
             subset=len(subset) < len(self.conversations),
             noise_floor=floor,
             # Turns without a single token are no ground for advice.
-            recommended=recommended(rankable, rounds, floor, plan.seed) if floor and tokens else (),
+            recommended=recommended(rankable, rounds, plan.baseline) if tokens else (),
             entries=entries,
             baseline=plan.baseline,
             again_seconds=tuple(each.seconds[again(plan.baseline)] for each in rounds),

@@ -186,23 +186,25 @@ def _groups(document: Mapping[str, Any]) -> tuple[Group, ...]:
     groups = member(document, "groups", tuple[Mapping[str, Any], ...])
     if not groups:
         raise InputError("must not be empty", field="groups")
+    found: dict[tuple[Any, ...], Group] = {}
     entries: dict[tuple[Any, ...], list[Entry]] = {}
     for i, each in enumerate(groups):
         setting = _setting(each, f"groups[{i}]")
-        if setting in entries:
+        if setting in found:
             raise InputError("has the setting of another group", field=f"groups[{i}]")
-        entries[setting] = []
-    for i, each in enumerate(member(document, "results", tuple[Mapping[str, Any], ...])):
-        setting = _setting(each, f"results[{i}]")
-        if setting not in entries:
-            raise InputError("has the setting of no group", field=f"results[{i}]")
-        entries[setting].append(_entry(each, f"results[{i}]"))
-    found = []
-    for i, each in enumerate(groups):
         group: Group = decode(Group, {**each, "entries": []}, f"groups[{i}]")
         _check(group.noise_floor, f"groups[{i}].noise_floor")
-        found.append(replace(group, entries=tuple(entries[_setting(each, f"groups[{i}]")])))
-    return tuple(found)
+        _check_rounds(group, group.again_seconds, f"groups[{i}].again_seconds")
+        found[setting], entries[setting] = group, []
+    for i, each in enumerate(member(document, "results", tuple[Mapping[str, Any], ...])):
+        setting = _setting(each, f"results[{i}]")
+        if setting not in found:
+            raise InputError("has the setting of no group", field=f"results[{i}]")
+        entry = _entry(each, f"results[{i}]")
+        if entry.round_seconds is not None:
+            _check_rounds(found[setting], entry.round_seconds, f"results[{i}].round_seconds")
+        entries[setting].append(entry)
+    return tuple(replace(each, entries=tuple(entries[key])) for key, each in found.items())
 
 
 def _setting(document: Mapping[str, Any], field: str) -> tuple[Any, ...]:
@@ -228,3 +230,11 @@ def _check(estimate: Estimate | None, field: str) -> None:
     # Plots show logarithms, and no measured value is beyond these limits.
     if not LEAST <= estimate.low <= estimate.median <= estimate.high <= MOST:
         raise InputError(f"must have {LEAST:g} <= low <= median <= high <= {MOST:g}", field=field)
+
+
+def _check_rounds(group: Group, seconds: Sequence[float], field: str) -> None:
+    """Check the seconds of rounds, which are compared with the noise floor round by round."""
+    if group.again_seconds and len(seconds) != len(group.again_seconds):
+        raise InputError("must have as many rounds as again_seconds of its group", field=field)
+    if not all(LEAST <= each <= MOST for each in seconds):
+        raise InputError(f"must be from {LEAST:g} to {MOST:g}", field=field)

@@ -11,6 +11,7 @@ from rich.text import Text
 from bench.measuring.load import Load
 from bench.measuring.machine import Machine
 from bench.measuring.result import Entry, Group
+from bench.reporting.advising import advice_line
 from bench.reporting.columns import COLUMNS, Column, Row
 from bench.reporting.fitting import Head, print_table
 from bench.reporting.report import Report
@@ -115,9 +116,9 @@ def notes(report: Report, group: Group) -> Iterator[str]:
         star = "* control, never ranked; " if entry.control else ""
         if entry.reason or star:
             yield printable(f"{star}{entry.strategy}: {entry.reason or 'exact here'}")
-    if group.recommended:
-        several = ": no difference shown (inconclusive)" if len(group.recommended) > 1 else ""
-        yield printable(f"use {' or '.join(group.recommended)}{several}")
+    advice = advice_line(group) if about.tokens else None
+    if advice:
+        yield printable(advice)
 
 
 def _load_line(load: Load) -> str:
