@@ -203,27 +203,23 @@ def _more_rounds(contest: Contest) -> int | None:
     fewest = fewest_rounds(contest.confidence)
     if contest.rounds < fewest:
         return fewest - contest.rounds
-    if contest.margin == inf:
-        return None
     bias = abs(log(contest.floor.median))
     floor_width = log(contest.margin) - bias
     speedups = [contest.speedup(name) for name in contest.others]
-    ways = [
-        _times_rounds(log(s.median / s.low) + floor_width, log(s.median) - bias) for s in speedups
-    ]
-    ways.append(
-        max(
-            _times_rounds(floor_width, log(WORTHWHILE) - bias),
-            *(_times_rounds(log(s.high / s.median), log(WORTHWHILE / s.median)) for s in speedups),
-        )
-    )
-    times = min(ways)
+    to_show = (_times(_below(s) + floor_width, log(s.median) - bias) for s in speedups)
+    to_keep = (_times(log(s.high / s.median), log(WORTHWHILE / s.median)) for s in speedups)
+    times = min(*to_show, max(_times(floor_width, log(WORTHWHILE) - bias), *to_keep))
     if times == inf:
         return None
     more = max(1, ceil(contest.rounds * (times - 1)))
     return more if more <= MOST_MORE_ROUNDS else None
 
 
-def _times_rounds(width: float, room: float) -> float:
+def _below(speedup: Estimate) -> float:
+    """Return how far an interval reaches below its median, in logarithms."""
+    return log(speedup.median / speedup.low) if speedup.low else inf
+
+
+def _times(width: float, room: float) -> float:
     """Return how many times as many rounds make a width smaller than the room for it."""
     return (width / room) ** 2 if room > 0 else inf
