@@ -13,6 +13,7 @@ COMMANDS = {
     "sample": "bench.cli.sample:sample_command",
     "count": "bench.cli.count:count_command",
     "compare": "bench.cli.compare:compare_command",
+    "decide": "bench.cli.decide:decide_command",
     "show": "bench.cli.show:show_command",
     "growth": "bench.cli.growth:growth_command",
     "history": "bench.cli.history:history_command",

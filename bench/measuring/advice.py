@@ -134,6 +134,17 @@ def advise(contest: Contest) -> Advice:
     return Advice(None, None, standings, (), _more_rounds(contest))
 
 
+def simplest(speeds: Mapping[str, float]) -> str:
+    """Return the simplest of some strategies.
+
+    Parameters
+    ----------
+    speeds
+        The strategies with their speedups, which decide between strategies of other packages.
+    """
+    return min(speeds, key=lambda name: (_place(name), -speeds[name], name))
+
+
 def eligible(entry: Entry) -> bool:
     """Whether a strategy may be recommended: exact, timed, no control, and not the picker."""
     right = entry.rankable and entry.exact is True

@@ -24,11 +24,13 @@ class Contest:
         For each ordered pair ``(a, b)``, the seconds of `a` over those of `b` in the same round:
         how many times as fast `b` is. An interval without a bound reaches 0 or infinity.
     floor
-        The same for the baseline and its second run: the noise floor.
+        The same for the baseline and its second run: the noise floor, with `CONFIDENCE` by itself.
+        It only makes claims harder to show, so it is none of the comparisons to correct for.
     rounds
         How many rounds there were.
     confidence
-        Of each interval. It is high enough that all of them hold together with `CONFIDENCE`.
+        Of each interval in `ratios`. It is high enough that all of them hold together with
+        `CONFIDENCE`.
     """
 
     baseline: str
@@ -87,7 +89,7 @@ def contest_of(
             (a, b): ratio_estimate(seconds[a], seconds[b], confidence)
             for a, b in permutations(seconds, 2)
         },
-        floor=ratio_estimate(seconds[baseline], again, confidence),
+        floor=ratio_estimate(seconds[baseline], again, CONFIDENCE),
         rounds=len(again),
         confidence=confidence,
     )
