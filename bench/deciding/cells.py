@@ -64,6 +64,15 @@ def efficiency(decision: Decision, verdict: CaseVerdict, entry: Entry) -> float 
     """Return the speed on these cores over cores times the speed on one core.
 
     It is None on one core, and if one core was not measured on the same conversations.
+
+    Parameters
+    ----------
+    decision
+        Has the cases on one core.
+    verdict
+        Of the case on several cores.
+    entry
+        The strategy in that case.
     """
     case, group = verdict.case, verdict.case.group
     if group.cores == 1 or entry.seconds is None:
