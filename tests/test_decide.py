@@ -189,7 +189,7 @@ def test_rounds_of_several_runs_are_put_together(tmp_path: Path) -> None:
     (case,) = found.cases
     assert (found.status, case.use) == ("decided", "rust")
     assert (case.case.runs, case.case.group.rounds) == (2, 12)
-    assert "the rounds are of 2 separate runs" in markdown(found)
+    assert "separate runs whose rounds are put together: 2" in markdown(found)
     rust = next(e for e in case.case.group.entries if e.strategy == "rust")
     expected = [e.round_seconds for g in parts for e in g.entries if e.strategy == "rust"]
     assert sorted(rust.round_seconds or ()) == sorted(s for each in expected for s in each or ())
@@ -461,10 +461,10 @@ def test_what_limits_trust_is_said(tmp_path: Path) -> None:
     )
     text = markdown(decide(evidence_of([write(tmp_path / "r.json", made)]), COMMAND))
     for said in (
-        "- only 3 of 20 of the conversations were timed\n",
+        "- timed only some of the conversations: 3 of 20\n",
         "- few rounds: 12 (a on 1 core)\n",
-        "kept 1.5 cores busy, more than were left to them (a on 1 core)\n",
-        "- 2 of 360,016 turns have no ISL and are skipped by all\n",
+        "kept more cores busy than were left to them: 1.5 (a on 1 core)\n",
+        "- turns that have no ISL and are skipped by all: 2 of 360,016\n",
         "- not measured, because the comparison was interrupted: a on 2 cores, 2 workers\n",
         "- a budget of 40 seconds limited the rounds\n",
         "- the code that was measured is no commit: files were changed\n",

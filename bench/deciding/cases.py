@@ -52,7 +52,8 @@ class Case:
 PAIRED = (
     "Each interval is of the median ratio of two strategies in the same rounds. It is exact for "
     "any distribution (order statistics, SciPy's quantile_test). Bonferroni's correction for all "
-    "pairs of strategies makes all intervals of a table hold together with 95 %."
+    "pairs of strategies makes all intervals of a setting hold together with 95 %. With too few "
+    "rounds for that, an interval has no bounds."
 )
 
 

@@ -12,7 +12,7 @@ from statistics import median
 from typing import Any
 
 from bench.deciding.cases import Case, Evidence
-from bench.measuring.advice import contest_in
+from bench.measuring.advice import PICKER, contest_in
 from bench.measuring.estimates import median_estimate
 from bench.measuring.result import Entry, Group
 from bench.reporting.advising import no_contest
@@ -220,13 +220,14 @@ def shown_command(words: Sequence[str]) -> str:
 def _caveats(cases: Sequence[Sequence[_Run]]) -> Iterator[str]:
     runs = list(chain.from_iterable(cases))
     reports = list({id(run.report): run.report for run in runs}.values())
-    yield from _by_place("only {} of the conversations were timed", cases, _subset)
-    yield from _by_place(
-        "other programs kept {} busy, more than were left to them", cases, _disturbed
-    )
-    yield from _by_place("few rounds: {}", cases, _few)
-    yield from _by_place("the rounds are of {}", cases, _several)
-    yield from _by_place("{} have no ISL and are skipped by all", cases, _skipped)
+    for title, what in (
+        ("timed only some of the conversations", _subset),
+        ("other programs kept more cores busy than were left to them", _disturbed),
+        ("few rounds", _few),
+        ("separate runs whose rounds are put together", _several),
+        ("turns that have no ISL and are skipped by all", _skipped),
+    ):
+        yield from _by_place(title, cases, what)
     for each in _unfinished(reports):
         yield f"not measured, because the comparison was interrupted: {each}"
     budgets = {r.provenance.budget_seconds for r in reports if r.provenance} - {None}
@@ -240,16 +241,9 @@ def _caveats(cases: Sequence[Sequence[_Run]]) -> Iterator[str]:
     processors = sorted({r.machine.processor for r in reports})
     if len(processors) > 1:
         yield f"measured on different processors: {listed(processors)}"
-    if any(e.strategy == "auto" and e.reason for run in runs for e in run.group.entries):
-        picks = sorted(
-            {
-                f"{run.group.tokenizer}: {e.reason}"
-                for run in runs
-                for e in run.group.entries
-                if e.strategy == "auto" and e.reason
-            }
-        )
-        yield f"auto runs one of the others, so it is not recommended ({'; '.join(picks)})"
+    picked = sorted({each for run in runs for each in _picked(run)})
+    if picked:
+        yield f"{PICKER} runs one of the others, so it does not compete: {'; '.join(picked)}"
     entries = [e for run in runs for e in run.group.entries if e.peak_rss_bytes is not None]
     if any(e.peak_pss_bytes is None for e in entries):
         yield "memory that processes share is counted for each of them"
@@ -257,9 +251,11 @@ def _caveats(cases: Sequence[Sequence[_Run]]) -> Iterator[str]:
 
 
 def _by_place(
-    text: str, cases: Sequence[Sequence[_Run]], what: Callable[[Sequence[_Run]], str | None]
+    title: str,
+    cases: Sequence[Sequence[_Run]],
+    what: Callable[[Sequence[_Run]], str | None],
 ) -> Iterator[str]:
-    """Yield a caveat for each value, with the cases that it is about, unless it is about all."""
+    """Yield a caveat with each value and the cases that it is about, unless it is about all."""
     found: dict[str, list[str]] = {}
     for runs in cases:
         value = what(runs)
@@ -267,9 +263,16 @@ def _by_place(
             group = runs[0].group
             place = f"{group.tokenizer} on {many(group.cores, 'core')}"
             found.setdefault(value, []).append(place)
-    for value, places in found.items():
-        where = "" if len(places) == len(cases) else f" ({', '.join(places)})"
-        yield text.format(value) + where
+    if found:
+        everywhere = [len(places) == len(cases) for places in found.values()]
+        texts = [f"{value} ({', '.join(places)})" for value, places in found.items()]
+        yield f"{title}: {next(iter(found)) if any(everywhere) else '; '.join(texts)}"
+
+
+def _picked(run: _Run) -> Iterator[str]:
+    for entry in run.group.entries:
+        if entry.strategy == PICKER and entry.reason:
+            yield f"with {run.group.tokenizer} it {entry.reason.partition(':')[0]}"
 
 
 def _subset(runs: Sequence[_Run]) -> str | None:
@@ -283,7 +286,7 @@ def _disturbed(runs: Sequence[_Run]) -> str | None:
     loads = [run.group.load for run in runs if run.group.load and run.group.load.disturbed]
     if not loads:
         return None
-    return f"{number(max(load.elsewhere for load in loads), 1)} cores"
+    return number(max(load.elsewhere for load in loads), 1)
 
 
 def _few(runs: Sequence[_Run]) -> str | None:
@@ -292,12 +295,12 @@ def _few(runs: Sequence[_Run]) -> str | None:
 
 
 def _several(runs: Sequence[_Run]) -> str | None:
-    return f"{len(runs)} separate runs" if len(runs) > 1 else None
+    return str(len(runs)) if len(runs) > 1 else None
 
 
 def _skipped(runs: Sequence[_Run]) -> str | None:
     skipped = runs[0].about.skipped_turns
-    return f"{skipped:,} of {many(runs[0].report.dataset.turns, 'turn')}" if skipped else None
+    return f"{skipped:,} of {runs[0].report.dataset.turns:,}" if skipped else None
 
 
 def _unfinished(reports: Sequence[Report]) -> list[str]:
