@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bench.measuring.jobs import BASELINE
+from bench.measuring.baseline import BASELINE
 from bench.reporting.plots.axes import counted, logarithmic, multiple
 from bench.reporting.plots.captions import absences, by_tokenizer, caption, title
 from bench.reporting.plots.labels import NEXT_TO_PANEL, Label, cross_out, label_right
