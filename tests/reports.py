@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bench.measuring.estimates import Estimate
-from bench.measuring.growth import Point
+from bench.measuring.growth import Curve, LeftOut, Point
 from bench.measuring.load import Load
 from bench.measuring.machine import Machine
 from bench.measuring.result import Entry, Group
@@ -157,3 +157,34 @@ def growth() -> GrowthReport:
     parts = {"render": 1e-5, "encode": 2e-5}
     points = (Point(25, 3e-5, parts), Point(400, 1.5, {**parts, "render": 1.25}))
     return GrowthReport("rust", 1, FINGERPRINT, points)
+
+
+def power_law(exponent: float, scale: float = 1e-4, rounds: int = 3) -> tuple[Point, ...]:
+    """Return points at which a conversation of T turns takes ``scale * T ** exponent`` seconds."""
+    return tuple(
+        Point(
+            turns,
+            scale * turns ** (exponent - 1),
+            {"render": 0.25 * scale * turns ** (exponent - 1)},
+            (scale * turns ** (exponent - 1),) * rounds,
+        )
+        for turns in (25, 50, 100, 200, 400)
+    )
+
+
+def growth_of_several() -> GrowthReport:
+    """Return a report with a strategy of each kind: whole, left out halfway, and unavailable."""
+    return GrowthReport(
+        "sequential",
+        2,
+        FINGERPRINT,
+        power_law(2)[:3],
+        left_out=LeftOut(200, "a run would take about 40 seconds, more than 10"),
+        others=(
+            Curve("spliced", power_law(1.5, 1e-3)),
+            Curve("rust", power_law(1, 1e-6)),
+            Curve("a-very-long-name-of-22", (), LeftOut(None, "it has no backend")),
+        ),
+        machine=Machine("here", "a processor", 4, 2, 8 << 30, "Linux 6 x86_64", (0.5, 0.25, 1.0)),
+        started="2026-11-28T09:29:00+00:00",
+    )

@@ -64,10 +64,12 @@ def mismatches_figure(report: Report) -> Figure:
 def test_a_plot_is_one_function_and_one_row(
     bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # In the project this row goes into `COMPARISON_PLOTS` in bench/reporting/plots.py.
+    # In the project this row goes into `COMPARISON_PLOTS` in bench/reporting/plots/catalog.py.
     monkeypatch.setitem(COMPARISON_PLOTS, "mismatches.png", mismatches_figure)
     path = tmp_path / "report.json"
     path.write_bytes(json_bytes(everything().as_dict()))
     result = bench("show", path, "--out", tmp_path)
     assert (tmp_path / "mismatches.png").read_bytes().startswith(b"\x89PNG")
-    assert "mismatches.png" in result.out.splitlines()[-1]
+    assert b"<svg" in (tmp_path / "mismatches.svg").read_bytes()
+    for name in ("mismatches.png", "mismatches.svg"):
+        assert name in result.out.splitlines()[-1]

@@ -10,11 +10,16 @@ import pytest
 
 from bench.reporting.json_file import json_bytes
 from bench.reporting.kinds import COMPARISON, GROWTH, Kind
+from bench.reporting.plots import picture_names
 from tests.conftest import Bench
-from tests.reports import everything, growth
+from tests.reports import everything, growth, growth_of_several
 
-KINDS: list[tuple[Kind[Any], Any]] = [(COMPARISON, everything()), (GROWTH, growth())]
-NAMES = ["comparison", "growth"]
+KINDS: list[tuple[Kind[Any], Any]] = [
+    (COMPARISON, everything()),
+    (GROWTH, growth()),
+    (GROWTH, growth_of_several()),
+]
+NAMES = ["comparison", "growth", "growth of several"]
 
 
 @pytest.mark.parametrize(("kind", "made"), KINDS, ids=NAMES)
@@ -24,7 +29,8 @@ def test_files_and_the_line_about_them_are_what_the_tables_of_files_say(
     first, second = tmp_path / "first", tmp_path / "new" / "second"
     first.mkdir()
     line = kind.write(first, made, with_json=True)
-    others = [*kind.texts, *kind.plots]
+    drawn = [name for plot in kind.plots for name in picture_names(plot)]
+    others = [*kind.texts, *drawn]
     assert sorted(path.name for path in first.iterdir()) == sorted([kind.json_name, *others])
     result = bench("show", first / kind.json_name, "--out", second)
     assert (result.code, result.error) == (0, "")

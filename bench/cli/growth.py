@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import click
 
-from bench.cli.console import stderr, stdout
+from bench.cli.console import stderr, stdout, warn
 from bench.cli.inputs import load_tokenizer
 from bench.cli.options import (
+    Names,
+    Numbers,
     chat_specs,
     complete_strategy,
     shared_options,
@@ -18,7 +22,10 @@ from bench.cli.options import (
 )
 from bench.cli.progress import progress_bar
 from bench.interruption import INTERRUPTION
+from bench.measuring.growth import LENGTHS, LONGEST_RUN_SECONDS, MOST_TURNS
 from strategies import MAX_WORKERS
+
+DEFAULT_STRATEGY = "rust"
 
 
 @click.command("growth")
@@ -26,10 +33,14 @@ from strategies import MAX_WORKERS
 @click.option(
     "--strategy",
     metavar="NAME",
-    default="rust",
-    show_default=True,
     shell_complete=complete_strategy,
-    help="Strategy to time; `bench strategies` lists them.",
+    help=f"Strategy to time; `bench strategies` lists them.  [default: {DEFAULT_STRATEGY}]",
+)
+@click.option("--strategies", "chosen", type=Names(), help="Strategies to time in the same rounds.")
+@click.option(
+    "--lengths",
+    type=Numbers(),
+    help=f"Time conversations of these numbers of turns.  [default: {','.join(map(str, LENGTHS))}]",
 )
 @click.option(
     "--workers",
@@ -48,17 +59,29 @@ from strategies import MAX_WORKERS
     help="How often to time each length; the result is the median.",
 )
 @click.option(
+    "--longest-run",
+    metavar="SECONDS",
+    type=click.FloatRange(min=0, min_open=True),
+    default=LONGEST_RUN_SECONDS,
+    show_default=True,
+    help="Leave a strategy out from the length on at which one run would take longer, by its runs "
+    "at shorter lengths.",
+)
+@click.option(
     "--out",
     metavar="FOLDER",
     type=click.Path(path_type=Path),
-    help="Folder for growth.json and the plot.",
+    help="Folder for growth.json and the plots.",
 )
 @shared_options
 def growth_command(
     tokenizer: str | None,
-    strategy: str,
+    strategy: str | None,
+    chosen: Sequence[str] | None,
+    lengths: Sequence[int] | None,
     workers: int,
     rounds: int,
+    longest_run: float,
     out: Path | None,
     quiet: bool,
     as_json: bool,
@@ -67,25 +90,55 @@ def growth_command(
     """Time a turn as conversations grow.
 
     Every turn adds the same amount of text. So if a turn costs more in a longer conversation,
-    that cost comes from the history.
+    that cost comes from the history: a conversation of T turns then takes a time that grows with
+    T².
     """
     from bench.bundled import tokenizer_path
-    from bench.measuring.growth import LENGTHS, measure_growth
+    from bench.measuring.growth import measure_growth
+    from bench.measuring.machine import describe_machine
     from bench.reporting.growth_report import GrowthReport
     from bench.reporting.json_file import json_line
     from bench.reporting.kinds import GROWTH
     from bench.reporting.output import make_folder
 
+    if strategy is not None and chosen is not None:
+        raise click.UsageError("name strategies by --strategy or by --strategies, not by both")
+    if max(lengths or LENGTHS) > MOST_TURNS:
+        raise click.UsageError(f"--lengths: at most {MOST_TURNS:,} turns")
+    wanted = list(dict.fromkeys(chosen or [strategy or DEFAULT_STRATEGY]))
+    lengths = lengths or LENGTHS
     (spec,) = chat_specs([tokenizer or str(tokenizer_path("bpe-chatml"))], options)
     if out is not None:
         make_folder(out)
     os.environ.setdefault("RAYON_NUM_THREADS", str(workers))
     console = stderr(quiet)
     chat = load_tokenizer(spec, console)
-    title = f"{strategy}, {chat.name}"
-    with progress_bar(console, title, rounds * len(LENGTHS), "runs") as advance:
-        points = measure_growth(strategy, chat, workers=workers, rounds=rounds, progress=advance)
-    report = GrowthReport(strategy, workers, chat.fingerprint, tuple(points))
+    title = f"{', '.join(wanted)}, {chat.name}"
+    started = datetime.now(UTC).isoformat(timespec="seconds")
+    machine = describe_machine()
+    total = (rounds + 1) * len(lengths) * len(wanted)
+    with progress_bar(console, title, total, "runs") as advance:
+        curves = measure_growth(
+            wanted,
+            chat,
+            workers=workers,
+            rounds=rounds,
+            lengths=lengths,
+            longest_run=longest_run,
+            progress=advance,
+            announce=lambda name, reason: warn(console, name, [reason]),
+        )
+    first = next(curve for curve in curves if curve.points)
+    report = GrowthReport(
+        first.strategy,
+        workers,
+        chat.fingerprint,
+        first.points,
+        left_out=first.left_out,
+        others=tuple(curve for curve in curves if curve is not first),
+        machine=machine,
+        started=started,
+    )
     written = None
     if out is not None:
         written = GROWTH.write(out, report, with_json=True)

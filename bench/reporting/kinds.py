@@ -12,7 +12,7 @@ from rich.console import Console
 from bench.reporting.growth_report import GrowthReport, print_growth
 from bench.reporting.json_file import json_bytes, read_json
 from bench.reporting.output import write_bytes
-from bench.reporting.plots import COMPARISON_PLOTS, GROWTH_PLOTS, png
+from bench.reporting.plots import COMPARISON_PLOTS, GROWTH_PLOTS, pictures
 from bench.reporting.report import Report
 from bench.reporting.tables import markdown, print_report
 from bench.reporting.words import listed, printable
@@ -44,7 +44,8 @@ class Kind(Generic[R]):
     texts
         Names of other text files, each with the function that returns its content.
     plots
-        Names of picture files, each with the function that draws it.
+        Names of PNG files, each with the function that draws it. The same picture as SVG is
+        written beside it.
     """
 
     json_name: str
@@ -74,7 +75,8 @@ class Kind(Generic[R]):
         for name, text in self.texts.items():
             contents[name] = text(report).encode(errors="backslashreplace")
         # Draw before writing, because drawing takes seconds: Ctrl-C meanwhile leaves no file.
-        contents |= {name: png(draw(report)) for name, draw in self.plots.items()}
+        for name, draw in self.plots.items():
+            contents |= pictures(name, draw(report))
         for name, content in contents.items():
             write_bytes(folder / name, content)
         return printable(f"wrote {listed(list(contents))} to {folder}")
