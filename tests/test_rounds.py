@@ -20,7 +20,6 @@ from bench.measuring.budget import MOST_ROUNDS, WANTED_ROUNDS, Budget
 from bench.measuring.estimates import Estimate
 from bench.measuring.fresh import Outcome
 from bench.measuring.jobs import (
-    FEWEST_ROUNDS,
     Check,
     Reference,
     Round,
@@ -115,7 +114,7 @@ def timed(
     gc.freeze()
     try:
         run_rounds(
-            *(sent.append, spec, names, data, 1, "raise", most, budget, seed),
+            *(sent.append, spec, names, data, 1, "raise", most, 6, budget, seed),
             *(BASELINE, available()),
         )
     finally:
@@ -148,7 +147,7 @@ def test_every_round_runs_each_strategy_once_and_the_baseline_twice_in_a_seeded_
 def test_a_budget_ends_the_rounds_but_not_before_there_are_enough_for_an_interval(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    assert len(timed(monkeypatch, 30, budget=0.0)) == FEWEST_ROUNDS
+    assert len(timed(monkeypatch, 30, budget=0.0)) == 6
     assert len(timed(monkeypatch, 2, budget=0.0)) == 2
 
 
@@ -189,7 +188,7 @@ def test_every_round_counts_all_that_is_timed_after_a_warm_up_on_some_of_it(note
     data = [conversation(str(i), (1,), messages=1) for i in range(20)]
     spec = bundled_chat("unigram").spec
     run_rounds(
-        *(lambda _: None, spec, [BASELINE, noted], data, 1, "raise", 2, 0.0, 3),
+        *(lambda _: None, spec, [BASELINE, noted], data, 1, "raise", 2, 2, 0.0, 3),
         *(BASELINE, available()),
     )
     warm_up, *rounds = Noted.asked
@@ -398,7 +397,7 @@ def test_a_group_is_checked_on_everything_and_timed_on_what_the_budget_allows() 
     names = [BASELINE, "batched", "spliced"]
     assert timing == (
         *(run_rounds, PLAN.chats[0], names, subset, 2, "skip"),
-        *(MOST_ROUNDS, 20, 5, BASELINE, available(), first_cores(1)),
+        *(MOST_ROUNDS, 6, 20, 5, BASELINE, available(), first_cores(1)),
     )
 
 
@@ -440,7 +439,7 @@ def test_full_rounds_are_over_everything_and_without_a_baseline_nothing_is_timed
     timed = group.entries[0]
     assert timed.seconds is not None
     assert timed.tokens_per_second == pytest.approx(REFERENCE.tokens / timed.seconds.median)
-    assert told.asked[-1][3:-3] == (DATA, 2, "skip", 7, float("inf"), 5)
+    assert told.asked[-1][3:-3] == (DATA, 2, "skip", 7, 7, float("inf"), 5)
     (failed,) = [entry for entry in group.entries if entry.status == "failed"]
     assert (failed.strategy, failed.reason, failed.mismatches) == ("rust", "broke", None)
     lost = Told({**checks, "rust": Check("it cannot")}, [])

@@ -212,6 +212,7 @@ def run_rounds(
     workers: int,
     on_error: OnError,
     most_rounds: int,
+    least_rounds: int,
     budget_seconds: float,
     seed: int,
     baseline: str,
@@ -238,9 +239,11 @@ def run_rounds(
         Whether a turn without an ISL fails the job or is skipped.
     most_rounds
         The number of rounds, unless the budget ends them earlier.
+    least_rounds
+        How many rounds there are, whatever the budget.
     budget_seconds
         For warming up and for the rounds. No round begins that would probably go over it, except
-        the first `FEWEST_ROUNDS`.
+        the first `least_rounds`.
     seed
         Seed of the order, and of the conversations to warm up with.
     baseline
@@ -269,14 +272,12 @@ def run_rounds(
             now = perf_counter()
             done = number + 1
             next_round = (now - warm) / done
-            if done >= FEWEST_ROUNDS and now - begun + next_round > budget_seconds:
+            if done >= least_rounds and now - begun + next_round > budget_seconds:
                 break
         return meter.read()
 
 
 WARM_UP_SHARE = 0.1
-FEWEST_ROUNDS = 6
-"""With fewer, the interval would be no more than the range of the samples."""
 
 
 def _one_round(

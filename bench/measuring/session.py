@@ -13,9 +13,9 @@ from typing import Any
 from bench.measuring.advice import Timing, recommended, timings
 from bench.measuring.baseline import BASELINE, again
 from bench.measuring.budget import MOST_ROUNDS, Budget, duration
+from bench.measuring.contest import fewest_rounds, simultaneous
 from bench.measuring.fresh import FreshProcesses, Job, Outcome
 from bench.measuring.jobs import (
-    FEWEST_ROUNDS,
     Check,
     Facts,
     Reference,
@@ -264,9 +264,12 @@ class Session:
             return [], None
         one_round = checks.cost * share_of(subset, self.conversations)
         most, budget = plan.rounds or MOST_ROUNDS, inf
+        # With fewer rounds, no interval has bounds, and nothing can be decided.
+        competing = sum(checks.entries[name].rankable for name in names)
+        least = fewest_rounds(simultaneous(max(2, competing)))
         if plan.rounds is None:
             budget = self.budget.part
-            self._tell_overrun(one_round * FEWEST_ROUNDS, budget, checks.cores)
+            self._tell_overrun(one_round, least, budget, checks.cores)
         rounds: list[Round] = []
         # With a budget, the seconds are known and the number of rounds is not.
         by_budget = plan.rounds is None
@@ -281,7 +284,7 @@ class Session:
             outcome = self.processes.run(
                 run_rounds,
                 *(self.spec, names, subset, checks.workers, plan.on_error),
-                *(most, budget, plan.seed, plan.baseline, available()),
+                *(most, least, budget, plan.seed, plan.baseline, available()),
                 cores=first_cores(checks.cores),
                 sample_memory=False,
                 on_message=keep,
@@ -290,23 +293,26 @@ class Session:
         load: Load = _result(outcome)
         return rounds, load
 
-    def _tell_overrun(self, least: float, budget: float, cores: int) -> None:
+    def _tell_overrun(self, one_round: float, least: int, budget: float, cores: int) -> None:
         """Say before it begins that a group will take longer than its part of the budget.
 
         Parameters
         ----------
+        one_round
+            Seconds of a round, about.
         least
-            Seconds of the fewest rounds, about.
+            The fewest rounds.
         budget
             Seconds that the group has.
         cores
             The setting.
         """
-        if least > budget + 1:
+        seconds = one_round * least
+        if seconds > budget + 1:
             self.watcher.tell(
                 f"{self.name} on {cores} {'core' if cores == 1 else 'cores'}: timing takes about "
-                f"{duration(least)}, more than the {duration(budget)} that the budget leaves for "
-                f"it, because {FEWEST_ROUNDS} rounds of whole conversations are the least"
+                f"{duration(seconds)}, more than the {duration(budget)} that the budget leaves for "
+                f"it, because {least} rounds of whole conversations are the least"
             )
 
     def _run(self, what: str, job: Job, *arguments: Any, cores: tuple[int, ...]) -> Outcome:
