@@ -35,7 +35,7 @@ help:
 	@echo "make asv-libraries  measure the commit with older tokenizers and transformers, too"
 	@echo "make asv-demo       slow one strategy down in a throw-away clone: asv must find it"
 	@echo "make dashboard      publish the results of asv as web pages, and serve them"
-	@echo "make lint           ruff, mypy, cargo fmt, cargo clippy"
+	@echo "make lint           ruff, mypy, zizmor, cargo fmt, cargo clippy"
 	@echo "make format         apply ruff and cargo formatting"
 	@echo "make lock           resolve requirements.lock again from pyproject.toml"
 	@echo "make clean          remove .venv and build products"
@@ -114,6 +114,7 @@ lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/zizmor --quiet --offline --strict-collection .github
 	@if command -v cargo >/dev/null; then set -x; \
 	cargo fmt --manifest-path strategies/rust/Cargo.toml --check && \
 	cargo clippy --quiet --manifest-path strategies/rust/Cargo.toml --all-targets -- -D warnings; \

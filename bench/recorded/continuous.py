@@ -169,6 +169,9 @@ def compare_commits(
     before, after = map(str, hashes)
     if before == after:
         return Continuous("unmeasured", "the base and the head are the same commit")
+    if not (Path.home() / ".asv-machine.json").exists():
+        # Without a description of the machine it would ask for one.
+        _asv(config, ["machine", "--yes"], watch)
     # asv keeps milliseconds.
     began = datetime.now(UTC).replace(microsecond=0)
     chosen = [word for each in bench for word in ("--bench", each)]
