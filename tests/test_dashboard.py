@@ -9,6 +9,7 @@ import shutil
 import socket
 import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -61,8 +62,14 @@ class Site:
         return json.loads((self.html / name).read_text())
 
 
-def make_site(root: Path, *, planted: bool) -> Site:
-    """Record a suite like ours for each commit of a new repository, and publish it."""
+NEWER, OLDER = {"tokenizers": "0.23.3"}, {"tokenizers": "0.22.2"}
+
+
+def make_site(root: Path, *, planted: bool, libraries: bool = False) -> Site:
+    """Record a suite like ours for each commit of a new repository, and publish it.
+
+    If `libraries`, the last commit is measured with older libraries as well, and only in part.
+    """
     results = pytest.importorskip("asv.results")
     runner = pytest.importorskip("asv.runner")
     noise = random.Random(0)  # noqa: S311  # the same in every run
@@ -84,15 +91,8 @@ def make_site(root: Path, *, planted: bool) -> Site:
         git(root, "add", "number")
         git(root, "commit", "--quiet", "--message", str(number), date=date)
         commits.append(git(root, "rev-parse", "HEAD"))
-        recorded = results.Results(
-            {"machine": "machine", "python": "3.11"},
-            {},
-            commits[-1],
-            seconds * 1000,
-            "3.11",
-            "virtualenv-py3.11",
-            {},
-        )
+        required = NEWER if libraries else {}
+        recorded = results_of(results, required, commits[-1], seconds)
         for described in benchmarks:
             values = [
                 warm_seconds(combination, noise, planted and number >= PLANTED_AT)
@@ -110,11 +110,39 @@ def make_site(root: Path, *, planted: bool) -> Site:
                 duration=1.0,
             )
         recorded.save(history)
+        if libraries and number == COMMITS - 1:
+            older = results_of(results, OLDER, commits[-1], seconds)
+            exact = benchmarks[-1]
+            zeros = [0] * len(values)
+            older.add_result(
+                exact,
+                runner.BenchmarkResult(zeros, nothing, nothing, 0, "", None),
+                started_at=datetime.fromtimestamp(seconds + 60, UTC),
+                duration=1.0,
+            )
+            older.save(history)
     (history / "machine" / "machine.json").write_text('{"machine": "machine", "version": 1}')
     named = {described["name"]: described for described in benchmarks}
     (history / "benchmarks.json").write_text(json.dumps({**named, "version": 2}))
     config, html = root / CONFIG.name, root / ".asv" / "html"
     return Site(config, html, commits, dashboard.publish(config, html))
+
+
+def results_of(results: Any, required: dict[str, str], commit: str, seconds: int) -> Any:
+    """Return asv's results of a commit, which are empty, for an environment with some libraries.
+
+    Parameters
+    ----------
+    results
+        asv's module.
+    required
+        Versions of libraries by name.
+    commit, seconds
+        Its hash and date.
+    """
+    params = {"machine": "machine", "python": "3.11", **required}
+    name = "-".join(["virtualenv-py3.11", *(f"{k}{v}" for k, v in required.items())])
+    return results.Results(params, required, commit, seconds * 1000, "3.11", name, {})
 
 
 def git(root: Path, *arguments: str, date: str = "") -> str:
@@ -198,7 +226,8 @@ def test_a_result_of_a_commit_that_is_not_on_the_branch_is_remarked(tmp_path: Pa
 
 def test_nothing_of_the_page_is_on_another_host(site: Site) -> None:
     page = (site.html / "index.html").read_text()
-    assert page.count("<script src=") == len(dashboard.LOCAL) - 1
+    # One of them is a style, and one script is ours.
+    assert page.count("<script src=") == len(dashboard.LOCAL) - 1 + 1
     assert not [line for line in page.splitlines() if "//" in line and "<a " not in line]
     assert all((site.html / name).is_file() for name in dashboard.LOCAL.values())
 
@@ -247,7 +276,24 @@ def test_a_taken_port_is_one_line(site: Site) -> None:
 
 
 @pytest.fixture(scope="module")
+def libraries(tmp_path_factory: pytest.TempPathFactory) -> Site:
+    return make_site(tmp_path_factory.mktemp("libraries"), planted=True, libraries=True)
+
+
+@pytest.fixture(scope="module")
 def address(site: Site) -> Iterator[str]:
+    with served(site) as where:
+        yield where
+
+
+@pytest.fixture(scope="module")
+def address_of_libraries(libraries: Site) -> Iterator[str]:
+    with served(libraries) as where:
+        yield where
+
+
+@contextmanager
+def served(site: Site) -> Iterator[str]:
     """Publish and serve the pages by the command that `make dashboard` runs."""
     options = ["dashboard", "--config", site.config, "--html", site.html, "--port", "0"]
     with subprocess.Popen([*BENCH, *map(str, options)], stdout=subprocess.PIPE, text=True) as run:
@@ -366,14 +412,28 @@ def _clicked(found: list[WebElement]) -> bool:
 
 @pytest.fixture
 def pages(address: str, browser: webdriver.Chrome, tmp_path: Path) -> Iterator[Pages]:
+    with opened(address, browser, tmp_path) as pages:
+        yield pages
+
+
+@pytest.fixture
+def pages_of_libraries(
+    address_of_libraries: str, browser: webdriver.Chrome, tmp_path: Path
+) -> Iterator[Pages]:
+    with opened(address_of_libraries, browser, tmp_path) as pages:
+        yield pages
+
+
+@contextmanager
+def opened(address: str, browser: webdriver.Chrome, tmp_path: Path) -> Iterator[Pages]:
     """Open the first page. At the end, check that nothing failed or asked another host."""
     # Load another document first. With only a new fragment, a page of asv would not start again.
     browser.get("about:blank")
     browser.get(address)
-    opened = Pages(browser, address, tmp_path)
-    yield opened
-    assert [entry for entry in opened.log("browser") if entry["level"] == "SEVERE"] == []
-    assert {url for url in opened.requested() if not url.startswith((address, "data:"))} <= {
+    pages = Pages(browser, address, tmp_path)
+    yield pages
+    assert [entry for entry in pages.log("browser") if entry["level"] == "SEVERE"] == []
+    assert {url for url in pages.requested() if not url.startswith((address, "data:"))} <= {
         "about:blank"
     }
 
@@ -449,3 +509,113 @@ def test_the_regressions_are_the_planted_one_and_lead_to_its_graph(
     pages.until(lambda: [len(each["data"]) for each in pages.series()] == [COMMITS])
     assert commit in pages.browser.current_url
     pages.picture("regression")
+
+
+# --- what helps to see a regression -----------------------------------------------------
+
+
+def cells(pages: Pages, table: str) -> list[list[str]]:
+    """Return the text of a table on the first page, once it is there."""
+    rows = pages.until(lambda: pages.find(f"#{table} tbody tr"))
+    return [[cell.text for cell in row.find_elements(By.TAG_NAME, "td")] for row in rows]
+
+
+@pytest.mark.enable_socket
+def test_the_first_page_and_the_list_open_on_the_newest_libraries_with_values(
+    pages_of_libraries: Pages, libraries: Site
+) -> None:
+    pages = pages_of_libraries
+    newest, before = (libraries.commits[-number][:8] for number in (1, 2))
+    exact, warm = cells(pages, "newest-values")
+    panel = pages.find("#overview-panel")[0].text
+    assert "machine, Python 3.11, tokenizers 0.23.3. Lower is better" in panel
+    assert exact[:6] == [EXACT, "0.00 turns", "0.00 turns", "6", newest, f"1.00× since {before}"]
+    assert (warm[0], warm[3], warm[4]) == (WARM, "48", newest)
+    lowest = SECONDS["rust"] / 8 * 1000
+    assert float(warm[1].removesuffix("ms")) == pytest.approx(lowest, rel=0.02)
+    assert re.fullmatch(rf"(0\.9\d|1\.0\d)× since {before}", warm[5])
+    assert re.fullmatch(r"(0\.9\d|1\.0\d)× '.*', '.*', \d, '.*'", warm[6])
+    pages.picture("first")
+    pages.click("#nav a", "Benchmark list")
+    pages.until(lambda: pages.find("#summarylist-body tbody tr"))
+    chosen = [each.text for each in pages.find("#summarylist-navigation a.active")]
+    assert chosen == ["machine", "0.23.3"]
+    # With the older libraries there would be no times.
+    (row, *_) = [each for each in pages.find("#summarylist-body tbody tr") if WARM in each.text]
+    assert re.search(r"\d+\.\d+(ms|s)", row.text)
+    pages.picture("list")
+
+
+def check_noise(pages: Pages, css: str) -> None:
+    """Check that a page says how noisy its times are, above its first element."""
+    pages.until(lambda: pages.find(css) and pages.find(css)[0].is_displayed())
+    noise = pages.until(lambda: [each for each in pages.find("#noise") if each.text])[0]
+    assert re.match(
+        r"Noise: the plain call, which no commit changes, differs from commit to commit by "
+        r"1\.0\d times \(median\) and by up to 1\.0\d times\.",
+        noise.text,
+    )
+    assert noise.is_displayed()
+    bottom = noise.rect["y"] + noise.rect["height"]
+    pages.until(lambda: pages.find(css)[0].rect["y"] >= bottom)
+
+
+@pytest.mark.enable_socket
+@pytest.mark.parametrize("width", [1400, 800])
+def test_the_warning_about_noise_stands_on_every_page_and_covers_nothing(
+    pages: Pages, width: int
+) -> None:
+    pages.browser.set_window_size(width, 1000)
+    first = {
+        "#/": "#overview-panel h2",
+        "#/summarylist": "#summarylist-body th",
+        "#/regressions": "#regressions-body th",
+        f"#{WARM}": "#graphdisplay-navigation .panel-heading",
+    }
+    try:
+        for fragment, css in first.items():
+            pages.browser.get(pages.address + fragment)
+            check_noise(pages, css)
+            pages.picture(f"noise-{width}-{css.split()[0].strip('#')}")
+    finally:
+        pages.browser.set_window_size(1400, 1000)
+
+
+@pytest.mark.enable_socket
+def test_the_first_page_has_the_regression_with_its_step_and_leads_to_it(
+    pages: Pages, site: Site
+) -> None:
+    commit = site.commits[PLANTED_AT][:8]
+    ((ratio, series, before, after, at, day),) = cells(pages, "regression-steps")
+    assert re.fullmatch(r"1\.[45]\d×", ratio)
+    assert (series, at, day) == (f"{WARM}{PLANTED!r}", commit, "2026-01-13")
+    milliseconds = SECONDS["spliced"] / 2 * 1000
+    assert float(before.removesuffix("ms")) == pytest.approx(milliseconds, rel=0.03)
+    assert float(after.removesuffix("ms")) == pytest.approx(1.5 * milliseconds, rel=0.03)
+    pages.picture("regressions-first")
+    pages.click("#regression-steps a", series)
+    pages.until(lambda: [len(each["data"]) for each in pages.series()] == [COMMITS])
+    assert site.commits[PLANTED_AT] in pages.browser.current_url
+
+
+@pytest.mark.enable_socket
+def test_strategies_are_on_the_x_axis_one_click_from_the_first_page_and_from_a_graph(
+    pages_of_libraries: Pages,
+) -> None:
+    pages = pages_of_libraries
+
+    def ticks() -> list[str]:
+        return [each.text for each in pages.find("#main-graph .flot-x-axis .tickLabel")]
+
+    cells(pages, "newest-values")
+    pages.browser.find_elements(By.LINK_TEXT, "by strategy")[1].click()
+    pages.until(lambda: ticks() == PARAMS["strategy"])
+    assert "tokenizers=0.23.3" in pages.browser.current_url
+    (shown, *_) = pages.series()
+    values = [value for _, value in shown["data"]]
+    assert values == [pytest.approx(SECONDS[each], rel=0.02) for each in PARAMS["strategy"]]
+    pages.picture("strategies")
+    pages.click("#nav a", "Benchmark grid")
+    pages.click("#newest-values a", WARM)
+    pages.choose("x-axis", "strategy")
+    pages.until(lambda: ticks() == PARAMS["strategy"])

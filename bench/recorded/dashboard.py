@@ -13,6 +13,9 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from bench.recorded.overview import overview
+from bench.recorded.results import read_history
+from bench.reporting.json_file import json_bytes, read_json
 from strategies import InputError
 
 BUNDLED = Path(__file__).parents[1] / "data" / "dashboard"
@@ -68,6 +71,7 @@ def publish(config: Path, html: Path) -> list[str]:
         reason = " ".join(line["text"] for line in last if line)
         raise InputError(f"asv publish: {reason or done.returncode}", file=config)
     work_offline(html)
+    _add_overview(config, html)
     return [line["text"] for line in said if line and len(line["depth"] or "") > 1]
 
 
@@ -99,6 +103,32 @@ def work_offline(html: Path) -> None:
         return f'<script src="{LOCAL[name]}" onerror="js_load_failure()">'
 
     page.write_text(_LOADED.sub(localize, page.read_text("utf-8")), "utf-8")
+
+
+def _add_overview(config: Path, html: Path) -> None:
+    """Add the newest values, noise and regressions, and let lists open on the newest libraries."""
+    # asv reads its configuration with it, so it is there.
+    import json5
+
+    settings = json5.loads(config.read_text("utf-8"))
+    rows = read_history(config.parent / settings["results_dir"])
+    index = read_json(html / "index.json")
+    since = settings.get("regressions_first_commits", {}).get(".*")
+    regressions = read_json(html / "regressions.json")
+    said = overview(rows, index, regressions, since)
+    (html / "overview.json").write_bytes(json_bytes(said))
+    for name, value in said["environment"].items():
+        # The list opens on the first of the values.
+        index["params"][name].sort(key=lambda each, newest=value: each != newest)
+    (html / "index.json").write_bytes(json_bytes(index))
+    page = html / "index.html"
+    for name in ("overview.js", "overview.css"):
+        shutil.copyfile(BUNDLED / name, html / name)
+    added = (
+        '<link href="overview.css" rel="stylesheet">\n'
+        '    <script src="overview.js" onerror="js_load_failure()"></script>\n  </head>'
+    )
+    page.write_text(page.read_text("utf-8").replace("</head>", added, 1), "utf-8")
 
 
 class _Handler(SimpleHTTPRequestHandler):
