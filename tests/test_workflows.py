@@ -38,6 +38,13 @@ HERE = {"ASV_ENVIRONMENT": "here:3", "ASV_BENCHMARKS": r"Work\.", "ASV_RESULTS":
 NO_ASV = {**HERE, "ASV_ENVIRONMENT": "here:9"}
 
 
+TESTS_VALUES = {
+    "matrix.python": "3.11",
+    "runner.os": "Linux",
+    "hashFiles('strategies/rust/Cargo.lock')": "0123",
+}
+
+
 def workflow(name: str) -> dict[Any, Any]:
     read: dict[Any, Any] = yaml.safe_load((WORKFLOWS / f"{name}.yml").read_text("utf-8"))
     return read
@@ -260,6 +267,10 @@ setup:
 	@mkdir -p .venv/bin
 	@ln -sf {tools}/python .venv/bin/python
 	@ln -sf {tools}/bench .venv/bin/bench
+	@echo $@ >> "$$HOME/made"
+
+lint compare-quick test:
+	@echo $@ >> "$$HOME/made"
 """
 
 DECIDE = """#!{python}
@@ -674,6 +685,20 @@ def test_each_job_has_few_rights_a_limit_of_time_and_no_secret(name: str) -> Non
         assert 0 < job["timeout-minutes"] <= 120
         for step in job["steps"]:
             assert "${{" not in step.get("run", "")
+
+
+@pytest.mark.enable_socket
+@pytest.mark.parametrize(
+    ("job", "made"), [("lint", ["setup", "lint"]), ("tests", ["setup", "compare-quick", "test"])]
+)
+def test_the_jobs_of_the_tests_make_what_the_project_checks(
+    pull: PullRequest, job: str, made: list[str]
+) -> None:
+    home = pull.untrusted.folder / "home"
+    (home / "made").unlink(missing_ok=True)
+    ran = pull.untrusted.run("tests", job, {}, TESTS_VALUES)
+    assert ran.succeeded, ran.printed
+    assert (home / "made").read_text().split() == made
 
 
 def test_the_tests_are_those_of_the_project_on_the_oldest_and_the_newest_python() -> None:
