@@ -26,6 +26,8 @@ import pytest
 import yaml
 
 from bench.hosted.markdown import LIMIT
+from tests.decisions import SPEEDUPS, timed_group, written
+from tests.decisions import changed as faulty
 from tests.tiny_asv import git, make_project
 
 pytest.importorskip("asv", reason="it runs asv: install isl-bench[asv]")
@@ -279,6 +281,10 @@ import json, os, pathlib, sys
 home = pathlib.Path(os.environ["HOME"])
 (home / "asked.json").write_text(json.dumps(sys.argv[1:]))
 told = json.loads((home / "decide.json").read_text())
+if "report" in told:
+    # The real one, from a report instead of from two commits.
+    rest = sys.argv[sys.argv.index("--for-pr") :]
+    os.execv(sys.executable, [sys.executable, "-m", "bench", "decide", told["report"], *rest])
 out = pathlib.Path(sys.argv[sys.argv.index("--out") + 1])
 if told["status"]:
     (out / "decision.json").write_text(json.dumps(told))
@@ -307,6 +313,7 @@ class PullRequest:
         status: str = "decided",
         verdict: str = "Use rust.",
         text: str | None = None,
+        report: Path | None = None,
         changed: Mapping[str, str] = NO_ASV,
         code: int | None = None,
     ) -> Ran:
@@ -319,6 +326,7 @@ class PullRequest:
             "text": text
             or f"**{verdict}**\n\n| strategy | speedup |\n| --- | --: |\n| rust | 9 |\n",
             "code": CODES[status] if code is None else code,
+            **({} if report is None else {"report": str(report)}),
         }
         home = self.untrusted.folder / "home"
         (home / "decide.json").write_text(json.dumps(decision))
@@ -481,6 +489,25 @@ def test_a_run_that_ends_before_it_measures_posts_nothing(pull: PullRequest) -> 
     assert ran.succeeded, ran.printed
     assert "nothing was measured" in ran.printed
     assert pull.hub.comments == []
+
+
+@pytest.mark.enable_socket
+@pytest.mark.parametrize("status", ["decided", "wrong", "inconclusive"])
+def test_a_real_decision_is_posted_as_it_was_written(
+    pull: PullRequest, status: str, tmp_path: Path
+) -> None:
+    speedups = {"spliced": 1.0} if status == "inconclusive" else SPEEDUPS
+    group = timed_group("a", speedups, rounds=3 if status == "inconclusive" else 15)
+    if status == "wrong":
+        group = faulty(group, "rust", status="wrong", mismatches=3, reason="@all", speedup=None)
+    ran = pull.measure(report=written(tmp_path, [group]))
+    assert ran.succeeded == (status != "wrong"), ran.printed
+    assert pull.left()["status"] == status
+    assert pull.comment().succeeded
+    (body,) = pull.hub.ours()
+    text = pull.artifact("decision.md").read_text().strip()
+    assert "<details><summary>All numbers" in text
+    assert text in body
 
 
 # --- the comment ------------------------------------------------------------------------
