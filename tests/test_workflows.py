@@ -37,7 +37,8 @@ WORKFLOWS = ROOT / ".github" / "workflows"
 BOT = "github-actions[bot]"
 NUMBER = 7
 HERE = {"ASV_ENVIRONMENT": "here:3", "ASV_BENCHMARKS": r"Work\.", "ASV_RESULTS": "results"}
-NO_ASV = {**HERE, "ASV_ENVIRONMENT": "here:9"}
+MISSING = {**HERE, "ASV_ENVIRONMENT": "here:9"}
+NO_ASV = {**HERE, "ASV_ENVIRONMENT": ""}
 
 
 TESTS_VALUES = {
@@ -428,6 +429,7 @@ def test_a_decided_pull_request_passes_and_leaves_its_report(pull: PullRequest) 
     assert pull.artifact("decision.md").exists()
     assert ran.summary == pull.artifact("comment.md").read_text()
     assert "::notice::Use rust." in ran.printed
+    assert (left["asv"], "asv" in ran.summary) == (None, False)
 
 
 @pytest.mark.enable_socket
@@ -454,7 +456,7 @@ def test_wrong_counts_fail_the_check_and_an_inconclusive_decision_does_not(
 
 @pytest.mark.enable_socket
 def test_a_missing_environment_of_asv_is_not_measured_and_no_regression(pull: PullRequest) -> None:
-    ran = pull.measure("slow", changed=NO_ASV)
+    ran = pull.measure("slow", changed=MISSING)
     assert ran.succeeded, ran.printed
     assert "::warning::asv could not measure: No executable found for python 9" in ran.printed
     assert pull.left()["asv"]["outcome"] == "unmeasured"

@@ -154,14 +154,14 @@ def _annotate(level: str, text: str) -> None:
 
 @click.command(context_settings={"ignore_unknown_options": True})
 @click.option("--out", metavar="FOLDER", type=click.Path(path_type=Path), required=True)
-@click.option("--environment", metavar="NAME", help="Environment of asv.  [default: no asv]")
+@click.option("--environment", metavar="NAME", default="", help="Of asv; empty: without asv.")
 @click.option("--bench", "benchmarks", metavar="REGEX", multiple=True, help="Benchmarks of asv.")
 @click.option("--config", type=click.Path(path_type=Path), default="asv.conf.json")
 @click.option("--results", type=click.Path(path_type=Path), default="bench/history")
 @click.argument("decide_arguments", nargs=-1, type=click.UNPROCESSED)
 def main(
     out: Path,
-    environment: str | None,
+    environment: str,
     benchmarks: Sequence[str],
     config: Path,
     results: Path,
@@ -172,7 +172,7 @@ def main(
     out.mkdir(parents=True, exist_ok=True)
     decision = decide(pull, decide_arguments, out)
     asv = None
-    if environment is not None:
+    if environment:
         commits = (config, results, pull.base, pull.head)
         asv = compare_commits(*commits, bench=benchmarks, environment=environment)
     text = comment(decision, asv)
