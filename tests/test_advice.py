@@ -23,7 +23,13 @@ from bench.measuring.advice import (
     contest_in,
 )
 from bench.measuring.break_even import BreakEven, break_even
-from bench.measuring.contest import Contest, contest_of, fewest_rounds, simultaneous
+from bench.measuring.contest import (
+    Contest,
+    contest_of,
+    contest_of_separate,
+    fewest_rounds,
+    simultaneous,
+)
 from bench.measuring.estimates import Estimate, ratio_estimate
 from bench.measuring.result import Entry, Group
 from strategies import names
@@ -74,7 +80,7 @@ def contest(
         ratios[a, b] = Estimate(median, low, high)
         ratios[b, a] = Estimate(1 / median, 1 / high, 1 / low)
     floor = Estimate(1, 1 / margin, margin)
-    return Contest(BASE, (BASE, *speedups), ratios, floor, 10, 0.95)
+    return Contest(BASE, (BASE, *speedups), ratios, floor, 10, 0.95, 6)
 
 
 def test_a_strategy_that_may_be_slower_than_the_baseline_is_not_recommended_for_its_noise() -> None:
@@ -230,7 +236,7 @@ def contests(draw: st.DrawFn) -> Contest:
             ratios[b, a] = Estimate(1 / median, 1 / high, 1 / low)
     low, median, high = sorted(draw(st.tuples(*[st.floats(-0.3, 0.3).map(exp)] * 3)))
     floor = Estimate(median, low, high)
-    return Contest(BASE, tuple(chosen), ratios, floor, draw(st.integers(6, 40)), 0.99)
+    return Contest(BASE, tuple(chosen), ratios, floor, draw(st.integers(6, 40)), 0.99, 8)
 
 
 def widened(estimate: Estimate, factor: float) -> Estimate:
@@ -374,6 +380,22 @@ def test_the_interval_covers_the_median_at_least_as_often_as_it_says() -> None:
         found = ratio_estimate(ratios.tolist(), [1.0] * 15, 0.95)
         covered += found.low <= log(2) <= found.high
     assert 375 <= covered < 400
+
+
+def test_separate_runs_are_compared_without_pairs() -> None:
+    floor = Estimate(1, 1 / 1.5, 1.5)
+    seconds = {BASE: [1.0, 1.02, 0.97], "rust": [0.1, 0.101, 0.099], "batched": [0.7, 0.72, 0.71]}
+    made = contest_of_separate(seconds, BASE, floor)
+    speedup = made.speedup("rust")
+    assert 1.5 < speedup.low < speedup.median < speedup.high
+    assert speedup.median == pytest.approx(10, rel=0.02)
+    assert made.ratios["rust", BASE].median == pytest.approx(1 / speedup.median)
+    # Batches are faster, and by less than runs of the same code are apart.
+    assert advise(made).use == "rust"
+    assert advise(made).standings["batched"] == "unclear"
+    one = contest_of_separate({BASE: [1.0, 1.1], "rust": [0.1]}, BASE, floor)
+    assert (one.speedup("rust").low, one.speedup("rust").high) == (0, inf)
+    assert advise(one).more_rounds == 1
 
 
 @pytest.mark.parametrize("confidence", [0.9, 0.95, 0.99, 0.999])

@@ -144,7 +144,7 @@ def test_a_wrong_strategy_is_the_first_thing_that_is_said(tmp_path: Path) -> Non
     assert found.cases[0].use == "spliced"
     text = markdown(found)
     assert text.startswith("## Wrong counts: which way to count\n\n**WRONG: rust counts wrong")
-    assert "The counts do NOT match: rust counts 3 turns of 360,016 wrong (a, 1 core)." in text
+    assert "The counts do NOT match: rust counts 3 of 360,016 turns wrong with a." in text
     assert document(found)["counts_match"] is False
 
 

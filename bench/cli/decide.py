@@ -16,6 +16,15 @@ EXIT_CODES = {"decided": 0, "wrong": 1, "inconclusive": 2}
 @click.command("decide")
 @click.argument("reports", nargs=-1, type=click.Path(path_type=Path))
 @click.option(
+    "--history",
+    metavar="[FOLDER]",
+    is_flag=False,
+    flag_value="bench/history",
+    type=click.Path(path_type=Path),
+    help="Decide from what asv recorded last, in bench/history or another folder.",
+)
+@click.option("--machine", metavar="NAME", help="With --history: the machine to look at.")
+@click.option(
     "--for-pr",
     is_flag=True,
     help="Print Markdown for a comment in a pull request: the verdict, and the rest folded.",
@@ -29,6 +38,8 @@ EXIT_CODES = {"decided": 0, "wrong": 1, "inconclusive": 2}
 )
 def decide_command(
     reports: Sequence[Path],
+    history: Path | None,
+    machine: str | None,
     for_pr: bool,
     as_json: bool,
     out: Path | None,
@@ -41,6 +52,7 @@ def decide_command(
     The exit code is 0 if it is decided, 1 if a strategy counts wrong, and 2 if it is inconclusive.
     """
     from bench.deciding.document import document, write_decision
+    from bench.deciding.history import history_evidence
     from bench.deciding.markdown import markdown_for_pr
     from bench.deciding.reports import evidence_of
     from bench.deciding.terminal import print_decision
@@ -48,9 +60,9 @@ def decide_command(
     from bench.reporting.json_file import json_line
     from bench.reporting.output import make_folder
 
-    if not reports:
-        raise click.UsageError("name a report.json of `bench compare`")
-    evidence = evidence_of(reports)
+    if bool(reports) == (history is not None):
+        raise click.UsageError("name report.json files of `bench compare`, or use --history")
+    evidence = evidence_of(reports) if history is None else history_evidence(history, machine)
     decision = decide(evidence, ["bench", *sys.argv[1:]])
     written = None
     if out is not None:

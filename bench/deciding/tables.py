@@ -79,7 +79,9 @@ def strategy_tables(decision: Decision) -> list[Table]:
                 rows.append(_row(decision, verdict, entry))
                 if entry.strategy == verdict.case.baseline and noise_floor(verdict.case):
                     rows.append(_floor_row(verdict.case))
-        title = f"{case.group.tokenizer} ({case.family})"
+        title = case.group.tokenizer
+        if case.family != title:
+            title += f" ({case.family})"
         tables.append(
             Table(
                 f"{title}, {case.dataset}" if several else title,
@@ -112,7 +114,7 @@ def who_table(decision: Decision) -> Table:
         )
     heads = (
         Head("tokenizer", left=True),
-        Head("dataset", rank=4, left=True),
+        Head("dataset", rank=1 if len({row[1] for row in rows}) > 1 else 4, left=True),
         Head("setting", left=True),
         Head("use", left=True),
         Head("speedup [all 95 %]"),
@@ -192,12 +194,12 @@ def break_even_table(decision: Decision) -> Table | None:
 def counts_line(decision: Decision) -> str:
     """Return whether all counts match, in a sentence."""
     if decision.wrong:
-        wrong = "; ".join(
-            f"{strategy} counts {many(mismatches, 'turn')} of {case.turns:,} wrong "
-            f"({case.group.tokenizer}, {setting_words(case)})"
+        wrong = dict.fromkeys(
+            f"{strategy} counts {mismatches:,}{f' of {case.turns:,}' if case.turns else ''} turns "
+            f"wrong with {case.group.tokenizer}"
             for case, strategy, mismatches in decision.wrong
         )
-        return f"The counts do NOT match: {wrong}."
+        return f"The counts do NOT match: {'; '.join(wrong)}."
     checked = [
         entry
         for each in decision.cases
@@ -211,8 +213,9 @@ def counts_line(decision: Decision) -> str:
         each.case.turns * sum(e.exact is True and not e.control for e in each.case.group.entries)
         for each in decision.cases
     )
+    number_of = f"{turns:,} counts" if turns else "those"
     return (
-        f"All counts match: {turns:,} counts by {listed(sorted(names))} are those of the full chat "
+        f"All counts match: {number_of} by {listed(sorted(names))} are those of the full chat "
         "template."
     )
 
@@ -290,10 +293,8 @@ def _notes(verdict: CaseVerdict) -> Iterator[str]:
     found = counts(verdict)
     fared = ", ".join(f"{count} {STANDINGS.get(name, name)}" for name, count in found.items())
     yield f"{setting_words(case)}: {verdict.sentence}"
-    yield (
-        f"{setting_words(case)}: {fared}; {many(group.rounds, 'round')} of "
-        f"{many(group.timed_turns, 'turn')}"
-    )
+    size = f" of {many(group.timed_turns, 'turn')}" if group.timed_turns else ""
+    yield f"{setting_words(case)}: {fared}; {many(group.rounds, 'round')}{size}"
     if verdict.advice and case.contest and verdict.advice.simpler:
         simpler = ", ".join(
             f"{name} {bounded(case.contest.speedup(name))}" for name in verdict.advice.simpler

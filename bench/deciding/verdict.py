@@ -107,6 +107,8 @@ class SettingVerdict:
         rounds = [each.advice.more_rounds for each in open_ if each.advice]
         known = [each for each in rounds if each is not None]
         names = listed([each.case.group.tokenizer for each in open_])
+        if several:
+            names = f"{len(open_)} of {len(self.cases)} {what}"
         wanted = f": run {many(max(known), 'more round')}" if known else ""
         return f"inconclusive with {names}{wanted}"
 

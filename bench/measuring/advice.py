@@ -8,7 +8,7 @@ from math import ceil, inf, log
 from typing import Literal
 
 from bench.measuring.baseline import BASELINE, again
-from bench.measuring.contest import Contest, contest_of, fewest_rounds
+from bench.measuring.contest import Contest, contest_of
 from bench.measuring.estimates import Estimate, Verdict, median_estimate, speedup_estimate, verdict
 from bench.measuring.jobs import Round
 from bench.measuring.result import Entry, Group
@@ -211,9 +211,8 @@ def _more_rounds(contest: Contest) -> int | None:
     floor if ``log median - width / sqrt(k) > abs(log floor) + floor width / sqrt(k)``. The baseline
     will be kept if the upper ends come below 10 % in the same way.
     """
-    fewest = fewest_rounds(contest.confidence)
-    if contest.rounds < fewest:
-        return fewest - contest.rounds
+    if contest.rounds < contest.fewest:
+        return contest.fewest - contest.rounds
     bias = abs(log(contest.floor.median))
     floor_width = log(contest.margin) - bias
     speedups = [contest.speedup(name) for name in contest.others]

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import permutations
 from math import ceil, inf, log2
 
-from bench.measuring.estimates import CONFIDENCE, Estimate, ratio_estimate
+from bench.measuring.estimates import (
+    CONFIDENCE,
+    Estimate,
+    ratio_estimate,
+    separate_ratio_estimate,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +36,8 @@ class Contest:
     confidence
         Of each interval in `ratios`. It is high enough that all of them hold together with
         `CONFIDENCE`.
+    fewest
+        How many rounds an interval needs to have bounds.
     """
 
     baseline: str
@@ -39,6 +46,7 @@ class Contest:
     floor: Estimate
     rounds: int
     confidence: float
+    fewest: int
 
     @property
     def margin(self) -> float:
@@ -81,18 +89,43 @@ def contest_of(
     ValueError
         If not all have the same rounds.
     """
+    floor = ratio_estimate(seconds[baseline], again, CONFIDENCE)
+    fewest = fewest_rounds(simultaneous(len(seconds)))
+    return _contest(seconds, baseline, ratio_estimate, floor, len(again), fewest)
+
+
+def contest_of_separate(
+    seconds: Mapping[str, Sequence[float]], baseline: str, floor: Estimate
+) -> Contest:
+    """Compare strategies that did not run in the same rounds.
+
+    Parameters
+    ----------
+    seconds
+        For each strategy, the baseline among them, its seconds in each of its own runs.
+    baseline
+        Name of the baseline.
+    floor
+        How many times as fast as itself the baseline is found to be, in runs that are as far
+        apart.
+    """
+    fewest = min(map(len, seconds.values()))
+    return _contest(seconds, baseline, separate_ratio_estimate, floor, fewest, 2)
+
+
+def _contest(
+    seconds: Mapping[str, Sequence[float]],
+    baseline: str,
+    ratio: Callable[[Sequence[float], Sequence[float], float], Estimate],
+    floor: Estimate,
+    rounds: int,
+    fewest: int,
+) -> Contest:
     confidence = simultaneous(len(seconds))
-    return Contest(
-        baseline=baseline,
-        names=tuple(seconds),
-        ratios={
-            (a, b): ratio_estimate(seconds[a], seconds[b], confidence)
-            for a, b in permutations(seconds, 2)
-        },
-        floor=ratio_estimate(seconds[baseline], again, CONFIDENCE),
-        rounds=len(again),
-        confidence=confidence,
-    )
+    ratios = {
+        (a, b): ratio(seconds[a], seconds[b], confidence) for a, b in permutations(seconds, 2)
+    }
+    return Contest(baseline, tuple(seconds), ratios, floor, rounds, confidence, fewest)
 
 
 def simultaneous(strategies: int) -> float:

@@ -115,6 +115,32 @@ def ratio_estimate(
     return Estimate(middle, 0.0 if np.isnan(low) else low, np.inf if np.isnan(high) else high)
 
 
+def separate_ratio_estimate(
+    seconds: Sequence[float], others: Sequence[float], confidence: float
+) -> Estimate:
+    """Return how many times as long something takes as something else, if they ran apart.
+
+    The interval is Welch's, of the ratio of geometric means. It takes that logarithms of seconds
+    scatter normally. With fewer than two samples of each it has no bounds.
+
+    Parameters
+    ----------
+    seconds, others
+        Seconds of different runs; at least one of each.
+    confidence
+        Of the interval, such as 0.95.
+    """
+    from scipy.stats import ttest_ind
+
+    a, b = (np.log(np.asarray(samples, dtype=float)) for samples in (seconds, others))
+    middle = float(np.mean(a) - np.mean(b))
+    low, high = -np.inf, np.inf
+    if min(len(a), len(b)) > 1 and np.ptp(a) + np.ptp(b) > 0:
+        bounds: Any = ttest_ind(a, b, equal_var=False).confidence_interval(confidence)
+        low, high = bounds
+    return Estimate(*(float(np.exp(each)) for each in (middle, low, high)))
+
+
 def verdict(speedup: Estimate, noise_floor: Estimate) -> Verdict:
     """Say whether a speedup stands out from 1 and from the baseline against itself."""
     if speedup.low > max(1.0, noise_floor.high):
