@@ -113,9 +113,12 @@ class SettingVerdict:
         return f"inconclusive with {names}{wanted}"
 
     def _who(self) -> list[str]:
+        several = len({each.case.dataset for each in self.cases}) > 1
         users: dict[str, list[str]] = {}
         for each in self.cases:
-            users.setdefault(each.use or "", []).append(each.case.group.tokenizer)
+            name = each.case.group.tokenizer
+            label = f"{name} ({each.case.dataset})" if several else name
+            users.setdefault(each.use or "", []).append(label)
         return [f"{use} with {listed(names)}" for use, names in users.items()]
 
 
