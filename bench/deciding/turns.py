@@ -60,6 +60,15 @@ class Task:
 class Counting:
     """A program that runs a build.
 
+    Parameters
+    ----------
+    build, task
+        What it runs, and what it counts.
+    folder
+        A folder for its messages.
+    verify
+        Whether to verify every turn first.
+
     Attributes
     ----------
     ready : dict
