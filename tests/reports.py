@@ -187,4 +187,5 @@ def growth_of_several() -> GrowthReport:
         ),
         machine=Machine("here", "a processor", 4, 2, 8 << 30, "Linux 6 x86_64", (0.5, 0.25, 1.0)),
         started="2026-11-28T09:29:00+00:00",
+        load=Load(0.5, 1.5, 0),
     )

@@ -95,7 +95,8 @@ def growth_command(
     """
     from bench.bundled import tokenizer_path
     from bench.measuring.growth import measure_growth
-    from bench.measuring.machine import describe_machine
+    from bench.measuring.load import LoadMeter
+    from bench.measuring.machine import available, describe_machine
     from bench.reporting.growth_report import GrowthReport
     from bench.reporting.json_file import json_line
     from bench.reporting.kinds import GROWTH
@@ -115,7 +116,8 @@ def growth_command(
     chat = load_tokenizer(spec, console)
     title = f"{', '.join(wanted)}, {chat.name}"
     started = datetime.now(UTC).isoformat(timespec="seconds")
-    machine = describe_machine()
+    machine, processors = describe_machine(), available()
+    meter = LoadMeter(processors, min(workers, len(processors)))
     total = (rounds + 1) * len(lengths) * len(wanted)
     with progress_bar(console, title, total, "runs") as advance:
         curves = measure_growth(
@@ -138,6 +140,7 @@ def growth_command(
         others=tuple(curve for curve in curves if curve is not first),
         machine=machine,
         started=started,
+        load=meter.read(),
     )
     written = None
     if out is not None:

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.text import Text
 
 from bench.measuring.growth import Curve, Exponent, LeftOut, Point, exponent
+from bench.measuring.load import Load
 from bench.measuring.machine import Machine
 from bench.measuring.recordable import LATER
 from bench.reporting.fitting import Head, print_table
@@ -40,6 +41,8 @@ class GrowthReport:
         What it ran on; None in reports of before.
     started
         When it began, in UTC, as ISO 8601; None in reports of before.
+    load
+        How busy the machine was; None in reports of before.
     """
 
     strategy: str
@@ -50,6 +53,7 @@ class GrowthReport:
     others: tuple[Curve, ...] = field(default=(), metadata=LATER)
     machine: Machine | None = field(default=None, metadata=LATER)
     started: str | None = field(default=None, metadata=LATER)
+    load: Load | None = field(default=None, metadata=LATER)
 
     @property
     def curves(self) -> tuple[Curve, ...]:
@@ -101,6 +105,7 @@ class GrowthReport:
             others=others,
             machine=decode(Machine | None, document.get("machine"), "machine"),
             started=decode(str | None, document.get("started"), "started"),
+            load=decode(Load | None, document.get("load"), "load"),
         )
 
 

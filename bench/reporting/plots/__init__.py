@@ -1,5 +1,6 @@
 """Figures of the reports: one file each, and the rows of `catalog`."""
 
+from bench.reporting.plots.break_even import break_even_figure
 from bench.reporting.plots.catalog import COMPARISON_PLOTS, GROWTH_PLOTS
 from bench.reporting.plots.cores import cores_figure
 from bench.reporting.plots.exactness import exactness_figure
@@ -14,6 +15,7 @@ __all__ = [
     "COMPARISON_PLOTS",
     "GROWTH_PLOTS",
     "MOST_PIXELS",
+    "break_even_figure",
     "cores_figure",
     "exactness_figure",
     "growth_figure",

@@ -107,6 +107,16 @@ def by_tokenizer(report: Report) -> list[tuple[str, list[Group]]]:
     ]
 
 
+def most_cores(groups: Sequence[Group]) -> Group:
+    """Return the group with the most cores; of these, the one with a worker for each core."""
+    return max(groups, key=lambda group: (group.cores, -abs(group.workers - group.cores)))
+
+
+def fewest_cores(groups: Sequence[Group]) -> Group:
+    """Return the group with the fewest cores; of these, the one with a worker for each core."""
+    return min(groups, key=lambda group: (group.cores, abs(group.workers - group.cores)))
+
+
 def _absence(entry: Entry, shown: bool) -> tuple[str, str] | None:
     """Return the state of an entry that is not drawn as others are, and the reason for it."""
     reason = short(entry.reason or "", _LONGEST_REASON)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from bench.reporting.plots.break_even import break_even_figure
 from bench.reporting.plots.cores import cores_figure
 from bench.reporting.plots.exactness import exactness_figure
 from bench.reporting.plots.growth import growth_figure, growth_parts_figure
@@ -24,6 +25,7 @@ COMPARISON_PLOTS: dict[str, Callable[[Report], Figure]] = {
     "cores.png": cores_figure,
     "memory.png": memory_figure,
     "parts.png": parts_figure,
+    "break-even.png": break_even_figure,
     "exactness.png": exactness_figure,
     "lengths.png": lengths_figure,
 }

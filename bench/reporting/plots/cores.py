@@ -83,7 +83,7 @@ def cores_figure(report: Report) -> Figure:
     )
     for (panel,), (_, groups), each in zip(panels, drawn, curves, strict=True):
         _draw(panel, groups, each)
-    panels[-1][0].set_xlabel("cores (log scale)", size=SMALL)
+        panel.set_xlabel("cores (log scale)", size=SMALL)
     return figure
 
 

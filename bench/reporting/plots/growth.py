@@ -183,9 +183,11 @@ def _draw_parts(panel: Axes, points: Sequence[Point], colours: Mapping[str, str]
 def _caption(report: GrowthReport, *sentences: str) -> str:
     said = [*sentences, f"Dataset generated, {many(report.workers, 'worker')}."]
     if report.machine:
-        load = number(report.machine.load_average[0], 1) if report.machine.load_average else "?"
-        said += [machine_sentence(report.machine), f"Load average before: {load}."]
+        said.append(machine_sentence(report.machine))
     else:
         said.append("Machine not recorded.")
     said.append(date_sentence(report.started))
+    if report.load and report.load.disturbed:
+        busy = number(report.load.elsewhere, 1)
+        said.append(f"Busy machine, so less sure: other programs kept {busy} cores busy.")
     return " ".join(said)

@@ -8,7 +8,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bench.reporting.plots.axes import logarithmic, plain, with_prefix
-from bench.reporting.plots.captions import absences, by_tokenizer, caption, setting, title
+from bench.reporting.plots.captions import (
+    absences,
+    by_tokenizer,
+    caption,
+    most_cores,
+    setting,
+    title,
+)
 from bench.reporting.plots.labels import Label, cross_out, label_points
 from bench.reporting.plots.page import Column, Row, page, statement
 from bench.reporting.plots.style import GREY, SMALL, look, short
@@ -38,7 +45,7 @@ def memory_figure(report: Report) -> Figure:
     Of the settings of a tokenizer it shows the one with the most cores. A line connects the
     strategies that are the fastest for their memory (the Pareto front).
     """
-    found = [(name, _most_cores(groups)) for name, groups in by_tokenizer(report)]
+    found = [(name, most_cores(groups)) for name, groups in by_tokenizer(report)]
     points = [_points(group) for _, group in found]
     if not any(points):
         return statement(
@@ -83,10 +90,6 @@ def front(points: Sequence[tuple[float, float]]) -> list[int]:
         if not chosen or points[place][1] > points[chosen[-1]][1]:
             chosen.append(place)
     return chosen
-
-
-def _most_cores(groups: Sequence[Group]) -> Group:
-    return max(groups, key=lambda group: (group.cores, -abs(group.workers - group.cores)))
 
 
 def _shared_once(group: Group) -> bool:

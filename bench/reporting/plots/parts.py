@@ -7,7 +7,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bench.reporting.plots.axes import plain
-from bench.reporting.plots.captions import absences, by_tokenizer, caption, setting, title
+from bench.reporting.plots.captions import (
+    absences,
+    by_tokenizer,
+    caption,
+    fewest_cores,
+    setting,
+    title,
+)
 from bench.reporting.plots.page import Column, Row, page, statement
 from bench.reporting.plots.style import SMALL, short, widest
 from bench.reporting.words import number
@@ -60,7 +67,7 @@ def parts_figure(report: Report) -> Figure:
     shows the one with the fewest cores, because parts of several workers add up to more time than
     passes.
     """
-    found = [(name, _fewest_cores(groups)) for name, groups in by_tokenizer(report)]
+    found = [(name, fewest_cores(groups)) for name, groups in by_tokenizer(report)]
     bars = [_bars(group) for _, group in found]
     if not any(bars):
         return statement(_HEAD, "No strategy was timed.", caption(report))
@@ -105,10 +112,6 @@ def part_colours(parts: Sequence[str]) -> dict[str, str]:
         **{part: _OTHER[i % len(_OTHER)] for i, part in enumerate(others)},
         **{p: c for p, c in PART_COLOURS.items() if p in parts and p in {REST, WHOLE}},
     }
-
-
-def _fewest_cores(groups: Sequence[Group]) -> Group:
-    return min(groups, key=lambda group: (group.cores, abs(group.workers - group.cores)))
 
 
 def _bars(group: Group) -> list[_Bar]:
