@@ -158,8 +158,8 @@ def _by_tokenizer(rows: Iterable[Row]) -> list[list[Row]]:
 
 def _short(text: str) -> str:
     """Return a text as Python writes it, or its length if it is long."""
-    # A dollar sign would begin a formula.
-    shown = ascii(text)[1:-1].replace("$", r"\$")
+    # A dollar sign would begin a formula, and a space at an end would not be seen.
+    shown = ascii(text)[1:-1].replace("$", r"\$").replace(" ", "␣")
     return shown if len(shown) <= MOST_SHOWN else many(len(text), "character")
 
 
