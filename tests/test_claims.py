@@ -25,8 +25,10 @@ from bench.claims.claim import (
     Range,
     answer_of,
     exactly,
+    shown,
 )
 from bench.claims.figure import claim_figure
+from bench.claims.interval import median_of, ratio_of
 from bench.claims.lab import Lab, open_lab
 from bench.claims.telling import section, summary, the_rule
 from bench.measuring.estimates import Estimate
@@ -77,6 +79,39 @@ def test_numbers_decide_the_answer_of_every_claim(claim: Claim) -> None:
     assert answered(claim).answer == "inconclusive"
 
 
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (exactly(0), "0"),
+        (exactly(1098), "1,098"),
+        (exactly(99.18), "99.2"),
+        (Estimate(1.0, 0.5, 1.25), "1.00 [0.50, 1.25]"),
+        (Estimate(1.0, -math.inf, math.inf), "1.00 [no bounds]"),
+    ],
+)
+def test_exact_numbers_are_shown_without_an_interval(value: Estimate, said: str) -> None:
+    assert shown(value) == said
+
+
+def test_few_rounds_decide_nothing() -> None:
+    assert median_of([3, 1, 2, 5, 4, 6]) == Estimate(3.5, 1, 6)
+    few = median_of([2.0, 1.9, 2.1])
+    assert few == Estimate(2.0, -math.inf, math.inf)
+    claim = CLAIMS["quadratic"]
+    assert answered(claim, few).answer == "inconclusive"
+    assert answered(claim, few, outside(claim.supports)).answer == "inconclusive"
+    assert png(claim_figure(answered(claim, few)))
+    assert ratio_of([2, 4], [1, 2]).median == 2
+
+
+@given(st.lists(st.floats(0.1, 10), min_size=1, max_size=40))
+def test_an_interval_is_of_samples_around_their_median(samples: list[float]) -> None:
+    found = median_of(samples)
+    assert found.low <= found.median <= found.high
+    assert math.isfinite(found.low) == math.isfinite(found.high) == (len(samples) > 5)
+    assert len(samples) < 6 or {found.low, found.high} <= set(samples)
+
+
 def test_what_is_shown_for_comparison_decides_nothing() -> None:
     supports = Range(1, 2)
     cases = (Case("a", exactly(1.5)), Case("b", exactly(9), judged=False))
@@ -113,14 +148,14 @@ def test_wider_intervals_never_decide_what_was_open(
     [
         (Range(0, 0), "exactly 0"),
         (Range(low=1.05), "1.05 or more"),
-        (Range(high=3), "3.00 or less"),
-        (Range(0.8, 1.25), "0.80 to 1.25"),
+        (Range(high=3), "3 or less"),
+        (Range(0.8, 1.25), "0.8 to 1.25"),
     ],
 )
 def test_the_rule_is_told_with_its_numbers(supports: Range, said: str) -> None:
     assert str(supports) == said
     claim = replace(CLAIMS["quadratic"], supports=supports)
-    assert claim.rule.endswith(f"exponent of the turns: {said}.")
+    assert claim.rule == f"A number speaks for yes if it is {said} (exponent of the turns)."
     assert RULE in the_rule()
 
 
@@ -208,6 +243,11 @@ def test_wrong_ids_with_equal_counts_are_missed(lab: Lab) -> None:
 
 def test_changed_turns_are_counted_in_percent() -> None:
     assert stored.changed([[1, 2], [None]], [[1, 3], [4]]) == pytest.approx(100 * 2 / 3)
+
+
+def test_an_effort_that_is_not_there_is_named() -> None:
+    with pytest.raises(ValueError, match="no effort 'slow': one of quick, full"), open_lab("slow"):
+        pass
 
 
 def test_the_same_kept_result_is_not_measured_twice(lab: Lab) -> None:

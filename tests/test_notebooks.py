@@ -10,14 +10,20 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
+from click.testing import CliRunner
 
 from bench.bundled import report_names, report_path
 from bench.claims.catalog import CLAIMS
+from bench.notebook.__main__ import main
 from bench.notebook.execution import execute, parameters_of, pictures_in, read_notebook
 from bench.notebook.page import page, title
+from bench.reporting.json_file import json_bytes
 from bench.reporting.kinds import read_any
 from strategies import InputError
+from tests.conftest import eventually
+from tests.reports import report_of
 
 for needed in ("jupytext", "nbclient", "nbconvert", "ipykernel"):
     pytest.importorskip(needed, reason="install isl-bench[notebooks]")
@@ -52,6 +58,7 @@ def plots(*names: str) -> list[int]:
 
 PROMISES = {
     "claims": Promise(lambda: [1] * len(CLAIMS), {"EFFORT": "quick"}),
+    "choose": Promise(lambda: plots("bundled")),
     "exactness": Promise(lambda: [1, 1], {"MOST_PIECES": 2}),
     "speedup": Promise(lambda: plots("bundled", "growth")),
 }
@@ -137,6 +144,17 @@ def test_recorded_reports_are_complete_and_small() -> None:
         report_path("other")
 
 
+def test_a_maintainer_reads_the_decision_of_another_report(tmp_path: Path) -> None:
+    made = report_of({"one": {"sequential": 1.0, "spliced": 30.0}})
+    path = tmp_path / "report.json"
+    path.write_bytes(json_bytes(made.as_dict()))
+    notebook = executed(ROOT / "notebooks" / "choose.py", tmp_path, {"REPORT": str(path)})
+    told = "".join(each.data.get("text/markdown", "") for each in outputs(notebook))
+    assert "use spliced" in told
+    assert "`bench decide report.json`" in told
+    assert str(tmp_path) not in told
+
+
 def test_every_claim_has_a_cell() -> None:
     source = (ROOT / "notebooks" / "claims.py").read_text(encoding="utf-8")
     assert re.findall(r'^tell\(answers\["(.+)"\]\)$', source, re.MULTILINE) == list(CLAIMS)
@@ -161,6 +179,29 @@ def test_the_kernel_runs_in_the_folder_with_this_python(tmp_path: Path) -> None:
     notebook = executed(path, tmp_path, {})
     (output,) = outputs(notebook)
     assert output.data["text/markdown"] == f"{tmp_path} {sys.prefix}"
+
+
+def test_no_kernel_is_left(tmp_path: Path) -> None:
+    before = set(psutil.Process().children(recursive=True))
+    path = written(tmp_path, "n.py", "\nimport os\nos.getpid()")
+    (output,) = outputs(executed(path, tmp_path, {}))
+    assert eventually(lambda: not psutil.pid_exists(int(output.data["text/plain"])))
+    assert set(psutil.Process().children(recursive=True)) <= before
+
+
+def test_the_pages_of_a_folder_are_written(tmp_path: Path) -> None:
+    cells = (' tags=["parameters"]\nA = 1', "\nprint(A)")
+    for name in ("one.py", "two.py"):
+        written(tmp_path, name, " [markdown]\n# # About <it>", *cells[: 2 if name < "t" else 0])
+    out = tmp_path / "pages"
+    done = CliRunner().invoke(main, [str(tmp_path), "--out", str(out), "--set", "A=5"])
+    assert done.exit_code == 0, done.output
+    assert done.output.splitlines()[1::2] == [f"wrote {out}/{name}.html" for name in ("one", "two")]
+    assert "<title>About &lt;it&gt;</title>" in (out / "one.html").read_text()
+    assert "5" in re.sub(r"<style>.*</style>", "", (out / "one.html").read_text(), flags=re.DOTALL)
+    done = CliRunner().invoke(main, [str(tmp_path), "--out", str(out), "--set", "B=5"])
+    assert done.exit_code == 2
+    assert "no notebook has a parameter B" in done.output
 
 
 def test_a_cell_that_raises_fails_the_notebook(tmp_path: Path) -> None:

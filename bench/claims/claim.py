@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from bench.measuring.estimates import Estimate
-from bench.reporting.words import number
+from bench.reporting.words import interval, number
 
 if TYPE_CHECKING:
     from bench.claims.lab import Lab
@@ -64,9 +64,9 @@ class Range:
         return "open"
 
     def __str__(self) -> str:
-        low, high = number(self.low), number(self.high)
+        low, high = f"{self.low:,g}", f"{self.high:,g}"
         if self.low == self.high:
-            return f"exactly {self.low:g}"
+            return f"exactly {low}"
         if self.high == math.inf:
             return f"{low} or more"
         if self.low == -math.inf:
@@ -126,7 +126,7 @@ class Claim:
     @property
     def rule(self) -> str:
         """What speaks for the claim, in a sentence."""
-        return f"For the claim speaks: {self.quantity}: {self.supports}."
+        return f"A number speaks for yes if it is {self.supports} ({self.quantity})."
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +160,16 @@ def answer_of(cases: tuple[Case, ...], supports: Range) -> Answer:
     return "depends" if {"for", "against"} <= sides else "inconclusive"
 
 
+def shown(value: Estimate) -> str:
+    """Return a number with its interval, or as it is if it is exact."""
+    if math.isinf(value.high - value.low):
+        return f"{number(value.median)} [no bounds]"
+    if value.low < value.high:
+        return interval(value)
+    whole = value.median.is_integer()
+    return f"{value.median:,.0f}" if whole else number(value.median, 1)
+
+
 def exactly(value: float) -> Estimate:
     """Return a number that was not estimated."""
-    return Estimate(value, value, value)
+    return Estimate(float(value), float(value), float(value))

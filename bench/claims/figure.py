@@ -5,17 +5,18 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from bench.claims.claim import Answered, Side
-from bench.reporting.words import interval, number
+from bench.claims.claim import Answered, Side, shown
+from bench.measuring.estimates import Estimate
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-    from bench.measuring.estimates import Estimate
 
 COLOURS: dict[Side, str] = {"for": "#0072b2", "against": "#d55e00", "open": "#777777"}
 """Blue, orange and grey, which all readers can tell apart; the labels say it in words, too."""
 MARKERS: dict[Side, str] = {"for": "o", "against": "X", "open": "d"}
+NARROW = 8
+"""A factor between the ends of a logarithmic axis. In less, powers of ten are too far apart."""
 
 
 def claim_figure(answered: Answered) -> Figure:
@@ -28,7 +29,7 @@ def claim_figure(answered: Answered) -> Figure:
     if claim.logarithmic and cases:
         panel.set_xscale("log")
     for row, case in enumerate(cases):
-        value, side = case.value, claim.supports.side(case.value)
+        value, side = _bounded(case.value), claim.supports.side(case.value)
         colour = COLOURS[side] if case.judged else "#000000"
         said = side if case.judged else "for comparison"
         panel.errorbar(
@@ -41,7 +42,7 @@ def claim_figure(answered: Answered) -> Figure:
             capsize=3,
         )
         panel.annotate(
-            f"{_shown(value)}  {said}",
+            f"{shown(case.value)}  {said}",
             (value.high, row),
             xytext=(8, 0),
             textcoords="offset points",
@@ -55,11 +56,7 @@ def claim_figure(answered: Answered) -> Figure:
         max(low, claim.supports.low), min(high, claim.supports.high), color="#0072b2", alpha=0.12
     )
     if claim.logarithmic:
-        from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
-
-        panel.xaxis.set_major_locator(LogLocator(base=10, subs=(1, 2, 5)))
-        panel.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
-        panel.xaxis.set_minor_formatter(NullFormatter())
+        _mark(panel, high / low)
     panel.set_yticks(range(len(cases)), [case.label for case in cases])
     panel.set_ylim(max(1, len(cases)) - 0.5, -0.5)
     panel.set_xlabel(f"{claim.quantity} (shaded: speaks for the claim)")
@@ -67,15 +64,27 @@ def claim_figure(answered: Answered) -> Figure:
     return figure
 
 
-def _shown(value: Estimate) -> str:
-    return number(value.median) if value.low == value.high else interval(value)
+def _bounded(value: Estimate) -> Estimate:
+    """Return an estimate as it is drawn: without bounds it is a point."""
+    bounded = math.isfinite(value.low) and math.isfinite(value.high)
+    return value if bounded else Estimate(value.median, value.median, value.median)
+
+
+def _mark(panel: Axes, factor: float) -> None:
+    """Mark some numbers of a logarithmic axis, whatever factor lies between its ends."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+
+    wide = factor > NARROW
+    panel.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)) if wide else MaxNLocator(6))
+    panel.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
+    panel.xaxis.set_minor_formatter(NullFormatter())
 
 
 def _limits(answered: Answered) -> tuple[float, float]:
     """Return limits with all numbers inside, a bound of the range, and room for labels."""
     supports = answered.claim.supports
     bounds = [bound for bound in (supports.low, supports.high) if math.isfinite(bound)]
-    values = [case.value for case in answered.evidence.cases]
+    values = [_bounded(case.value) for case in answered.evidence.cases]
     low = min([*bounds, *(value.low for value in values)])
     high = max([*bounds, *(value.high for value in values)])
     if answered.claim.logarithmic:

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from bench.claims.claim import Case, Claim, Evidence, Range, exactly
+from bench.claims.interval import median_of
 from bench.claims.lab import Lab
 from bench.claims.timing import time_growth
-from bench.measuring.estimates import Estimate, median_estimate
+from bench.measuring.estimates import Estimate
 from bench.measuring.growth import conversations_of
 from bench.reporting.words import listed, many
 from strategies import reference_counts
@@ -39,7 +40,7 @@ def _exponents(lab: Lab, tokenizer: str, strategy: str) -> dict[str, Estimate]:
         ),
     )
     return {
-        part: median_estimate(
+        part: median_of(
             [exponent(turns, [one[length][part] for length in turns]) for one in rounds]
         )
         for part in rounds[0][turns[0]]

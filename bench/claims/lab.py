@@ -27,9 +27,9 @@ class Effort:
     Parameters
     ----------
     rounds
-        How often each call or strategy is timed.
+        How often each call or strategy is timed. With fewer than six nothing can be decided.
     openings
-        How often a pool is started to time its start.
+        How often a pool is started to time its start; 0 leaves starts out.
     turns
         Turns of the conversations in which growth is measured.
     timed_shapes
@@ -50,16 +50,16 @@ class Effort:
 
 EFFORTS = {
     "quick": Effort(
-        rounds=3,
+        rounds=6,
         openings=0,
-        turns=(6, 12, 24),
+        turns=(4, 8, 16),
         timed_shapes=("short-chat",),
         timed_tokenizers=("bpe-chatml",),
         pieces=2,
     ),
     "full": Effort(
         rounds=15,
-        openings=3,
+        openings=6,
         turns=(10, 20, 40, 80),
         timed_shapes=("short-chat", "agentic"),
         timed_tokenizers=("bpe-chatml", "sp-bpe", "sentencepiece"),
@@ -155,6 +155,14 @@ class Lab:
 
 @contextmanager
 def open_lab(effort: str) -> Iterator[Lab]:
-    """Yield a lab of an effort in `EFFORTS`, and leave no process behind."""
+    """Yield a lab of an effort in `EFFORTS`, and leave no process behind.
+
+    Raises
+    ------
+    ValueError
+        If there is no effort of that name.
+    """
+    if effort not in EFFORTS:
+        raise ValueError(f"no effort {effort!r}: one of {', '.join(EFFORTS)}")
     with fresh_processes() as processes:
         yield Lab(EFFORTS[effort], processes)

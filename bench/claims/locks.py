@@ -9,14 +9,14 @@ from collections.abc import Callable
 from typing import Self
 
 from bench.claims.claim import Case, Claim, Evidence, Range
+from bench.claims.interval import median_of
 from bench.claims.lab import Lab
-from bench.measuring.estimates import median_estimate
 from bench.measuring.fresh import Send
 from bench.measuring.growth import conversations_of
 from bench.reporting.words import many
 from strategies import ChatSpec, ChatTokenizer
 
-SECONDS = 0.15
+SECONDS = 0.1
 """How long each call is repeated in a round."""
 TURNS = 60
 HASHING = "hashing, which releases the lock"
@@ -117,11 +117,11 @@ def measure(lab: Lab) -> Evidence:
     shares = lab.run(
         progress_beside_calls,
         lab.spec("bpe-chatml"),
-        max(5, lab.effort.rounds),
+        lab.effort.rounds,
         cores=lab.cores[:2],
     )
     cases = tuple(
-        Case(name, median_estimate(values), judged=name not in {HASHING, PYTHON})
+        Case(name, median_of(values), judged=name not in {HASHING, PYTHON})
         for name, values in shares.items()
     )
     note = (

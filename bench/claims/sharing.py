@@ -11,10 +11,10 @@ from threading import local
 from time import perf_counter
 
 from bench.claims.claim import Case, Claim, Evidence, Range
+from bench.claims.interval import ratio_of
 from bench.claims.lab import Lab
 from bench.claims.timing import SEED, what_was_timed
 from bench.claims.workers import FASTER
-from bench.measuring.estimates import speedup_estimate
 from bench.measuring.fresh import Send
 from bench.reporting.words import many
 from strategies import ChatSpec, ChatTokenizer, Conversation, reference_counts
@@ -112,7 +112,7 @@ def measure(lab: Lab) -> Evidence:
         found: Shared = lab.run(
             time_sharing, lab.spec(name), lab.timed_sample, len(lab.cores), lab.effort.rounds
         )
-        cases.append(Case(name, speedup_estimate(found.shared_seconds, found.own_seconds)))
+        cases.append(Case(name, ratio_of(found.shared_seconds, found.own_seconds)))
         wrong += found.wrong
     note = f"{what_was_timed(lab)}; with a shared tokenizer {many(wrong, 'turn')} counted wrongly"
     return Evidence(tuple(cases), note)

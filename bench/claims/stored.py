@@ -8,8 +8,8 @@ from typing import Any
 
 from bench.bundled import tokenizer_names, tokenizer_path
 from bench.claims.claim import Case, Claim, Evidence, Range, exactly
+from bench.claims.interval import median_of
 from bench.claims.lab import Lab
-from bench.measuring.estimates import median_estimate
 from bench.reporting.words import many
 from strategies import ChatTokenizer, Counts, count_turns, load_chat, reference_counts
 
@@ -82,7 +82,7 @@ def measure_framework(lab: Lab) -> Evidence:
             for place, isl in zip(conversation.turns, turns, strict=True)
             if isl
         ]
-        cases.append(Case(name, median_estimate(errors)))
+        cases.append(Case(name, median_of(errors)))
     turns = many(count_turns(lab.sample), "turn")
     return Evidence(tuple(cases), f"{TOKENIZER} on the small sample, {turns}; median over turns")
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from bench.claims.claim import RULE, Answered, Case
-from bench.reporting.words import interval, number
+from bench.claims.claim import RULE, Answered, Case, shown
 
 
 def summary(answers: Mapping[str, Answered]) -> str:
@@ -13,19 +12,20 @@ def summary(answers: Mapping[str, Answered]) -> str:
     lines = ["| question | answer | numbers |", "|---|---|---|"]
     for each in answers.values():
         numbers = "; ".join(_said(case) for case in each.evidence.cases if case.judged)
-        shown = f"{each.claim.quantity}: {numbers}" if numbers else each.evidence.note
-        lines.append(f"| {each.claim.question} | **{each.answer}** | {shown} |")
+        found = f"{each.claim.quantity}: {numbers}" if numbers else each.evidence.note
+        lines.append(f"| {each.claim.question} | **{each.answer}** | {found} |")
     return "\n".join(lines)
 
 
 def section(answered: Answered) -> str:
     """Return a claim with its experiment, its rule and its answer."""
     claim = answered.claim
+    note = answered.evidence.note
     again = " Times differ from run to run, and so can the answer." if claim.timed else ""
     return (
         f"## {claim.question}\n\n"
         f"**{answered.answer.capitalize()}.** {claim.rule}\n\n"
-        f"{claim.experiment} ({answered.evidence.note}.){again}"
+        f"{claim.experiment}\n\n{note[0].upper()}{note[1:]}.{again}"
     )
 
 
@@ -35,6 +35,4 @@ def the_rule() -> str:
 
 
 def _said(case: Case) -> str:
-    value = case.value
-    shown = number(value.median) if value.low == value.high else interval(value)
-    return f"{case.label} {shown}"
+    return f"{case.label} {shown(case.value)}"

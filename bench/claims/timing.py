@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from time import perf_counter
 from typing import TypeAlias
 
+from bench.claims.interval import ratio_of
 from bench.claims.lab import Lab
-from bench.measuring.estimates import Estimate, speedup_estimate
+from bench.measuring.estimates import Estimate
 from bench.measuring.fresh import Send
 from bench.measuring.growth import conversations_of
 from bench.reporting.words import many
@@ -40,15 +41,15 @@ class Times:
 
     def ratio(self, slow: Contender, fast: Contender) -> Estimate:
         """Return how many times as long one takes to count as another."""
-        return speedup_estimate(self.counting[slow], self.counting[fast])
+        return ratio_of(self.counting[slow], self.counting[fast])
 
     def opening_ratio(self, slow: Contender, fast: Contender) -> Estimate:
         """Return how many times as long one takes to open as another."""
-        return speedup_estimate(self.opening[slow], self.opening[fast])
+        return ratio_of(self.opening[slow], self.opening[fast])
 
     def whole_ratio(self, slow: Contender, fast: Contender) -> Estimate:
         """Return the same for opening and counting once, in rounds that had both."""
-        return speedup_estimate(self._sums(slow), self._sums(fast))
+        return ratio_of(self._sums(slow), self._sums(fast))
 
     def _sums(self, contender: Contender) -> list[float]:
         pairs = zip(self.opening[contender], self.counting[contender], strict=False)
@@ -155,7 +156,7 @@ def pools(lab: Lab, tokenizer: str) -> Times:
             contenders,
             lab.timed_sample,
             lab.effort.rounds,
-            max(2, lab.effort.openings),
+            lab.effort.openings,
         ),
     )
     return times

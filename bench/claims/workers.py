@@ -22,8 +22,9 @@ def _threads_to_processes(lab: Lab) -> tuple[Case, ...]:
     cases = []
     for name, times in _times(lab).items():
         cases.append(Case(f"{name}, warm", times.ratio(threads, processes)))
-        whole = times.whole_ratio(threads, processes)
-        cases.append(Case(f"{name}, with its start", whole))
+        if times.opening:
+            whole = times.whole_ratio(threads, processes)
+            cases.append(Case(f"{name}, with its start", whole))
     return tuple(cases)
 
 

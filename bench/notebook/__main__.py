@@ -23,11 +23,16 @@ from bench.notebook.page import page
 def main(sources: tuple[Path, ...], out: Path, given: tuple[str, ...]) -> None:
     """Execute the notebooks in SOURCES, files or folders, and write an HTML page for each."""
     paths = [path for source in sources for path in _notebooks(source)]
-    values = dict(each.split("=", 1) for each in given)
+    known = {path: parameters_of(path) for path in paths}
+    values = {}
+    for each in given:
+        name, _, values[name] = each.partition("=")
+        if not any(name in names for names in known.values()):
+            raise click.UsageError(f"no notebook has a parameter {name}")
     out.mkdir(parents=True, exist_ok=True)
     for path in paths:
         click.echo(f"{path} ...")
-        mine = {name: values[name] for name in parameters_of(path) if name in values}
+        mine = {name: values[name] for name in known[path] if name in values}
         notebook = read_notebook(path, mine)
         execute(notebook, Path.cwd())
         target = out / f"{path.stem}.html"

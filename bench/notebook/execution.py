@@ -101,7 +101,8 @@ def execute(notebook: NotebookNode, folder: Path, timeout_seconds: int = 1200) -
             timeout=timeout_seconds,
             resources={"metadata": {"path": str(folder)}},
         )
-        client.execute(env={**os.environ, "IPYTHONDIR": str(own)})
+        # The client ends a kernel whose manager was given to it only if it is told to.
+        client.execute(env={**os.environ, "IPYTHONDIR": str(own)}, cleanup_kc=True)
     finally:
         shutil.rmtree(own, ignore_errors=True)
 

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from nbformat import NotebookNode
 
 STYLE = """
-body { max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: #1c1c1c; background: #fff;
+body { max-width: 72rem; margin: 2rem auto; padding: 0 1rem; color: #1c1c1c; background: #fff;
   font: 16px/1.5 system-ui, sans-serif; }
 h1, h2, h3 { line-height: 1.25; }
 h2 { margin-top: 2.5rem; border-top: 1px solid #d0d0d0; padding-top: 1rem; }
@@ -21,6 +21,7 @@ th, td { padding: 0.3rem 0.7rem; border-bottom: 1px solid #d0d0d0; text-align: l
   vertical-align: top; }
 code, pre { font: 0.88em/1.45 ui-monospace, monospace; }
 td code { background: #f3f3f3; padding: 0.05rem 0.25rem; border-radius: 3px; }
+td[style*="right"] { white-space: nowrap; }
 pre { margin: 0; overflow-x: auto; }
 .jp-InputArea, .input { background: #f6f6f6; border-left: 3px solid #c8c8c8; margin: 1rem 0;
   padding: 0.5rem 0.8rem; }

@@ -95,11 +95,17 @@ def made_on(machine: Machine, versions: Mapping[str, str], when: str) -> str:
 
 def made_here() -> str:
     """Return the sentence of `made_on` for this machine, now."""
-    now = datetime.now(UTC).isoformat(timespec="minutes")
-    return made_on(describe_machine(), describe_versions(), now)
+    now = datetime.now(UTC).isoformat()
+    return made_on(describe_machine(), describe_versions(), _minute(now))
 
 
 def made_for(report: Report) -> str:
     """Return the sentence of `made_on` for a recorded report."""
-    when = report.provenance.started if report.provenance else "a date that is not recorded"
+    made = report.provenance
+    when = _minute(made.started) if made else "a date that is not recorded"
     return made_on(report.machine, report.versions, when)
+
+
+def _minute(time: str) -> str:
+    """Return a time in UTC as people read it, without seconds."""
+    return f"{time[:16].replace('T', ' ')} UTC"
