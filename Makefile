@@ -21,7 +21,7 @@ export COMMITS BENCH
 ASV_QUICK := --bench 'correctness|repetition' --bench "warm.*, 1, 'agentic'"
 
 .PHONY: help setup compare compare-quick test test-matrix test-signals bench asv asv-quick asv-libraries \
-	asv-demo dashboard lint format lock clean
+	asv-demo dashboard notebooks lint format lock clean
 
 help:
 	@echo "make compare        set up, then compare all strategies on the bundled sample"
@@ -35,6 +35,7 @@ help:
 	@echo "make asv-libraries  measure the commit with older tokenizers and transformers, too"
 	@echo "make asv-demo       slow one strategy down in a throw-away clone: asv must find it"
 	@echo "make dashboard      publish the results of asv as web pages, and serve them"
+	@echo "make notebooks      execute the notebooks, and write a page for each to results/notebooks"
 	@echo "make lint           ruff, mypy, zizmor, cargo fmt, cargo clippy"
 	@echo "make format         apply ruff and cargo formatting"
 	@echo "make lock           resolve requirements.lock again from pyproject.toml"
@@ -109,6 +110,11 @@ asv-demo: $(READY)
 
 dashboard: $(READY)
 	$(BIN)/bench dashboard
+
+# The notebook of a report shows the bundled one, or that of make notebooks REPORT=...
+notebooks: $(READY)
+	$(BIN)/python -m bench.notebook notebooks --out results/notebooks \
+		$(if $(REPORT),--set REPORT=$(REPORT)) $(if $(EFFORT),--set EFFORT=$(EFFORT))
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -1,4 +1,4 @@
-"""The bundled tokenizers: where they are, and which family each stands for."""
+"""The bundled tokenizers, one for each family, and the recorded reports."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ TOKENIZERS: Mapping[str, str] = MappingProxyType(
 )
 
 _FOLDER = Path(__file__).parent / "data" / "tokenizers"
+_REPORTS = Path(__file__).parent / "data" / "reports"
 
 
 def tokenizer_names() -> tuple[str, ...]:
@@ -54,3 +55,26 @@ def resolve(name_or_path: str) -> str:
     if name_or_path in tokenizer_names() and not Path(name_or_path).exists():
         return str(tokenizer_path(name_or_path))
     return name_or_path
+
+
+def report_names() -> tuple[str, ...]:
+    """Return the names of the recorded reports, in alphabetical order."""
+    return tuple(sorted(path.stem for path in _REPORTS.glob("*.json")))
+
+
+def report_path(name: str) -> Path:
+    """Return the file of a recorded report: the report.json or growth.json of a command.
+
+    Parameters
+    ----------
+    name
+        One of `report_names`.
+
+    Raises
+    ------
+    ValueError
+        For any other name.
+    """
+    if name not in report_names():
+        raise ValueError(f"no recorded report {name!r}: one of {', '.join(report_names())}")
+    return _REPORTS / f"{name}.json"

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
-import runpy
 import warnings
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +12,6 @@ from matplotlib.collections import LineCollection
 from matplotlib.patches import Rectangle
 
 from bench.measuring.growth import Point
-from bench.reporting.json_file import json_bytes
 from bench.reporting.plots import COMPARISON_PLOTS, GROWTH_PLOTS, png, speedup_figure
 from bench.reporting.report import LEAST, MOST, Report
 from tests.reports import entry, everything, group, growth, report, report_of
@@ -104,17 +101,6 @@ def test_a_comparison_without_a_ranked_strategy_is_drawn() -> None:
     figure = speedup_figure(NOTHING_RANKED)
     figure.draw_without_rendering()
     assert not figure.axes[0].texts
-
-
-def test_the_notebook_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = tmp_path / "results" / "bundled"
-    folder.mkdir(parents=True)
-    drawn = report_of({"one": plain(30, 0.2)})
-    (folder / "report.json").write_bytes(json_bytes(drawn.as_dict()))
-    monkeypatch.chdir(tmp_path)
-    read = runpy.run_path(str(ROOT / "notebooks" / "speedup.py"))["report"]
-    assert read == drawn
-    assert json.loads((folder / "report.json").read_bytes())["results"]
 
 
 @pytest.mark.parametrize("name", ["a$b_{$", r"$\frac$", "日本", "a\x1b\n"])

@@ -6,23 +6,19 @@ spans alone is right. The rows in which it is wrong prove that a check can fail.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
-
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from tokenizers import (
-    AddedToken,
-    Tokenizer,
-    models,
-    normalizers,
-    pre_tokenizers,
-    processors,
-)
+from tokenizers import AddedToken, Tokenizer
 
+from bench.cutting.corpus import (
+    CORPUS,
+    NORMALIZERS,
+    PRE_TOKENIZERS,
+    Row,
+    corpus_rows,
+    small_tokenizer,
+)
 from strategies.splicing import (
     Cutter,
     Markers,
@@ -34,57 +30,7 @@ from strategies.splicing import (
 )
 from tests.conftest import bundled_chat, real_chat, real_conversations
 
-CORPUS = Path(__file__).parent / "data" / "splicing_corpus.json"
-ROWS: list[dict[str, Any]] = json.loads(CORPUS.read_text(encoding="utf-8"))
-
-PRE_TOKENIZERS: dict[str, Callable[[], Any]] = {
-    "byte-level": lambda: pre_tokenizers.ByteLevel(add_prefix_space=False),
-    "first": lambda: pre_tokenizers.Metaspace(prepend_scheme="first", split=False),
-    "always": lambda: pre_tokenizers.Metaspace(prepend_scheme="always", split=True),
-    "never": lambda: pre_tokenizers.Metaspace(prepend_scheme="never", split=False),
-}
-NORMALIZERS: dict[str, Callable[[], Any]] = {
-    "nfc": normalizers.NFC,
-    "strip": normalizers.Strip,
-    "prepend": lambda: normalizers.Sequence(
-        [normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")]
-    ),
-}
-
-
-def build(
-    markers: list[dict[str, Any]],
-    pre_tokenizer: str = "byte-level",
-    normalizer: str | None = None,
-    post_processor: str | None = None,
-    split_special_tokens: bool = False,
-) -> Tokenizer:
-    """Make a tokenizer of single characters and a few merges, with the given added tokens."""
-    characters = [*map(chr, range(32, 127)), "▁", *pre_tokenizers.ByteLevel.alphabet(), "\u0301"]
-    merges = [("h", "e"), ("l", "l"), ("he", "ll"), ("hell", "o"), ("▁", "hello"), ("Ġ", "hello")]
-    merges += [("▁", "▁"), ("Ġ", "Ġ"), ("Ċ", "Ċ"), (" ", " "), ("\n", "\n")]
-    vocabulary = dict.fromkeys([*characters, "\n", "\t", *("".join(pair) for pair in merges)])
-    model = models.BPE({token: i for i, token in enumerate(vocabulary)}, merges)
-    tokenizer = Tokenizer(model)
-    if pre_tokenizer != "none":
-        tokenizer.pre_tokenizer = PRE_TOKENIZERS[pre_tokenizer]()
-    if normalizer is not None:
-        tokenizer.normalizer = NORMALIZERS[normalizer]()
-    for marker in markers:
-        flags = {"normalized": False, **{k: v for k, v in marker.items() if k != "content"}}
-        tokenizer.add_tokens([AddedToken(marker["content"], **flags)])
-    if post_processor == "bos":
-        tokenizer.add_special_tokens(["<s>"])
-        bos = tokenizer.token_to_id("<s>")
-        tokenizer.post_processor = processors.TemplateProcessing("<s> $A", None, [("<s>", bos)])
-    special = [AddedToken(m["content"], normalized=False) for m in markers if m.get("special")]
-    tokenizer.add_special_tokens(special)
-    tokenizer.encode_special_tokens = split_special_tokens
-    return tokenizer
-
-
-def of_row(row: dict[str, Any]) -> Tokenizer:
-    return build(**{k: v for k, v in row.items() if k not in {"case", "text", "alone"}})
+ROWS = corpus_rows()
 
 
 def whole(tokenizer: Tokenizer, text: str) -> int:
@@ -102,25 +48,25 @@ def spliced(tokenizer: Tokenizer, text: str, *, neighbours: bool = True) -> int:
 
 def test_the_corpus_is_there() -> None:
     assert len(ROWS) > 20
-    assert len({row["case"] for row in ROWS}) == len(ROWS)
-    assert {row["alone"] for row in ROWS} == {"exact", "wrong"}
+    assert len({row.case for row in ROWS}) == len(ROWS)
+    assert {row.alone for row in ROWS} == {"exact", "wrong"}
 
 
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{CORPUS.name}::{row['case']}")
-def test_spans_between_their_markers_count_exactly(row: dict[str, Any]) -> None:
-    tokenizer = of_row(row)
-    assert spliced(tokenizer, row["text"]) == whole(tokenizer, row["text"])
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{CORPUS.name}::{row.case}")
+def test_spans_between_their_markers_count_exactly(row: Row) -> None:
+    tokenizer = row.tokenizer()
+    assert spliced(tokenizer, row.text) == whole(tokenizer, row.text)
 
 
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{CORPUS.name}::{row['case']}")
-def test_spans_alone_are_wrong_where_the_corpus_says_so(row: dict[str, Any]) -> None:
-    tokenizer = of_row(row)
-    equal = spliced(tokenizer, row["text"], neighbours=False) == whole(tokenizer, row["text"])
-    assert ("exact" if equal else "wrong") == row["alone"]
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{CORPUS.name}::{row.case}")
+def test_spans_alone_are_wrong_where_the_corpus_says_so(row: Row) -> None:
+    tokenizer = row.tokenizer()
+    equal = spliced(tokenizer, row.text, neighbours=False) == whole(tokenizer, row.text)
+    assert ("exact" if equal else "wrong") == row.alone
 
 
 def test_cutting_at_every_occurrence_is_wrong_where_markers_nest() -> None:
-    tokenizer = build([{"content": "<|"}, {"content": "<|EOS|>"}])
+    tokenizer = small_tokenizer([{"content": "<|"}, {"content": "<|EOS|>"}])
     text = "<|EOS|>a<|b"
     naive = text.replace("<|EOS|>", "\0<|EOS|>\0").replace("<|", "\0<|\0").split("\0")
     assert sum(whole(tokenizer, piece) for piece in naive) != whole(tokenizer, text)
@@ -152,7 +98,7 @@ def tokenizers(draw: st.DrawFn) -> Tokenizer:
     # Some normalized tokens under a normalizer make the library itself hang.
     has_normalized = any(marker.get("normalized") for marker in markers)
     normalizer = None if has_normalized else draw(st.sampled_from([None, *NORMALIZERS]))
-    return build(
+    return small_tokenizer(
         markers,
         pre_tokenizer=draw(st.sampled_from([*PRE_TOKENIZERS, "none"])),
         normalizer=normalizer,
@@ -206,7 +152,7 @@ def test_the_cutter_is_leftmost_longest(contents: set[str], text: str) -> None:
 
 
 def test_a_marker_at_the_end_of_a_prompt_can_become_a_longer_one() -> None:
-    tokenizer = build([{"content": "<s>"}, {"content": "\n"}, {"content": "\n\n\n"}])
+    tokenizer = small_tokenizer([{"content": "<s>"}, {"content": "\n"}, {"content": "\n\n\n"}])
     path = SpanPath(Cutter(backend_markers(tokenizer)))
     _, first = path.advance("<s>assistant\n")
     kept, new = path.advance("<s>assistant\n\n\nand<s>")

@@ -1,0 +1,1 @@
+"""Where prompts may be cut: tokenizers, ways to cut, and a search for counterexamples."""

@@ -1,0 +1,1 @@
+"""Notebooks: what their cells show, how they are executed, and their pages."""
