@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import permutations
 from math import exp, inf, log
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -468,3 +470,10 @@ def test_break_even_is_the_first_size_that_pays(
             assert ahead(found.most_turns + 1) < 1e-6
     else:
         assert ahead(1) < 1e-6
+
+
+def test_the_page_of_the_rule_has_the_order_of_the_rule() -> None:
+    page = (Path(__file__).parents[1] / "docs" / "deciding.md").read_text(encoding="utf-8")
+    table = page.partition("### The order of simplicity")[2].partition("###")[0]
+    order = re.findall(r"^\| `([a-z-]+)` \|", table, re.MULTILINE)
+    assert tuple(order) == SIMPLEST_FIRST

@@ -124,6 +124,8 @@ def test_what_counts_wrong_or_was_never_checked_does_not_compete(
     commit_file(tmp_path, 2, ALL, {"sequential": 0.0, "batched": 0.0, "rust": wrong})
     found = decided(tmp_path)
     assert (found.status, found.cases[0].use) == (status, "batched")
+    rust = found.cases[0].case.group.entries[2]
+    assert rust.status == ("wrong" if wrong else "ok")
 
 
 def test_one_sample_is_inconclusive(tmp_path: Path) -> None:

@@ -155,7 +155,8 @@ def _of_revisions(
     """Measure two revisions."""
     from bench.bundled import resolve, tokenizer_names
     from bench.deciding.revisions import Asked, revision_evidence
-    from strategies import InputError, available_cores
+    from bench.measuring.plan import unique_names
+    from strategies import InputError, available_cores, chat_spec
 
     if len(sources) > 1:
         raise click.UsageError("--base and --head take one DATASET")
@@ -169,16 +170,17 @@ def _of_revisions(
         "template": None if template is None else str(template.resolve()),
         "template_kwargs": options["template_kwargs"],
     }
-    tokenizers = {
-        Path(name).name or name: _whole(resolve(name))
-        for name in options["tokenizers"] or tokenizer_names()
-    }
+    chats = [
+        chat_spec(_whole(resolve(name))) for name in options["tokenizers"] or tokenizer_names()
+    ]
     asked = Asked(
         repository=options["repository"],
         base=base,
         head=head,
         strategy=options["strategy"],
-        tokenizers=tokenizers,
+        tokenizers={
+            name: chat.name_or_path for name, chat in zip(unique_names(chats), chats, strict=True)
+        },
         dataset=sources[0].resolve() if sources else None,
         options={name: value for name, value in given.items() if value is not None},
         cores=tuple(options["cores"] or (available_cores(),)),
