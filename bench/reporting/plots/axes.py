@@ -50,8 +50,8 @@ def logarithmic(
     axis = panel.xaxis if which == "x" else panel.yaxis
     (panel.set_xscale if which == "x" else panel.set_yscale)("log")
     (panel.set_xlim if which == "x" else panel.set_ylim)(low, high)
-    ticks = list(LogLocator(subs=steps, numticks=12).tick_values(low, high))
-    axis.set_major_locator(FixedLocator(ticks))
+    ticks = LogLocator(subs=steps, numticks=12).tick_values(low, high)
+    axis.set_major_locator(FixedLocator([tick for tick in ticks if low <= tick <= high]))
     axis.set_minor_locator(NullLocator())
     axis.set_major_formatter(FuncFormatter(lambda value, _: text(value)))
     axis.set_minor_formatter(NullFormatter())

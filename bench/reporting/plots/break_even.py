@@ -164,6 +164,7 @@ def _draw(panel: Axes, lines: Sequence[_Line], texts: Sequence[str], turns: int)
             lw=1.6,
             marker=looks.marker,
             markevery=[len(totals) - 1],
+            clip_on=False,
             label=short(line.strategy),
         )
         ends.append(Label(most, totals[-1], text, looks.ink))

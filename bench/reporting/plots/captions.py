@@ -18,11 +18,11 @@ _MOST_NAMED = 4
 _LONGEST_REASON = 80
 
 
-def caption(report: Report, *sentences: str) -> str:
+def caption(report: Report, *sentences: str, timed: bool = True) -> str:
     """Return the caption of a figure of a comparison.
 
-    It names the dataset, the machine, the date and the baseline, and the settings that were
-    measured while the machine was busy.
+    It names the dataset, the machine, the date and the baseline, the settings that were measured
+    while the machine was busy, and how many are not measured yet.
 
     Parameters
     ----------
@@ -30,20 +30,25 @@ def caption(report: Report, *sentences: str) -> str:
         The report that the figure shows.
     *sentences
         What to say of the figure, before that.
+    timed
+        Whether the figure shows times, which a busy machine makes less sure.
     """
     data = report.dataset
     baselines = list(dict.fromkeys(short(group.baseline) for group in report.groups))
     said = [
         *sentences,
         (
-            f"Dataset {short(PurePath(data.path).name, 60)}: "
+            f"Dataset {short(PurePath(data.path).name or data.path, 60)}: "
             f"{many(data.conversations, 'conversation')}, {many(data.turns, 'turn')}."
         ),
         machine_sentence(report.machine),
         date_sentence(report.provenance.started if report.provenance else None),
         f"Baseline {listed(baselines)}.",
-        *_busy(report),
+        *(_busy(report) if timed else ()),
     ]
+    if report.unfinished:
+        lacking = many(len(report.unfinished), "setting")
+        said.append(f"Not finished: {lacking} planned and not measured.")
     return " ".join(said)
 
 

@@ -168,11 +168,12 @@ def _draw(panel: Axes, groups: Sequence[Group], curves: Sequence[_Curve]) -> Non
     cores = [group.cores for group in groups]
     ideal = cores if _has_ideal(groups) else []
     estimates = [point.speedup for curve in curves for point in curve.points]
+    floors = [(group.cores, group.noise_floor) for group in groups if group.noise_floor]
+    estimates += [floor for _, floor in floors]
     heights = [1.0, *ideal, *(one.low for one in estimates), *(one.high for one in estimates)]
     logarithmic(panel, "y", heights, multiple)
     counted(panel, cores)
     panel.axhline(1, color=GREY, lw=1, zorder=1).set_label("1x")
-    floors = [(group.cores, group.noise_floor) for group in groups if group.noise_floor]
     panel.fill_between(
         [number for number, _ in floors],
         [floor.low for _, floor in floors],

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bench.reporting.plots.captions import absences, by_tokenizer, caption
-from bench.reporting.plots.page import EDGE, WIDTH, Column, Row, page
+from bench.reporting.plots.page import EDGE, WIDTH, Column, Row, page, statement
 from bench.reporting.plots.style import SMALL, short, widest
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from bench.measuring.result import Group
     from bench.reporting.report import Report
 
+_HEAD = "Exactness: turns whose count is not the reference's"
 _HIGH = 0.34
 """Height of a cell, in inches."""
 _SLANT = 35
@@ -72,7 +73,7 @@ class _Map:
     @property
     def width(self) -> float:
         """Width of all, in inches."""
-        return self.left + self.cell * max(1, len(self.columns)) + self.right
+        return self.left + self.cell * len(self.columns) + self.right
 
 
 def exactness_figure(report: Report) -> Figure:
@@ -82,6 +83,8 @@ def exactness_figure(report: Report) -> Figure:
     """
     tokenizers = by_tokenizer(report)
     names = list(dict.fromkeys(e.strategy for group in report.groups for e in group.entries))
+    if not names:
+        return statement(_HEAD, "No strategy was run.", caption(report, timed=False))
     controls = {e.strategy for group in report.groups for e in group.entries if e.control}
     table = _Map(
         [short(name, 40) for name, _ in tokenizers],
@@ -96,16 +99,21 @@ def exactness_figure(report: Report) -> Figure:
         for line in absences(groups, names)
     ]
     figure, ((panel,),) = page(
-        "Exactness: turns whose count is not the reference's",
-        [Row("", _HIGH * max(1, len(table.rows)), notes, below=0.15)],
+        _HEAD,
+        [Row("", _HIGH * len(table.rows), notes, below=0.15)],
         caption(
             report,
             "Every turn is checked in every setting; a cell shows the worst of the settings.",
-            *(["* wrong on purpose, to show that the check works."] if controls else []),
+            *(
+                ["* a control, wrong on purpose: it shows that checks can fail."]
+                if controls
+                else []
+            ),
+            timed=False,
         ),
         columns=[Column(table.left, max(table.right, WIDTH - 2 * EDGE - table.width))],
         width=max(WIDTH, 2 * EDGE + table.width),
-        above=0.6 * widest(table.columns),
+        above=0.1 + 0.6 * widest(table.columns),
     )
     _draw(panel, table)
     return figure
@@ -118,8 +126,8 @@ def _draw(panel: Axes, table: _Map) -> None:
             panel.text(
                 across, down, state.text, ha="center", va="center", size=SMALL, color=state.ink
             )
-    panel.set_xlim(-0.5, max(1, len(table.columns)) - 0.5)
-    panel.set_ylim(max(1, len(table.rows)) - 0.5, -0.5)
+    panel.set_xlim(-0.5, len(table.columns) - 0.5)
+    panel.set_ylim(len(table.rows) - 0.5, -0.5)
     panel.set_yticks(range(len(table.rows)), table.rows, parse_math=False)
     panel.set_xticks(
         range(len(table.columns)),

@@ -32,7 +32,7 @@ def lengths_figure(report: Report) -> Figure:
             _HEAD,
             "The report holds no ISLs: either no turn has one, or an earlier version of "
             "`bench compare` wrote it, which did not record them.",
-            caption(report),
+            caption(report, timed=False),
         )
     figure, panels = page(
         _HEAD,
@@ -43,6 +43,7 @@ def lengths_figure(report: Report) -> Figure:
             "conversations that have the turn; the band holds 80 % of them (10th to 90th "
             "percentile).",
             *([f"No ISLs recorded for {', '.join(lacking)}."] if lacking else []),
+            timed=False,
         ),
         columns=[Column(0.65, 0.35), Column(0.65, 0.2)],
     )

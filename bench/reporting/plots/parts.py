@@ -181,7 +181,7 @@ def _draw(left: Axes, right: Axes, bars: Sequence[_Bar], colours: Mapping[str, s
     right.set_xlabel("share of the time, %", size=SMALL)
     used = [part for part in colours if any(part in bar.parts for bar in bars)]
     handles = [right.barh(0, 0, color=colours[part], label=short(part)) for part in used]
-    right.legend(
+    legend = right.legend(
         handles=handles,
         loc="lower right",
         bbox_to_anchor=(1, 1.0),
@@ -192,3 +192,5 @@ def _draw(left: Axes, right: Axes, bars: Sequence[_Bar], colours: Mapping[str, s
         columnspacing=1,
         borderaxespad=0.2,
     )
+    for text in legend.get_texts():
+        text.set_parse_math(False)

@@ -51,6 +51,7 @@ def speedup_figure(report: Report) -> Figure:
         columns=[Column(left=0.25 + widest(names), right=0.1)],
     )
     estimates = [one for each in speedups for group in each for one in group.values()]
+    estimates += [group.noise_floor for group in report.groups if group.noise_floor]
     nearest = min([0.5, *(0.9 * one.low for one in estimates)])
     furthest = max([2.0, *(one.high for one in estimates)])
     for (panel,), (_, groups), found in zip(panels, tokenizers, speedups, strict=True):

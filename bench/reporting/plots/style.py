@@ -26,6 +26,9 @@ LINE = 1.35
 POINTS = 72.0
 """In an inch."""
 
+_HINTED = 1.03
+"""Letters in a picture of dots are fitted to the dots, which can make a text this much wider."""
+
 LONGEST_NAME, LONGEST_TITLE = 28, 60
 """Letters of a name that are shown, in a label and in a title."""
 
@@ -109,7 +112,7 @@ def width(text: str, size: float) -> float:
         # A letter that the font lacks is drawn as a box, which has a width, too.
         warnings.simplefilter("ignore", UserWarning)
         found = text_to_path.get_text_width_height_descent(text, FontProperties(size=size), False)
-    return float(found[0])
+    return _HINTED * float(found[0])
 
 
 def wrapped(text: str, inches: float, size: float = SMALL) -> list[str]:
