@@ -17,7 +17,7 @@ from strategies import ChatSpec, ChatTokenizer, Conversation, load_chat, parse_c
 T = TypeVar("T")
 
 MOST_CORES = 5
-"""The thread measured on five cores."""
+"""The claims about workers were made from runs on five cores."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ FASTER = 1.05
 """A ratio from which on a difference is worth a change of code."""
 LITTLE = Range(0.8, 1.25)
 MANY = 16
-"""The cap of the thread pool in the thread."""
+"""The cap of the thread pool that the claims are about."""
 
 
 def _times(lab: Lab) -> dict[str, Times]:
