@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import permutations
-from math import exp, inf, log
+from math import ceil, exp, inf, log
 from pathlib import Path
 
 import numpy as np
@@ -100,13 +100,18 @@ def test_a_strategy_that_may_be_slower_than_the_baseline_is_not_recommended_for_
 def test_the_simplest_that_is_not_shown_slower_than_the_best_is_recommended() -> None:
     speedups = {"rust": (3.9, 4.0, 4.1), "batched": (3.0, 3.5, 4.0)}
     close = contest(speedups, {("batched", "rust"): (0.9, 1.14, 1.3)}, margin=1.1)
-    assert advise(close).use == "batched"
+    found = advise(close)
+    assert (found.use, found.best) == ("batched", "rust")
+    # With so many more rounds, the difference of 1.14 would stand out from the noise.
+    width = log(1.14 / 0.9) + log(1.1)
+    assert found.more_rounds == ceil(10 * ((width / log(1.14)) ** 2 - 1))
     # They differ, and by less than the baseline differs from itself.
     within = contest(speedups, {("batched", "rust"): (1.05, 1.08, 1.2)}, margin=1.1)
     assert advise(within).use == "batched"
     apart = contest(speedups, {("batched", "rust"): (1.11, 1.14, 1.3)}, margin=1.1)
     found = advise(apart)
     assert (found.use, found.best, found.simpler) == ("rust", "rust", ("batched",))
+    assert found.more_rounds is None
 
 
 @pytest.mark.parametrize(

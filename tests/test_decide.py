@@ -179,6 +179,18 @@ def test_without_rounds_or_a_right_baseline_it_is_inconclusive(
     assert said.split("`", maxsplit=1)[0] in shown(found, 200)
 
 
+def test_what_may_be_faster_still_is_named(tmp_path: Path) -> None:
+    group = timed_group("a", {"batched": 4.0, "rust": 4.4}, rounds=12, noise=0.08, seed=5)
+    found = decided(tmp_path, group)
+    assert (found.cases[0].use, found.cases[0].advice and found.cases[0].advice.best) == (
+        "batched",
+        "rust",
+    )
+    said = r"; rust is less simple, and may be 1\.\d\d \[\d.*\] times as fast as that"
+    assert re.search(said, found.verdict)
+    assert re.search(r"\| a \| chats.jsonl \| 1 core \| batched \| .* \| rust 1\.", markdown(found))
+
+
 # Several files.
 
 

@@ -108,20 +108,30 @@ def who_table(decision: Decision) -> Table:
                 setting_words(case),
                 each.use or _open(each),
                 interval(speedup) if speedup else "",
+                _maybe(each),
                 interval(floor) if floor and floor.low else "",
                 str(case.group.rounds),
             )
         )
     heads = (
         Head("tokenizer", left=True),
-        Head("dataset", rank=1 if len({row[1] for row in rows}) > 1 else 4, left=True),
+        Head("dataset", rank=1 if len({row[1] for row in rows}) > 1 else 5, left=True),
         Head("setting", left=True),
         Head("use", left=True),
         Head("speedup [all 95 %]"),
-        Head("noise floor", rank=2),
-        Head("rounds", rank=3),
+        Head("may be faster still", rank=2, left=True),
+        Head("noise floor", rank=3),
+        Head("rounds", rank=4),
     )
     return Table("What to use", heads, tuple(rows))
+
+
+def _maybe(verdict: CaseVerdict) -> str:
+    """Return the best strategy over the one to use, if it is another one."""
+    contest, advice = verdict.case.contest, verdict.advice
+    if not contest or not advice or not advice.use or advice.best in {None, advice.use}:
+        return ""
+    return f"{advice.best} {bounded(contest.ratios[advice.use, str(advice.best)])}"
 
 
 def _open(verdict: CaseVerdict) -> str:

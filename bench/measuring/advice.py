@@ -93,8 +93,9 @@ class Advice:
         Strategies that are shown to be faster than the baseline and are simpler than `use`, but
         slower. The simplest comes first.
     more_rounds
-        If it is not decided, how many more rounds will probably decide it; None if no number of
-        rounds up to `MOST_MORE_ROUNDS` will.
+        How many more rounds will probably decide it. If it is decided and `use` is not `best`:
+        how many will probably show that `use` is slower, if it is. None if no number of rounds up
+        to `MOST_MORE_ROUNDS` will, or there is nothing left to show.
     """
 
     use: str | None
@@ -127,7 +128,8 @@ def advise(contest: Contest) -> Advice:
         candidates.sort(key=lambda name: (_place(name), *_fastest_first(contest, name)))
         use = next(name for name in candidates if not contest.faster(best, name))
         simpler = tuple(name for name in candidates[: candidates.index(use)])
-        return Advice(use, best, standings, simpler, None)
+        more = None if use == best else _rounds_to_tell(contest, use, best)
+        return Advice(use, best, standings, simpler, more)
     highest = max((contest.speedup(name).high for name in contest.others), default=0.0)
     if not contest.others or max(highest, contest.margin) < WORTHWHILE:
         return Advice(contest.baseline, None, standings, (), None)
@@ -213,16 +215,31 @@ def _more_rounds(contest: Contest) -> int | None:
     """
     if contest.rounds < contest.fewest:
         return contest.fewest - contest.rounds
-    bias = abs(log(contest.floor.median))
-    floor_width = log(contest.margin) - bias
+    bias, floor_width = _floor(contest)
     speedups = [contest.speedup(name) for name in contest.others]
     to_show = (_times(_below(s) + floor_width, log(s.median) - bias) for s in speedups)
     to_keep = (_times(log(s.high / s.median), log(WORTHWHILE / s.median)) for s in speedups)
-    times = min(*to_show, max(_times(floor_width, log(WORTHWHILE) - bias), *to_keep))
-    if times == inf:
+    return _more(contest, min(*to_show, max(_times(floor_width, log(WORTHWHILE) - bias), *to_keep)))
+
+
+def _rounds_to_tell(contest: Contest, use: str, best: str) -> int | None:
+    """Return how many more rounds will probably show that a strategy is slower than the best."""
+    bias, floor_width = _floor(contest)
+    ratio = contest.ratios[use, best]
+    return _more(contest, _times(_below(ratio) + floor_width, log(ratio.median) - bias))
+
+
+def _floor(contest: Contest) -> tuple[float, float]:
+    """Return how far off the noise floor is, and how wide, in logarithms."""
+    bias = abs(log(contest.floor.median))
+    return bias, log(contest.margin) - bias
+
+
+def _more(contest: Contest, times: float) -> int | None:
+    """Return how many more rounds make that many times as many; None if they are too many."""
+    if times > 1 + MOST_MORE_ROUNDS / contest.rounds:
         return None
-    more = max(1, ceil(contest.rounds * (times - 1)))
-    return more if more <= MOST_MORE_ROUNDS else None
+    return max(1, ceil(contest.rounds * (times - 1)))
 
 
 def _below(speedup: Estimate) -> float:

@@ -41,7 +41,20 @@ def sentence(contest: Contest, advice: Advice) -> str:
             return f"keep {contest.baseline}: no other strategy can be used here"
         return f"keep {contest.baseline}: every other strategy is less than {WORTH} faster"
     speedup = interval(contest.speedup(advice.use))
-    return f"use {advice.use}: {speedup} times as fast as {contest.baseline}"
+    return (
+        f"use {advice.use}: {speedup} times as fast as {contest.baseline}{_doubt(contest, advice)}"
+    )
+
+
+def _doubt(contest: Contest, advice: Advice) -> str:
+    """Return what is not shown, and might change the advice."""
+    if advice.use is None or advice.best is None or advice.best == advice.use:
+        return ""
+    ratio = interval(contest.ratios[advice.use, advice.best])
+    doubt = f"; {advice.best} is less simple, and may be {ratio} times as fast as that"
+    if advice.more_rounds is None:
+        return doubt
+    return f"{doubt} ({many(advice.more_rounds, 'more round')} may show it)"
 
 
 def what_would_help(advice: Advice) -> str:
