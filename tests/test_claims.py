@@ -83,6 +83,7 @@ def test_numbers_decide_the_answer_of_every_claim(claim: Claim) -> None:
     ("value", "said"),
     [
         (exactly(0), "0"),
+        (exactly(-0.0), "0"),
         (exactly(1098), "1,098"),
         (exactly(99.18), "99.2"),
         (Estimate(1.0, 0.5, 1.25), "1.00 [0.50, 1.25]"),
@@ -234,6 +235,12 @@ def test_a_power_law_has_its_exponent(power: float) -> None:
 def test_a_second_thread_counts_beside_a_call() -> None:
     data = bytes(1_000_000)
     assert locks.ticks_a_second(lambda: hashlib.sha256(data), 0.2) > 0
+
+
+def test_a_call_stands_between_code_that_shares_the_lock_and_code_that_releases_it() -> None:
+    speeds = {locks.HASHING: 30.0, locks.PYTHON: 10.0, "released": 29.0, "held": 0.0}
+    found = locks.released(speeds)
+    assert found == {locks.HASHING: 1, locks.PYTHON: 0, "released": 0.95, "held": -0.5}
 
 
 def test_wrong_ids_with_equal_counts_are_missed(lab: Lab) -> None:

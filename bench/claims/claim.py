@@ -166,8 +166,8 @@ def shown(value: Estimate) -> str:
         return f"{number(value.median)} [no bounds]"
     if value.low < value.high:
         return interval(value)
-    whole = value.median.is_integer()
-    return f"{value.median:,.0f}" if whole else number(value.median, 1)
+    exact = value.median + 0.0  # no minus before a zero
+    return f"{exact:,.0f}" if exact.is_integer() else number(exact, 1)
 
 
 def exactly(value: float) -> Estimate:
