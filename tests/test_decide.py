@@ -26,8 +26,8 @@ from bench.measuring.load import Load
 from bench.measuring.result import Group
 from bench.reporting.facts import Provenance
 from bench.reporting.report import Report
-from bench.reporting.words import printable
 from strategies import InputError
+from strategies.words import printable
 
 from .conftest import Bench
 from .decisions import BASE, SPEEDUPS, changed, timed_group, write, written

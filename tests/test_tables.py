@@ -18,7 +18,8 @@ from bench.reporting.columns import COLUMNS, Row
 from bench.reporting.fitting import Head, print_table
 from bench.reporting.growth_report import print_growth
 from bench.reporting.tables import markdown, print_report, ranking
-from bench.reporting.words import interval, listed, many, number, printable
+from bench.reporting.words import interval, listed, number
+from strategies.words import many, printable
 from tests.conftest import Bench
 from tests.reports import entry, everything, group, growth, report
 from tests.test_history import RECORDED

@@ -12,8 +12,9 @@ from bench.claims.lab import Lab
 from bench.claims.timing import time_growth
 from bench.measuring.estimates import Estimate
 from bench.measuring.growth import conversations_of
-from bench.reporting.words import listed, many
+from bench.reporting.words import listed
 from strategies import reference_counts
+from strategies.words import many
 
 QUADRATIC = Range(1.5, 2.5)
 """Exponents that are nearer to 2 than to 1 or 3."""

@@ -13,8 +13,8 @@ from bench.claims.interval import median_of
 from bench.claims.lab import Lab
 from bench.measuring.fresh import Send
 from bench.measuring.growth import conversations_of
-from bench.reporting.words import many
 from strategies import ChatSpec, ChatTokenizer
+from strategies.words import many
 
 SECONDS = 0.15
 """How long each call is repeated in a round."""

@@ -16,9 +16,9 @@ from bench.claims.lab import Lab
 from bench.claims.timing import SEED, what_was_timed
 from bench.claims.workers import FASTER
 from bench.measuring.fresh import Send
-from bench.reporting.words import many
 from strategies import ChatSpec, ChatTokenizer, Conversation, reference_counts
 from strategies.runtime.parallelism import library_threads
+from strategies.words import many
 
 
 @dataclass(slots=True)

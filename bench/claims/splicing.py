@@ -14,9 +14,9 @@ from bench.cutting.search import short_texts, shortest_counterexample
 from bench.cutting.subject import Subject, subject_of, subject_of_backend
 from bench.cutting.survey import prompts
 from bench.cutting.ways import WAYS
-from bench.reporting.words import many
 from strategies import count_turns, verify
 from strategies.splicing import Cutter
+from strategies.words import many
 
 NONE = Range(0, 0)
 SOME = Range(low=1)

@@ -10,8 +10,8 @@ from bench.bundled import tokenizer_names, tokenizer_path
 from bench.claims.claim import Case, Claim, Evidence, Range, exactly
 from bench.claims.interval import median_of
 from bench.claims.lab import Lab
-from bench.reporting.words import many
 from strategies import ChatTokenizer, Counts, count_turns, load_chat, reference_counts
+from strategies.words import many
 
 TOKENIZER = "bpe-chatml"
 

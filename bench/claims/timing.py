@@ -15,8 +15,8 @@ from bench.claims.lab import Lab
 from bench.measuring.estimates import Estimate
 from bench.measuring.fresh import Send
 from bench.measuring.growth import conversations_of
-from bench.reporting.words import many
 from strategies import ChatSpec, ChatTokenizer, Conversation, count_turns, count_with, get
+from strategies.words import many
 
 Contender: TypeAlias = tuple[str, int]
 """Name of a strategy, and its workers."""

@@ -26,10 +26,10 @@ from bench.cli.options import (
 from bench.cli.progress import ConsoleWatcher
 from bench.interruption import INTERRUPTION
 from bench.measuring.baseline import BASELINE
-from bench.reporting.words import many
 from strategies import available_cores, get, names
 from strategies.errors import placed
 from strategies.runtime.signals import interruptions_held
+from strategies.words import many
 
 if TYPE_CHECKING:
     from bench.measuring.jobs import Reference

@@ -12,7 +12,8 @@ from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
 from rich.text import Text
 
-from bench.reporting.words import CONTROLS, printable
+from bench.reporting.words import CONTROLS
+from strategies.words import printable
 
 TABLE_WIDTH = 80
 """Characters in a line if there is no terminal."""

@@ -11,9 +11,9 @@ from bench.cutting.corpus import Row, corpus_rows
 from bench.cutting.search import MOST_PIECES, Search, shortest_counterexample
 from bench.cutting.subject import Subject, subject_of, subject_of_backend
 from bench.cutting.ways import WAYS
-from bench.reporting.words import many
 from bench.samples import sample_bytes
 from strategies import load_chat, parse_conversations
+from strategies.words import many
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

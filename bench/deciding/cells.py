@@ -11,7 +11,8 @@ from bench.measuring.advice import PICKER
 from bench.measuring.break_even import BreakEven, break_even
 from bench.measuring.estimates import Estimate
 from bench.measuring.result import Entry
-from bench.reporting.words import interval, many, number
+from bench.reporting.words import interval, number
+from strategies.words import many
 
 STANDINGS: Mapping[str, str] = MappingProxyType(
     {"faster": "faster", "slower": "slower", "same": "the same", "unclear": "unclear"}

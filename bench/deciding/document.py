@@ -17,7 +17,7 @@ from bench.measuring.result import Entry
 from bench.reporting.json_file import json_bytes
 from bench.reporting.json_value import encode
 from bench.reporting.output import write_bytes
-from bench.reporting.words import printable
+from strategies.words import printable
 
 SCHEMA_VERSION = 1
 SCHEMA_PATH = Path(__file__).parents[1] / "data" / "decision.schema.json"

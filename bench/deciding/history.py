@@ -15,8 +15,9 @@ from bench.measuring.estimates import Estimate
 from bench.measuring.result import Entry, Group, Status
 from bench.recorded.judge import EXACT, WARM, Recorded, recorded
 from bench.recorded.results import Row, read_history
-from bench.reporting.words import listed, many, number
+from bench.reporting.words import listed, number
 from strategies import InputError
+from strategies.words import many
 
 DRIFT = 2.6
 """How far two runs of the same code were apart when other programs ran (docs/measuring.md). It is

@@ -21,7 +21,7 @@ from bench.deciding.tables import (
     who_table,
 )
 from bench.deciding.verdict import Decision
-from bench.reporting.words import many, printable
+from strategies.words import many, printable
 
 LONGEST_TEXT = 300
 """Characters of a cell or a line from a report."""

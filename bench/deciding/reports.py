@@ -18,8 +18,9 @@ from bench.measuring.result import Entry, Group
 from bench.reporting.advising import no_contest
 from bench.reporting.facts import Tokenizer
 from bench.reporting.report import Report, read_report
-from bench.reporting.words import listed, many, number
+from bench.reporting.words import listed, number
 from strategies import InputError
+from strategies.words import many
 
 FEW_ROUNDS = 15
 """With fewer, an interval is exact and still wide: a single bad minute is a good part of them."""

@@ -21,7 +21,8 @@ from bench.deciding.cells import (
 from bench.deciding.verdict import CaseVerdict, Decision, geometric_mean
 from bench.measuring.result import Entry
 from bench.reporting.fitting import Head
-from bench.reporting.words import interval, listed, many, number
+from bench.reporting.words import interval, listed, number
+from strategies.words import many
 
 
 @dataclass(frozen=True, slots=True)

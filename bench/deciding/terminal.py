@@ -20,7 +20,7 @@ from bench.deciding.tables import (
 )
 from bench.deciding.verdict import Decision
 from bench.reporting.fitting import print_table
-from bench.reporting.words import printable
+from strategies.words import printable
 
 _STYLES = {"decided": "bold", "inconclusive": "bold yellow", "wrong": "bold red"}
 

@@ -12,7 +12,8 @@ from typing import Literal, TypeAlias
 from bench.deciding.cases import Case, Evidence
 from bench.measuring.advice import Advice, advise, simplest
 from bench.reporting.advising import WORTH, sentence
-from bench.reporting.words import listed, many, number
+from bench.reporting.words import listed, number
+from strategies.words import many
 
 Status: TypeAlias = Literal["decided", "inconclusive", "wrong"]
 Kind: TypeAlias = Literal["use", "keep", "depends", "inconclusive"]

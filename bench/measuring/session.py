@@ -33,6 +33,7 @@ from bench.measuring.subset import conversations_within, share_of
 from bench.measuring.watcher import Watcher
 from strategies import ChatSpec, Conversation, InputError, count_turns, get, is_control
 from strategies.verification import mismatches
+from strategies.words import many
 
 
 @dataclass(frozen=True, slots=True)
@@ -310,7 +311,7 @@ class Session:
         seconds = one_round * least
         if seconds > budget + 1:
             self.watcher.tell(
-                f"{self.name} on {cores} {'core' if cores == 1 else 'cores'}: timing takes about "
+                f"{self.name} on {many(cores, 'core')}: timing takes about "
                 f"{duration(seconds)}, more than the {duration(budget)} that the budget leaves for "
                 f"it, because {least} rounds of whole conversations are the least"
             )

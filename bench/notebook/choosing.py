@@ -9,7 +9,8 @@ from bench.deciding.markdown import markdown
 from bench.deciding.reports import evidence_of
 from bench.deciding.verdict import decide
 from bench.reporting.report import Report, read_report
-from bench.reporting.words import many, number
+from bench.reporting.words import number
+from strategies.words import many
 
 
 def read(path: str | PathLike[str]) -> Report:

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 from bench.measuring.machine import describe_machine, describe_versions
 from bench.reporting.kinds import read_any
 from bench.reporting.plots import png
-from bench.reporting.words import many, number
+from bench.reporting.words import number
+from strategies.words import many
 
 if TYPE_CHECKING:
     from IPython.display import Image, Markdown

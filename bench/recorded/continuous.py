@@ -28,8 +28,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from bench.recorded.results import Row, read_history
-from bench.reporting.words import many
 from strategies import InputError
+from strategies.words import many
 
 Outcome = Literal["slower", "faster", "unchanged", "broken", "unmeasured"]
 

@@ -14,9 +14,9 @@ from rich.text import Text
 
 from bench.recorded.results import Row, latest
 from bench.reporting.fitting import Head, print_table
-from bench.reporting.words import many
 from strategies import InputError
 from strategies.errors import one_line
+from strategies.words import many
 
 WARM = "warm.Warm.time_count"
 EXACT = "correctness.Exact.track_mismatches"
@@ -256,7 +256,7 @@ def _notes(last: Recorded) -> Iterator[tuple[str, str]]:
     """Yield the notes under the tables, each with its style."""
     if last.checked:
         turns = sum(last.wrong.values())
-        checked = f"{len(last.checked)} combinations of strategy and family"
+        checked = f"{many(len(last.checked), 'combination')} of strategy and family"
         yield f"mismatches: {turns:,g} turns in {checked}", "red" if last.wrong else ""
     else:
         yield f"{EXACT} was never recorded", "red"

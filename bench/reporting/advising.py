@@ -5,7 +5,8 @@ from __future__ import annotations
 from bench.measuring.advice import MOST_MORE_ROUNDS, WORTHWHILE, Advice, advise, contest_in
 from bench.measuring.contest import Contest
 from bench.measuring.result import Group
-from bench.reporting.words import interval, many
+from bench.reporting.words import interval
+from strategies.words import many
 
 NO_ROUNDS = "measured before rounds were kept: run `bench compare` again"
 WORTH = f"{WORTHWHILE - 1:.0%}".replace("%", " %")

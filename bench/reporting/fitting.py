@@ -13,7 +13,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from bench.reporting.words import printable
+from strategies.words import printable
 
 Cell: TypeAlias = str | Text
 """A text, or one with a style."""

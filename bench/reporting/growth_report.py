@@ -17,8 +17,9 @@ from bench.measuring.recordable import LATER
 from bench.reporting.fitting import Head, print_table
 from bench.reporting.json_value import decode, encode, member
 from bench.reporting.report import LEAST, MOST, read_fingerprint
-from bench.reporting.words import number, printable
+from bench.reporting.words import number
 from strategies import InputError
+from strategies.words import printable
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,9 @@ from bench.reporting.output import write_bytes
 from bench.reporting.plots import COMPARISON_PLOTS, GROWTH_PLOTS, pictures
 from bench.reporting.report import Report
 from bench.reporting.tables import markdown, print_report
-from bench.reporting.words import listed, printable
+from bench.reporting.words import listed
 from strategies.errors import placed
+from strategies.words import printable
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -1,7 +1,7 @@
 """Write whole files or none: a file gets its name when it is complete.
 
-What is no ordinary file is written through, and stays what it is: a symbolic link goes on to point
-to its target, and a pipe or a device gets the bytes.
+A symbolic link, a pipe or a device is not replaced by a file: a link still points to its target,
+which gets the bytes, and so does a pipe or a device.
 """
 
 from __future__ import annotations

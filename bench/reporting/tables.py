@@ -15,7 +15,8 @@ from bench.reporting.advising import advice_line
 from bench.reporting.columns import COLUMNS, Column, Row
 from bench.reporting.fitting import Head, print_table
 from bench.reporting.report import Report
-from bench.reporting.words import listed, many, number, printable
+from bench.reporting.words import listed, number
+from strategies.words import many, printable
 
 
 def print_report(console: Console, report: Report, columns: Sequence[Column] = COLUMNS) -> None:

@@ -15,11 +15,6 @@ CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-
 """Characters that a terminal obeys: controls, line breaks, and the direction of text."""
 
 
-def many(number: int, what: str) -> str:
-    """Return a number of things in words."""
-    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
-
-
 def listed(names: Sequence[str]) -> str:
     """Return names as a list in a sentence."""
     *most, last = names
@@ -52,13 +47,3 @@ def interval(estimate: Estimate) -> str:
     """Return a median and its interval, such as ``2.36 [1.89, 2.78]``."""
     median, low, high = map(number, (estimate.median, estimate.low, estimate.high))
     return f"{median} [{low}, {high}]"
-
-
-def printable(text: str) -> str:
-    """Return a text with control characters and lone surrogates written as escapes.
-
-    Names and reasons come from untrusted files and are shown in a terminal.
-    """
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)

@@ -21,7 +21,7 @@ from bench.reporting.plots.captions import (
 from bench.reporting.plots.labels import NEXT_TO_PANEL, Label, label_points, label_right
 from bench.reporting.plots.page import Column, Row, page, statement
 from bench.reporting.plots.style import GREY, POINTS, SMALL, look, short, widest
-from bench.reporting.words import many
+from strategies.words import many
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -7,7 +7,8 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from bench.reporting.plots.style import short
-from bench.reporting.words import listed, many, number
+from bench.reporting.words import listed, number
+from strategies.words import many
 
 if TYPE_CHECKING:
     from bench.measuring.machine import Machine

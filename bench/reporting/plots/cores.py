@@ -12,7 +12,7 @@ from bench.reporting.plots.captions import absences, by_tokenizer, caption, titl
 from bench.reporting.plots.labels import NEXT_TO_PANEL, Label, cross_out, label_right
 from bench.reporting.plots.page import Column, Row, page, statement
 from bench.reporting.plots.style import GREY, POINTS, SMALL, look, short, times, widest
-from bench.reporting.words import many
+from strategies.words import many
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

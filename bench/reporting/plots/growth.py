@@ -15,7 +15,8 @@ from bench.reporting.plots.labels import NEXT_TO_PANEL, Label, label_points, lab
 from bench.reporting.plots.page import Column, Row, page, statement
 from bench.reporting.plots.parts import WHOLE, part_colours
 from bench.reporting.plots.style import GREY, POINTS, SMALL, look, short, widest
-from bench.reporting.words import many, number
+from bench.reporting.words import number
+from strategies.words import many
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -8,7 +8,7 @@ from bench.reporting.plots.axes import logarithmic, with_prefix
 from bench.reporting.plots.captions import caption, title
 from bench.reporting.plots.page import Column, Row, page, statement
 from bench.reporting.plots.style import SMALL, short
-from bench.reporting.words import many
+from strategies.words import many
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from functools import cache
 from hashlib import blake2b
 
-from bench.reporting.words import number, printable
+from bench.reporting.words import number
+from strategies.words import printable
 
 SMALL, NORMAL, LARGE = 8.0, 9.0, 11.0
 """Sizes of text, in points."""
