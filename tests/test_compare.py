@@ -16,7 +16,7 @@ import pytest
 
 from bench.bundled import tokenizer_path
 from bench.measuring.subset import conversations_within
-from bench.reporting.plots import COMPARISON_PLOTS
+from bench.reporting.plots import COMPARISON_PLOTS, picture_names
 from bench.reporting.report import SCHEMA_PATH
 from bench.reporting.words import listed
 from bench.samples import sample_bytes
@@ -31,7 +31,8 @@ from strategies import (
 )
 from tests.conftest import BENCH, bundled_chat, plain_counts
 
-WRITTEN = ["report.json", "report.md", *COMPARISON_PLOTS]
+PICTURES = [name for plot in COMPARISON_PLOTS for name in picture_names(plot)]
+WRITTEN = ["report.json", "report.md", *PICTURES]
 
 PLUGIN = """
 import os
