@@ -252,6 +252,11 @@ def test_changed_turns_are_counted_in_percent() -> None:
     assert stored.changed([[1, 2], [None]], [[1, 3], [4]]) == pytest.approx(100 * 2 / 3)
 
 
+def test_pools_are_timed_on_as_much_for_each_core(lab: Lab) -> None:
+    assert len(lab.timed) % len(lab.cores) == 0
+    assert {len(each.turns) for each in lab.timed} == {lab.effort.timed_turns}
+
+
 def test_an_effort_that_is_not_there_is_named() -> None:
     with pytest.raises(ValueError, match="no effort 'slow': one of quick, full"), open_lab("slow"):
         pass

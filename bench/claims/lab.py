@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from bench.bundled import tokenizer_path
 from bench.measuring.fresh import FreshProcesses, Job, fresh_processes
+from bench.measuring.growth import conversations_of
 from bench.measuring.machine import available, first_cores
 from bench.samples import sample_bytes
 from strategies import ChatSpec, ChatTokenizer, Conversation, load_chat, parse_conversations
@@ -18,6 +19,7 @@ T = TypeVar("T")
 
 MOST_CORES = 5
 """The claims about workers were made from runs on five cores."""
+CONVERSATIONS_A_CORE = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +34,8 @@ class Effort:
         How often a pool is started to time its start; 0 leaves starts out.
     turns
         Turns of the conversations in which growth is measured.
-    timed_shapes
-        Shapes of the small sample that strategies are timed on.
+    timed_turns
+        Turns of each conversation that pools are timed on.
     timed_tokenizers
         The tokenizers that strategies are timed with.
     pieces
@@ -43,7 +45,7 @@ class Effort:
     rounds: int
     openings: int
     turns: tuple[int, ...]
-    timed_shapes: tuple[str, ...]
+    timed_turns: int
     timed_tokenizers: tuple[str, ...]
     pieces: int
 
@@ -53,7 +55,7 @@ EFFORTS = {
         rounds=6,
         openings=0,
         turns=(4, 8, 16),
-        timed_shapes=("short-chat",),
+        timed_turns=6,
         timed_tokenizers=("bpe-chatml",),
         pieces=2,
     ),
@@ -61,7 +63,7 @@ EFFORTS = {
         rounds=15,
         openings=6,
         turns=(10, 20, 40, 80),
-        timed_shapes=("short-chat", "agentic"),
+        timed_turns=20,
         timed_tokenizers=("bpe-chatml", "sp-bpe", "sentencepiece"),
         pieces=3,
     ),
@@ -147,10 +149,14 @@ class Lab:
         return parse_conversations(sample_bytes("small"), name="sample")
 
     @cached_property
-    def timed_sample(self) -> Sequence[Conversation]:
-        """The part of the small sample that strategies are timed on."""
-        shapes = self.effort.timed_shapes
-        return parse_conversations(sample_bytes("small", shapes=shapes), name="sample")
+    def timed(self) -> Sequence[Conversation]:
+        """What pools are timed on: conversations of equal length, as many for each core.
+
+        Threads take turns and processes take whole conversations, so one that is much longer
+        than the others would be a matter of luck for processes.
+        """
+        turns = self.effort.timed_turns
+        return conversations_of(turns, turns * CONVERSATIONS_A_CORE * len(self.cores))
 
 
 @contextmanager

@@ -110,7 +110,7 @@ def measure(lab: Lab) -> Evidence:
     cases, wrong = [], 0
     for name in ("bpe-chatml", "sp-bpe"):
         found: Shared = lab.run(
-            time_sharing, lab.spec(name), lab.timed_sample, len(lab.cores), lab.effort.rounds
+            time_sharing, lab.spec(name), lab.timed, len(lab.cores), lab.effort.rounds
         )
         cases.append(Case(name, ratio_of(found.shared_seconds, found.own_seconds)))
         wrong += found.wrong

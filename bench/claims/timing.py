@@ -154,7 +154,7 @@ def pools(lab: Lab, tokenizer: str) -> Times:
             time_contenders,
             lab.spec(tokenizer),
             contenders,
-            lab.timed_sample,
+            lab.timed,
             lab.effort.rounds,
             lab.effort.openings,
         ),
@@ -164,8 +164,8 @@ def pools(lab: Lab, tokenizer: str) -> Times:
 
 def what_was_timed(lab: Lab) -> str:
     """Return how much the pools counted, as the beginning of a note."""
-    turns = many(count_turns(lab.timed_sample), "turn")
+    turns = many(count_turns(lab.timed), "turn")
     return (
-        f"{many(lab.effort.rounds, 'round')} of {turns} on {many(len(lab.cores), 'core')}, "
-        "in shuffled order"
+        f"{many(lab.effort.rounds, 'round')} of {turns} in {len(lab.timed)} conversations of equal "
+        f"length on {many(len(lab.cores), 'core')}, in shuffled order"
     )

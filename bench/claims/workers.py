@@ -53,7 +53,7 @@ def measure_many(lab: Lab) -> Evidence:
         time_contenders,
         lab.spec("bpe-chatml"),
         contenders,
-        lab.timed_sample,
+        lab.timed,
         lab.effort.rounds,
         lab.effort.openings,
     )
