@@ -165,7 +165,10 @@ def test_the_rule_is_told_with_its_numbers(supports: Range, said: str) -> None:
 
 @pytest.mark.parametrize("claim", CLAIMS.values(), ids=lambda claim: claim.name)
 def test_an_answer_is_shown_as_text_and_as_a_picture(claim: Claim) -> None:
-    made = answered(claim, inside(claim.supports), outside(claim.supports))
+    values = inside(claim.supports), outside(claim.supports)
+    labels = ("case 0", "a case with a label as long as those of calls")
+    cases = tuple(map(Case, labels, values))
+    made = Answered(claim, Evidence(cases, "made by hand"))
     told = section(made)
     assert told.startswith(f"## {claim.question}\n\n**Depends.** {claim.rule}")
     assert ("differ from run to run" in told) == claim.timed
@@ -173,12 +176,13 @@ def test_an_answer_is_shown_as_text_and_as_a_picture(claim: Claim) -> None:
     figure = claim_figure(made)
     figure.draw_without_rendering()
     (panel,) = figure.axes
-    labels = [text.get_text() for text in panel.texts]
-    assert [label.split()[-1] for label in labels] == ["for", "against"]
+    assert [text.get_text().split()[-1] for text in panel.texts] == ["for", "against"]
     for text in panel.texts:
         assert text.get_window_extent().x1 <= figure.bbox.x1
+    extent = panel.xaxis.label.get_window_extent()
+    assert extent.x0 >= 0
+    assert extent.x1 <= figure.bbox.x1
     low, high = panel.get_xlim()
-    values = [case.value for case in made.evidence.cases]
     assert low < min(value.low for value in values) <= max(value.high for value in values) < high
     assert png(figure) == png(claim_figure(made))
 

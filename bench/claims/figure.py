@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 COLOURS: dict[Side, str] = {"for": "#0072b2", "against": "#d55e00", "open": "#777777"}
 """Blue, orange and grey, which all readers can tell apart; the labels say it in words, too."""
 MARKERS: dict[Side, str] = {"for": "o", "against": "X", "open": "d"}
-NARROW = 8
-"""A factor between the ends of a logarithmic axis. In less, powers of ten are too far apart."""
+NARROW, WIDE = 3, 30
+"""Factors between the ends of a logarithmic axis, which decide how many numbers are marked."""
 
 
 def claim_figure(answered: Answered) -> Figure:
@@ -24,7 +24,7 @@ def claim_figure(answered: Answered) -> Figure:
     from matplotlib.figure import Figure
 
     claim, cases = answered.claim, answered.evidence.cases
-    figure = Figure(figsize=(9, 1.2 + 0.32 * max(1, len(cases))), layout="constrained")
+    figure = Figure(figsize=(9, 1.35 + 0.32 * max(1, len(cases))), layout="constrained")
     panel = figure.subplots()
     if claim.logarithmic and cases:
         panel.set_xscale("log")
@@ -59,7 +59,7 @@ def claim_figure(answered: Answered) -> Figure:
         _mark(panel, high / low)
     panel.set_yticks(range(len(cases)), [case.label for case in cases])
     panel.set_ylim(max(1, len(cases)) - 0.5, -0.5)
-    panel.set_xlabel(f"{claim.quantity} (shaded: speaks for the claim)")
+    panel.set_xlabel(f"{claim.quantity}\n(shaded: speaks for the claim)")
     panel.spines[["top", "right"]].set_visible(False)
     return figure
 
@@ -74,8 +74,8 @@ def _mark(panel: Axes, factor: float) -> None:
     """Mark some numbers of a logarithmic axis, whatever factor lies between its ends."""
     from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
-    wide = factor > NARROW
-    panel.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)) if wide else MaxNLocator(6))
+    some = (1, 2, 5) if factor > WIDE else (1, 1.5, 2, 3, 5)
+    panel.xaxis.set_major_locator(LogLocator(subs=some) if factor > NARROW else MaxNLocator(6))
     panel.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
     panel.xaxis.set_minor_formatter(NullFormatter())
 

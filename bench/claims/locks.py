@@ -142,8 +142,8 @@ def measure(lab: Lab) -> Evidence:
         for name in rounds[0]
     )
     note = (
-        f"bpe-chatml, a conversation of {many(TURNS, 'turn')}, on two cores; the first two rows "
-        "are for comparison: two threads of Python code share the lock"
+        f"with bpe-chatml, a conversation of {many(TURNS, 'turn')}, on two cores; the first two "
+        "rows are for comparison: two threads of Python code share the lock"
     )
     return Evidence(cases, note)
 

@@ -65,7 +65,7 @@ def measure_many(lab: Lab) -> Evidence:
             Case(f"{name}, start", times.opening_ratio((name, MANY), (name, few)))
             for name in strategies
         ]
-    return Evidence(tuple(cases), f"bpe-chatml; {what_was_timed(lab)}")
+    return Evidence(tuple(cases), f"with bpe-chatml, {what_was_timed(lab)}")
 
 
 THREADS = Claim(
