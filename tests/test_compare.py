@@ -205,6 +205,11 @@ def run(
     )
 
 
+def told(error: str) -> list[str]:
+    """Return the lines of standard error, without how long it will take on a slow machine."""
+    return [line for line in error.splitlines() if not line.startswith("takes about ")]
+
+
 def compared(report: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return {result["strategy"]: result for result in report["results"]}
 
@@ -235,7 +240,7 @@ def test_the_report_is_valid_and_complete(
     outcome: tuple[subprocess.CompletedProcess[str], Path],
 ) -> None:
     done, out = outcome
-    assert done.stderr == ""
+    assert told(done.stderr) == []
     assert done.returncode == 0
     report = json.loads((out / "report.json").read_text(encoding="utf-8"))
     validate(report)
@@ -322,7 +327,9 @@ def test_rows_are_ranked_and_the_noise_floor_stands_under_its_strategy(
             (row,) = [row for row in rows if row[0] == name]
             if name != "sequential":
                 assert row[3].endswith(" ?") == (results[name]["verdict"] == "inconclusive")
-            assert row[-1] == f"{results[name]['peak_rss_bytes'] / 1e6:,.0f}"
+            # On a machine that does not tell the shared memory, the other number is shown.
+            size = results[name]["peak_pss_bytes"] or results[name]["peak_rss_bytes"]
+            assert row[-1] == f"{size / 1e6:,.0f}"
     for said in ("batched: it has no tokenizers backend", "auto: picked "):
         assert said in markdown
         assert said in done.stdout
@@ -436,7 +443,7 @@ def test_strategies_that_are_wrong_or_fail_are_shown_and_fail_the_command(
         environment=with_plugin,
     )
     assert done.returncode == 1
-    assert done.stderr == ""
+    assert told(done.stderr) == []
     report = json.loads(done.stdout)
     validate(report)
     results = compared(report)
