@@ -430,8 +430,11 @@ def test_standard_output_and_devices_are_written_through(
     tmp_path: Path, dataset: Path, line: str, printed: bool
 ) -> None:
     tmp_path.joinpath("null.csv").symlink_to("/dev/null")
-    count = f"BENCH count {dataset} --tokenizer {tokenizer_path('unigram')} --quiet --strategy rust"
-    done = in_bash(line.replace("COUNT", count).replace("FOLDER", str(tmp_path)))
+    tokenizer = shlex.quote(str(tokenizer_path("unigram")))
+    count = (
+        f"BENCH count {shlex.quote(str(dataset))} --tokenizer {tokenizer} --quiet --strategy rust"
+    )
+    done = in_bash(line.replace("COUNT", count).replace("FOLDER", shlex.quote(str(tmp_path))))
     assert (done.returncode, done.stderr) == (0, "")
     row = '{"conversation": "a", "turn": 1, "messages": 1, "isl": '
     assert (row in done.stdout) == printed

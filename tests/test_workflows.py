@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -377,10 +378,10 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str
         (folder / part).mkdir(parents=True)
     tools = folder / "tools"
     scripts = {
-        "tools/python": f'#!/bin/sh\nexec {sys.executable} "$@"\n',
+        "tools/python": f'#!/bin/sh\nexec {shlex.quote(sys.executable)} "$@"\n',
         "tools/bench": DECIDE.format(python=sys.executable),
         # The Python of the runner's image, with no package installed.
-        "trusted/bin/python3": f'#!/bin/sh\nexec {sys.executable} -S -E "$@"\n',
+        "trusted/bin/python3": f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -S -E "$@"\n',
     }
     for name, text in scripts.items():
         (folder / name).write_text(text)
