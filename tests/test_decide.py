@@ -162,7 +162,19 @@ def test_a_control_that_is_wrong_is_as_it_should_be(tmp_path: Path) -> None:
         ({"round_seconds": None}, "measured before rounds were kept: run `bench compare` again"),
         (
             {"status": "failed", "mismatches": None, "round_seconds": None, "speedup": None},
+            "sequential, which the others are compared with, failed",
+        ),
+        (
+            {"status": "unavailable", "mismatches": None, "round_seconds": None, "speedup": None},
+            "sequential, which the others are compared with, cannot run here",
+        ),
+        (
+            {"mismatches": None, "speedup": None},
             "sequential, which the others are compared with, does not count right here",
+        ),
+        (
+            {"seconds": None, "round_seconds": None, "speedup": None},
+            "sequential, which the others are compared with, was not timed",
         ),
     ],
 )
@@ -177,6 +189,68 @@ def test_without_rounds_or_a_right_baseline_it_is_inconclusive(
     assert (found.status, found.verdict) == ("inconclusive", f"On 1 core, inconclusive: {said}.")
     jsonschema.validate(document(found), SCHEMA)
     assert said.split("`", maxsplit=1)[0] in shown(found, 200)
+
+
+def test_a_baseline_that_cannot_be_one_is_named_as_such(tmp_path: Path) -> None:
+    group = replace(timed_group("a"), baseline="absent")
+    assert "absent, which the others are compared with, was not measured" in (
+        decided(tmp_path, group).verdict
+    )
+    group = timed_group("a")
+    picker = replace(group, entries=(replace(group.entries[0], strategy="auto"),))
+    assert "auto, which the others are compared with, runs one of the others" in (
+        decided(tmp_path, replace(picker, baseline="auto")).verdict
+    )
+
+
+def test_several_wrong_strategies_are_said_in_the_plural(tmp_path: Path) -> None:
+    group = timed_group("a")
+    for name in ("batched", "rust"):
+        group = changed(group, name, mismatches=1, status="wrong", speedup=None)
+    assert decided(tmp_path, group).verdict.startswith("WRONG: batched and rust count wrong, ")
+
+
+def _damaged(where: str, key: str, value: Any) -> dict[str, Any]:
+    made: dict[str, Any] = json.loads(json.dumps(report([timed_group("a")]).as_dict()))
+    place: Any = made[where]
+    (place[-1] if isinstance(place, list) else place)[key] = value
+    return made
+
+
+@pytest.mark.parametrize(
+    ("where", "key", "value", "said"),
+    [
+        # Each of them crashed, or gave a decision that its own schema refuses.
+        ("results", "strategy", BASE, "results[4].strategy: is in another result"),
+        ("results", "cold_seconds", 1e308, "results[4].cold_seconds: must be from 0"),
+        ("results", "cold_seconds", -1.0, "results[4].cold_seconds: must be from 0"),
+        ("results", "mismatches", -1, "results[4].mismatches: must be from 0"),
+        ("groups", "rounds", 14, "groups[0].rounds: must be the number of again_seconds"),
+        ("groups", "rounds", -1, "groups[0].rounds: must be from 0"),
+        ("groups", "timed_turns", -1, "groups[0].timed_turns: must be from 0"),
+        ("groups", "timed_conversations", 10**300, "groups[0].timed_conversations: must be from"),
+        ("groups", "cores", 0, "groups[0].cores: must be from 1"),
+        ("groups", "workers", -1, "groups[0].workers: must be from 1"),
+        ("dataset", "turns", -1, "dataset.turns: must be from 0"),
+        ("provenance", "settings", [[1, 1, 1]], "provenance.settings: must be pairs"),
+        ("provenance", "settings", [[]], "provenance.settings: must be pairs"),
+    ],
+)
+@pytest.mark.parametrize("command", ["decide", "show"])
+def test_a_report_of_impossible_numbers_is_refused(
+    bench: Bench, tmp_path: Path, command: str, where: str, key: str, value: Any, said: str
+) -> None:
+    path = tmp_path / "report.json"
+    path.write_text(json.dumps(_damaged(where, key, value)), encoding="utf-8")
+    done = bench(command, path)
+    assert (done.code, done.out, done.error.count("\n")) == (3, "", 1)
+    assert f"{path}: {said}" in done.error
+
+
+def test_a_report_without_results_is_refused() -> None:
+    made = {**report([timed_group("a")]).as_dict(), "results": []}
+    with pytest.raises(InputError, match=r"groups\[0\]: has no result"):
+        Report.from_dict(made)
 
 
 def test_what_may_be_faster_still_is_named(tmp_path: Path) -> None:
@@ -550,6 +624,14 @@ def test_a_comment_fits_what_a_hosting_service_takes(tmp_path: Path) -> None:
     long = markdown_for_pr(decided(tmp_path, timed_group("a", more=reasons)))
     assert len(long) < LONGEST_COMMENT
     assert "too many for a comment. This command shows them: `bench decide report.json`" in long
+
+
+def test_a_comment_about_very_many_tokenizers_fits_too(tmp_path: Path) -> None:
+    groups = [timed_group(f"{i}{'@' * 300}") for i in range(25)]
+    text = markdown_for_pr(decided(tmp_path, *groups))
+    assert len(text) < LONGEST_COMMENT
+    assert "use rust" in text
+    assert "too many for a comment. This command shows them: `bench decide report.json`" in text
 
 
 @pytest.mark.parametrize("width", [40, 80, 120, 200])

@@ -85,10 +85,14 @@ def reports(draw: st.DrawFn) -> Report:
     names = draw(st.lists(texts, min_size=1, max_size=3, unique=True))
     groups = [
         replace(
-            group(name, draw(st.lists(entries(), max_size=4)), cores, cores),
+            group(
+                name,
+                draw(st.lists(entries(), min_size=1, max_size=4, unique_by=lambda e: e.strategy)),
+                cores,
+                cores,
+            ),
             noise_floor=draw(st.none() | estimates),
             recommended=tuple(draw(st.lists(texts, max_size=3))),
-            rounds=draw(st.integers(0, 30)),
             subset=draw(st.booleans()),
         )
         for name in names

@@ -58,10 +58,12 @@ def markdown_for_pr(decision: Decision) -> str:
     if len(whole) <= LONGEST_COMMENT:
         return whole
     command = _code(shown_command(decision.command))
+    if len(short) > LONGEST_COMMENT - 2000:
+        short = "\n".join(_head(decision, who=False))
     return f"{short}\nAll numbers are too many for a comment. This command shows them: {command}\n"
 
 
-def _head(decision: Decision) -> Iterator[str]:
+def _head(decision: Decision, *, who: bool = True) -> Iterator[str]:
     """Yield what a reader needs first: the verdict, whether counts match, what to use."""
     yield f"## {_LABELS[decision.status]}: which way to count"
     yield ""
@@ -69,9 +71,14 @@ def _head(decision: Decision) -> Iterator[str]:
     yield ""
     yield escaped(counts_line(decision), 2000)
     yield ""
-    yield from _table(who_table(decision), title=False)
+    if who:
+        yield from _table(who_table(decision), title=False)
     warnings = len(decision.evidence.caveats)
-    yield f"{many(warnings, 'caveat')}, listed below." if warnings else "No caveat."
+    yield (
+        f"{many(warnings, 'caveat')}{', listed below' if who else ''}."
+        if warnings
+        else "No caveat."
+    )
     yield ""
 
 

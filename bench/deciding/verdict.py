@@ -169,7 +169,8 @@ class Decision:
         parts = [f"On {_on(settings)}, {text}" for text, settings in sentences.items()]
         if self.wrong:
             who = sorted({strategy for _, strategy, _ in self.wrong})
-            parts.insert(0, f"WRONG: {listed(who)} counts wrong, and must not be used")
+            count = "counts" if len(who) == 1 else "count"
+            parts.insert(0, f"WRONG: {listed(who)} {count} wrong, and must not be used")
         return ". ".join(parts) + "."
 
     @property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bench.measuring.advice import MOST_MORE_ROUNDS, WORTHWHILE, Advice, advise, contest_in
+from bench.measuring.advice import MOST_MORE_ROUNDS, PICKER, WORTHWHILE, Advice, advise, contest_in
 from bench.measuring.contest import Contest
 from bench.measuring.result import Group
 from bench.reporting.words import interval
@@ -28,9 +28,20 @@ def advice_line(group: Group) -> str | None:
 def no_contest(group: Group) -> str:
     """Return why the strategies of a group cannot be compared."""
     timed = next((e for e in group.entries if e.strategy == group.baseline), None)
-    if timed is None or not timed.rankable or timed.exact is not True:
-        return f"{group.baseline}, which the others are compared with, does not count right here"
-    return NO_ROUNDS
+    fault = None
+    if timed is None:
+        fault = "was not measured"
+    elif timed.status == "unavailable":
+        fault = "cannot run here"
+    elif timed.status == "failed":
+        fault = "failed"
+    elif not timed.rankable or timed.exact is not True:
+        fault = "does not count right here"
+    elif timed.strategy == PICKER:
+        fault = "runs one of the others; name that one as the baseline"
+    elif timed.seconds is None:
+        fault = "was not timed"
+    return f"{group.baseline}, which the others are compared with, {fault}" if fault else NO_ROUNDS
 
 
 def sentence(contest: Contest, advice: Advice) -> str:

@@ -139,6 +139,9 @@ class Report:
             groups=_groups(document),
             provenance=decode(Provenance | None, document.get("provenance"), "provenance"),
         )
+        _check_counts(report.dataset, ("conversations", "turns"), "dataset")
+        if report.provenance is not None and any(len(s) != 2 for s in report.provenance.settings):
+            raise InputError("must be pairs of cores and workers", field="provenance.settings")
         for name in SHOWN_VERSIONS:
             member(document["versions"], name, str, "versions")
         named = [each.tokenizer for each in report.tokenizers]
@@ -193,6 +196,10 @@ def _groups(document: Mapping[str, Any]) -> tuple[Group, ...]:
         if setting in found:
             raise InputError("has the setting of another group", field=f"groups[{i}]")
         group: Group = decode(Group, {**each, "entries": []}, f"groups[{i}]")
+        _check_counts(group, ("cores", "workers"), f"groups[{i}]", least=1)
+        _check_counts(group, ("rounds", "timed_conversations", "timed_turns"), f"groups[{i}]")
+        if group.again_seconds and group.rounds != len(group.again_seconds):
+            raise InputError("must be the number of again_seconds", field=f"groups[{i}].rounds")
         _check(group.noise_floor, f"groups[{i}].noise_floor")
         _check_rounds(group, group.again_seconds, f"groups[{i}].again_seconds")
         found[setting], entries[setting] = group, []
@@ -203,7 +210,14 @@ def _groups(document: Mapping[str, Any]) -> tuple[Group, ...]:
         entry = _entry(each, f"results[{i}]")
         if entry.round_seconds is not None:
             _check_rounds(found[setting], entry.round_seconds, f"results[{i}].round_seconds")
+        if any(other.strategy == entry.strategy for other in entries[setting]):
+            raise InputError(
+                "is in another result of the same group, too", field=f"results[{i}].strategy"
+            )
         entries[setting].append(entry)
+    for i, each in enumerate(entries.values()):
+        if not each:
+            raise InputError("has no result", field=f"groups[{i}]")
     return tuple(replace(each, entries=tuple(entries[key])) for key, each in found.items())
 
 
@@ -219,6 +233,9 @@ def _entry(document: Mapping[str, Any], field: str) -> Entry:
     entry: Entry = decode(Entry, document, field)
     _check(entry.seconds, f"{field}.seconds")
     _check(entry.speedup, f"{field}.speedup")
+    _check_counts(entry, ("mismatches",), field)
+    if entry.cold_seconds is not None and not 0 <= entry.cold_seconds <= MOST:
+        raise InputError(f"must be from 0 to {MOST:g}", field=f"{field}.cold_seconds")
     if entry.speedup is not None and not entry.rankable:
         raise InputError("must be null: it is not ranked", field=f"{field}.speedup")
     return entry
@@ -230,6 +247,14 @@ def _check(estimate: Estimate | None, field: str) -> None:
     # Plots show logarithms, and no measured value is beyond these limits.
     if not LEAST <= estimate.low <= estimate.median <= estimate.high <= MOST:
         raise InputError(f"must have {LEAST:g} <= low <= median <= high <= {MOST:g}", field=field)
+
+
+def _check_counts(value: Any, names: Sequence[str], field: str, *, least: int = 0) -> None:
+    """Check whole numbers that say how many there are of something."""
+    for name in names:
+        count = getattr(value, name)
+        if count is not None and not least <= count <= MOST:
+            raise InputError(f"must be from {least} to {MOST:g}", field=f"{field}.{name}")
 
 
 def _check_rounds(group: Group, seconds: Sequence[float], field: str) -> None:
