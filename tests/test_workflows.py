@@ -277,7 +277,7 @@ lint compare-quick test:
 	@echo $@ >> "$$HOME/made"
 """
 
-DECIDE = """#!{python}
+DECIDE = """
 # Leaves what $HOME/decide.json says, as `bench decide` would.
 import json, os, pathlib, sys
 home = pathlib.Path(os.environ["HOME"])
@@ -379,7 +379,8 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str
     tools = folder / "tools"
     scripts = {
         "tools/python": f'#!/bin/sh\nexec {shlex.quote(sys.executable)} "$@"\n',
-        "tools/bench": DECIDE.format(python=sys.executable),
+        "tools/bench": f'#!/bin/sh\nexec {shlex.quote(sys.executable)} "$0.py" "$@"\n',
+        "tools/bench.py": DECIDE,
         # The Python of the runner's image, with no package installed.
         "trusted/bin/python3": f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -S -E "$@"\n',
     }
