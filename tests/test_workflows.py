@@ -379,7 +379,7 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str
     tools = folder / "tools"
     scripts = {
         "tools/python": f'#!/bin/sh\nexec {shlex.quote(sys.executable)} "$@"\n',
-        "tools/bench": f'#!/bin/sh\nexec {shlex.quote(sys.executable)} "$0.py" "$@"\n',
+        "tools/bench": f'#!/bin/sh\nexec {shlex.quote(sys.executable)} {tools}/bench.py "$@"\n',
         "tools/bench.py": DECIDE,
         # The Python of the runner's image, with no package installed.
         "trusted/bin/python3": f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -S -E "$@"\n',
