@@ -60,8 +60,14 @@ def test_what_is_measured_survives_and_the_same_command_goes_on(
 ) -> None:
     path = tmp_path / "out" / "report.json"
     command = [*BENCH, *arguments(tmp_path)]
+    # What is killed cannot remove its temporary folder.
+    (tmp_path / "tmp").mkdir()
     with subprocess.Popen(
-        command, stderr=subprocess.PIPE, text=True, start_new_session=True
+        command,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        env={**os.environ, "TMPDIR": str(tmp_path / "tmp")},
     ) as process:
         assert eventually(path.exists, 60)
         os.killpg(process.pid, number)
