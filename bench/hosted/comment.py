@@ -226,6 +226,13 @@ def _body(measured: Measured, run: Mapping[str, Any]) -> str:
     return start + shorten(measured.text.strip(), LIMIT - len(start + end), note) + end
 
 
+def annotate(level: str, text: str) -> None:
+    """Print a line that GitHub shows at the top of the run."""
+    # In one line, in which the runner would take these for commands of its own.
+    text = text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    print(f"::{level}::{text}", flush=True)
+
+
 def main() -> None:
     """Post what is in the folder named on the command line."""
     folder = Path(sys.argv[1])
@@ -235,13 +242,11 @@ def main() -> None:
     )
     try:
         if not (folder / COMMENT_JSON).is_file():
-            print(f"::notice::{folder} holds no {COMMENT_JSON}: nothing was measured")
+            annotate("notice", f"{folder} holds no {COMMENT_JSON}: nothing was measured")
             return
-        print(f"::notice::{post(github, read_measured(folder), run)}")
+        annotate("notice", post(github, read_measured(folder), run))
     except RefusedError as refused:
-        # One line, in which the runner would take these for commands of its own.
-        said = str(refused).replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-        print(f"::error::{said}")
+        annotate("error", str(refused))
         sys.exit(1)
 
 

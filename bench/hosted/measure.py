@@ -20,7 +20,7 @@ from typing import Any
 
 import click
 
-from bench.hosted.comment import COMMENT_JSON, COMMENT_MD
+from bench.hosted.comment import COMMENT_JSON, COMMENT_MD, annotate
 from bench.recorded.continuous import Change, Continuous, compare_commits
 
 STATUSES = {0: "decided", 1: "wrong", 2: "inconclusive"}
@@ -146,12 +146,6 @@ def _run(command: Sequence[str], *, capture: bool = False) -> subprocess.Complet
     return subprocess.run(command, capture_output=capture, text=True, check=False)  # noqa: S603
 
 
-def _annotate(level: str, text: str) -> None:
-    """Print a line that GitHub shows at the top of the run."""
-    text = text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-    print(f"::{level}::{text}", flush=True)
-
-
 @click.command(context_settings={"ignore_unknown_options": True})
 @click.option("--out", metavar="FOLDER", type=click.Path(path_type=Path), required=True)
 @click.option("--environment", metavar="NAME", default="", help="Of asv; empty: without asv.")
@@ -190,10 +184,10 @@ def main(
     with Path(os.environ["GITHUB_STEP_SUMMARY"]).open("a", encoding="utf-8") as summary:
         summary.write(text)
     levels = {"decided": "notice", "inconclusive": "warning"}
-    _annotate(levels.get(decision.status, "error"), decision.verdict)
+    annotate(levels.get(decision.status, "error"), decision.verdict)
     if asv is not None:
         levels = {"broken": "error", "slower": "warning", "unmeasured": "warning"}
-        _annotate(levels.get(asv.outcome, "notice"), asv.verdict)
+        annotate(levels.get(asv.outcome, "notice"), asv.verdict)
     sys.exit(exit_code(decision, asv))
 
 
