@@ -18,7 +18,7 @@ import pytest
 
 from bench.bundled import tokenizer_path
 from bench.measuring import compare
-from bench.measuring.jobs import Check, Reference
+from bench.measuring.jobs import Check, Facts, Reference
 from bench.measuring.plan import Plan
 from bench.measuring.result import Entry, Group
 from bench.reporting import dataset as dataset_room
@@ -207,7 +207,8 @@ def test_the_exit_code_says_whether_a_strategy_is_wrong_or_failed(
         recommended=(),
         entries=(Entry("sequential", False, "ok", None), Entry("other", control, status, None)),
     )
-    reference = Reference([[1]], Amplification(1, 1, 1), {}, (), Check(None), 1, None)
+    facts = Facts(Amplification(1, 1, 1), {}, ())
+    reference = Reference(facts, Check(None, [[1]]), 1, None)
 
     def found(*_: object, finished: Callable[[str, Reference, Group], None], **__: object) -> None:
         finished("unigram", reference, group)

@@ -17,7 +17,7 @@ from click.testing import CliRunner
 from bench.bundled import report_names, report_path
 from bench.claims.catalog import CLAIMS
 from bench.notebook.__main__ import main
-from bench.notebook.execution import execute, parameters_of, pictures_in, read_notebook
+from bench.notebook.execution import execute, parameters_of, read_notebook
 from bench.notebook.page import page, title
 from bench.reporting.json_file import json_bytes
 from bench.reporting.kinds import read_any
@@ -50,6 +50,11 @@ class Promise:
 
     pictures: Callable[[], list[int]]
     parameters: Mapping[str, Any] = field(default_factory=dict)
+
+
+def pictures_in(cell: Any) -> int:
+    """Return how many pictures the outputs of an executed cell hold."""
+    return sum("image/png" in output.get("data", ()) for output in cell.get("outputs", ()))
 
 
 def plots(*names: str) -> list[int]:

@@ -21,6 +21,7 @@ from bench.measuring.estimates import Estimate
 from bench.measuring.fresh import Outcome
 from bench.measuring.jobs import (
     Check,
+    Facts,
     Reference,
     Round,
     run_check,
@@ -317,8 +318,7 @@ def checked(name: str, counts: Counts = COUNTS) -> Check:
 
 LOAD = Load(0.5, 0.25, 1)
 REFERENCE = Reference(
-    *(COUNTS, Amplification(1, 1, 1), {"family": "a kind"}, ("careful",)),
-    *(checked(BASELINE), 88, None),
+    Facts(Amplification(1, 1, 1), {"family": "a kind"}, ("careful",)), checked(BASELINE), 88, None
 )
 
 
@@ -423,7 +423,7 @@ def test_a_report_tells_what_was_checked_from_what_was_timed() -> None:
     assert " 1 whole conversation; noise floor 0.91 to 1.11; " in said[0]
     assert "rust: no" in said
     assert said[-1].startswith("use spliced: 10.00 [")
-    skipping = replace(REFERENCE, counts=[[None, 1], [None]])
+    skipping = replace(REFERENCE, plain=replace(REFERENCE.plain, counts=[[None, 1], [None]]))
     other = reported(skipping, group)
     assert f"2 of {count_turns(DATA)} turns have no ISL and are skipped by all" in notes(
         other, group

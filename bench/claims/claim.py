@@ -162,8 +162,6 @@ def answer_of(cases: tuple[Case, ...], supports: Range) -> Answer:
 
 def shown(value: Estimate) -> str:
     """Return a number with its interval, or as it is if it is exact."""
-    if math.isinf(value.high - value.low):
-        return f"{number(value.median)} [no bounds]"
     if value.low < value.high:
         return interval(value)
     exact = value.median + 0.0  # no minus before a zero

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import random
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -15,6 +14,7 @@ from bench.claims.lab import Lab
 from bench.measuring.estimates import Estimate
 from bench.measuring.fresh import Send
 from bench.measuring.growth import conversations_of
+from bench.measuring.jobs import timed_count
 from strategies import ChatSpec, ChatTokenizer, Conversation, count_turns, count_with, get
 from strategies.words import many
 
@@ -97,10 +97,7 @@ def time_contenders(
             count_with(counter, chat, conversations)
         for _ in range(rounds):
             for contender in order.sample(contenders, len(contenders)):
-                gc.collect()
-                started = perf_counter()
-                count_with(counters[contender], chat, conversations)
-                seconds = perf_counter() - started
+                seconds = timed_count(counters[contender], chat, conversations)
                 times.counting.setdefault(contender, []).append(seconds)
     return times
 
@@ -135,30 +132,37 @@ def time_growth(
         for _ in range(rounds):
             one: dict[int, dict[str, float]] = {}
             for length in order.sample(list(turns), len(turns)):
-                gc.collect()
-                started = perf_counter()
-                count_with(counter, chat, data[length])
-                seconds = perf_counter() - started
+                seconds = timed_count(counter, chat, data[length])
                 one[length] = {"whole": seconds, **getattr(counter, "parts", {})}
             found.append(one)
     return found
+
+
+def contest(lab: Lab, tokenizer: str, contenders: Sequence[Contender]) -> Times:
+    """Time strategies side by side on the conversations of equal length.
+
+    Parameters
+    ----------
+    lab
+        Where they are timed, and how often.
+    tokenizer
+        Its name.
+    contenders
+        The strategies with their workers.
+    """
+    effort = lab.effort
+    times: Times = lab.run(
+        *(time_contenders, lab.spec(tokenizer), contenders, lab.timed),
+        *(effort.rounds, effort.openings),
+    )
+    return times
 
 
 def pools(lab: Lab, tokenizer: str) -> Times:
     """Time the plain call alone, in threads and in processes, as many as cores."""
     workers = len(lab.cores)
     contenders = [("sequential", 1), ("thread-pool", workers), ("process-pool", workers)]
-    times: Times = lab.once(
-        f"pools of {tokenizer}",
-        lambda: lab.run(
-            time_contenders,
-            lab.spec(tokenizer),
-            contenders,
-            lab.timed,
-            lab.effort.rounds,
-            lab.effort.openings,
-        ),
-    )
+    times: Times = lab.once(f"pools of {tokenizer}", lambda: contest(lab, tokenizer, contenders))
     return times
 
 

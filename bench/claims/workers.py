@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bench.claims.claim import Case, Claim, Evidence, Range
 from bench.claims.lab import Lab
-from bench.claims.timing import Contender, Times, pools, time_contenders, what_was_timed
+from bench.claims.timing import Contender, Times, contest, pools, what_was_timed
 
 FASTER = 1.05
 """A ratio from which on a difference is worth a change of code."""
@@ -49,14 +49,7 @@ def measure_many(lab: Lab) -> Evidence:
         return Evidence((), f"it needs fewer than {MANY} cores")
     strategies = ("thread-pool", "process-pool")
     contenders: list[Contender] = [(name, n) for name in strategies for n in (few, MANY)]
-    times: Times = lab.run(
-        time_contenders,
-        lab.spec("bpe-chatml"),
-        contenders,
-        lab.timed,
-        lab.effort.rounds,
-        lab.effort.openings,
-    )
+    times = contest(lab, "bpe-chatml", contenders)
     cases = [
         Case(f"{name}, counting", times.ratio((name, MANY), (name, few))) for name in strategies
     ]

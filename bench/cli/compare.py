@@ -20,6 +20,7 @@ from bench.cli.options import (
     complete_strategy,
     read_options,
     reading_options,
+    seed_option,
     shared_options,
     tokenizer_option,
 )
@@ -77,14 +78,7 @@ QUICK_BUDGET_SECONDS = 12.0
     help="Size of the bundled sample, if there is no DATASET.  [default: small]",
 )
 @click.option("--quick", is_flag=True, help="Time a few rounds only.")
-@click.option(
-    "--seed",
-    metavar="N",
-    type=click.IntRange(min=0),
-    default=0,
-    show_default=True,
-    help="Decides in which order strategies run, and which conversations are left out.",
-)
+@seed_option("Decides in which order strategies run, and which conversations are left out.")
 @click.option(
     "--baseline",
     metavar="NAME",
@@ -172,7 +166,7 @@ def compare_command(
         recording.add(name, reference, group)
         if name not in said:
             said.add(name)
-            warn(console, name, reference.warnings)
+            warn(console, name, reference.facts.warnings)
         if out is not None:
             _keep(recording, out / COMPARISON.json_name)
 

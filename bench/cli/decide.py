@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bench.cli.console import stderr, stdout
-from bench.cli.options import JsonObject, Numbers, complete_strategy, tokenizer_option
+from bench.cli.options import (
+    JsonObject,
+    Numbers,
+    complete_strategy,
+    seed_option,
+    tokenizer_option,
+)
 from bench.cli.progress import ConsoleWatcher
 
 if TYPE_CHECKING:
@@ -61,14 +67,7 @@ EXIT_CODES = {"decided": 0, "wrong": 1, "inconclusive": 2}
     show_default=True,
     help="How often each revision counts everything.",
 )
-@click.option(
-    "--seed",
-    metavar="N",
-    type=click.IntRange(min=0),
-    default=0,
-    show_default=True,
-    help="Decides the order within each round.",
-)
+@seed_option("Decides the order within each round.")
 @click.option(
     "--repository",
     metavar="PATH",

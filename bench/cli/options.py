@@ -122,6 +122,18 @@ def tokenizer_option(
     )
 
 
+def seed_option(what: str) -> Callable[[_Command], _Command]:
+    """Return the option `--seed`, with what it decides as its help."""
+    return click.option(
+        "--seed",
+        metavar="N",
+        type=click.IntRange(min=0),
+        default=0,
+        show_default=True,
+        help=what,
+    )
+
+
 def complete_strategy(_context: object, _option: object, incomplete: str) -> list[str]:
     """Return the names of strategies that begin like this one, for a shell."""
     return [name for name in names() if name.startswith(incomplete)]

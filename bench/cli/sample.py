@@ -11,6 +11,7 @@ import click
 
 from bench.bundled import tokenizer_names
 from bench.cli.console import stderr
+from bench.cli.options import seed_option
 from bench.cli.progress import working
 from bench.samples import SHAPES, SIZES, sample_bytes
 from strategies import InputError
@@ -31,14 +32,7 @@ from strategies import InputError
     multiple=True,
     help="Write only conversations of this shape. May be repeated.  [default: all]",
 )
-@click.option(
-    "--seed",
-    metavar="N",
-    type=click.IntRange(min=0),
-    default=0,
-    show_default=True,
-    help="The same seed gives the same conversations.",
-)
+@seed_option("The same seed gives the same conversations.")
 @click.option(
     "--out",
     metavar="FILE",

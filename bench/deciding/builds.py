@@ -11,13 +11,11 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.interruption import INTERRUPTION
 from bench.measuring.ending import kill_tree
 from bench.measuring.watcher import Watcher
 from strategies import InputError
@@ -45,20 +43,6 @@ class Build:
     name: str
     commit: str
     folder: Path
-
-
-@contextmanager
-def temporary_folder() -> Iterator[Path]:
-    """Yield a folder that is removed at the end, however the program ends."""
-    with interruptions_held():
-        folder = Path(tempfile.mkdtemp(prefix="bench-"))
-        INTERRUPTION.unfinished.add(folder)
-    try:
-        yield folder
-    finally:
-        with interruptions_held():
-            shutil.rmtree(folder, ignore_errors=True)
-            INTERRUPTION.unfinished.discard(folder)
 
 
 @contextmanager

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bench.measuring.contest import Contest
+from bench.measuring.machine import Machine
 from bench.measuring.result import Group
+from bench.reporting.words import setting_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,11 @@ class Case:
         """Cores and workers."""
         return self.group.cores, self.group.workers
 
+    @property
+    def setting_words(self) -> str:
+        """The same in words."""
+        return setting_words(*self.setting)
+
 
 PAIRED = (
     "Each interval is of the median ratio of two strategies in the same rounds. It is exact for "
@@ -77,3 +85,12 @@ class Evidence:
     provenance: tuple[str, ...]
     caveats: tuple[str, ...]
     intervals: str = PAIRED
+
+
+def ran_on(machine: Machine, versions: Mapping[str, str]) -> str:
+    """Return what something was measured on, for the lines of provenance."""
+    return (
+        f"{machine.processor}, {machine.cores_available} of {machine.cores} cores, "
+        f"{machine.system}; Python {versions['python']}, transformers {versions['transformers']}, "
+        f"tokenizers {versions['tokenizers']}"
+    )

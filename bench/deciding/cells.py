@@ -11,18 +11,11 @@ from bench.measuring.advice import PICKER
 from bench.measuring.break_even import BreakEven, break_even
 from bench.measuring.estimates import Estimate
 from bench.measuring.result import Entry
-from bench.reporting.words import interval, number
-from strategies.words import many
 
 STANDINGS: Mapping[str, str] = MappingProxyType(
     {"faster": "faster", "slower": "slower", "same": "the same", "unclear": "unclear"}
 )
 """How a strategy compares with the baseline, in words."""
-
-
-def is_wrong(entry: Entry) -> bool:
-    """Whether something that should count right counts wrong, or a control does."""
-    return entry.status == "wrong" or bool(entry.mismatches)
 
 
 def status(verdict: CaseVerdict, entry: Entry) -> str:
@@ -35,7 +28,7 @@ def _standing(verdict: CaseVerdict, entry: Entry) -> str:
     chosen = verdict.use == entry.strategy
     if entry.control:
         return "control"
-    if is_wrong(entry):
+    if entry.wrong:
         return "WRONG"
     if entry.strategy == verdict.case.baseline:
         return "baseline; keep it" if chosen else "baseline"
@@ -54,7 +47,7 @@ def counts(verdict: CaseVerdict) -> dict[str, int]:
     for entry in verdict.case.group.entries:
         if entry.strategy in standings:
             found[standings[entry.strategy]] += 1
-        elif is_wrong(entry) and not entry.control:
+        elif entry.wrong and not entry.control:
             found["wrong"] += 1
         elif entry.strategy != verdict.case.baseline:
             found["skipped"] += 1
@@ -91,28 +84,9 @@ def efficiency(decision: Decision, verdict: CaseVerdict, entry: Entry) -> float 
     return found[0].median / (group.cores * entry.seconds.median)
 
 
-def memory(entry: Entry) -> int | None:
-    """Return the peak memory in bytes, with shared memory counted once if that is known."""
-    return entry.peak_rss_bytes if entry.peak_pss_bytes is None else entry.peak_pss_bytes
-
-
-def bounded(estimate: Estimate) -> str:
-    """Return a median with its interval; too few rounds give an interval without bounds."""
-    if estimate.low:
-        return interval(estimate)
-    return f"{number(estimate.median)} [no bounds]"
-
-
 def noise_floor(case: Case) -> Estimate | None:
     """Return the baseline against itself; None if that was not measured."""
     return case.contest.floor if case.contest else case.group.noise_floor
-
-
-def setting_words(case: Case) -> str:
-    """Return cores and workers in words; workers only if there is not one for each core."""
-    cores, workers = case.setting
-    words = many(cores, "core")
-    return words if workers == cores else f"{words}, {many(workers, 'worker')}"
 
 
 def pays_from(verdict: CaseVerdict, entry: Entry) -> BreakEven | None:

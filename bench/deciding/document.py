@@ -6,7 +6,7 @@ import math
 from pathlib import Path
 from typing import Any
 
-from bench.deciding.cells import counts, efficiency, memory, noise_floor, pays_from, status
+from bench.deciding.cells import counts, efficiency, noise_floor, pays_from, status
 from bench.deciding.markdown import markdown, markdown_for_pr
 from bench.deciding.reports import shown_command
 from bench.deciding.rule import rule
@@ -128,7 +128,7 @@ def _strategy(decision: Decision, verdict: CaseVerdict, entry: Entry) -> dict[st
         "speedup": _bounds(contest.speedup(entry.strategy)) if contest and rival else None,
         "efficiency": efficiency(decision, verdict, entry),
         "cold_seconds": entry.cold_seconds,
-        "memory_bytes": memory(entry),
+        "memory_bytes": entry.memory_bytes,
         "break_even": encode(pays_from(verdict, entry)),
     }
 

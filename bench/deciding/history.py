@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.deciding.cases import Case, Evidence
-from bench.measuring.advice import PICKER
+from bench.measuring.advice import competes
 from bench.measuring.baseline import BASELINE
 from bench.measuring.contest import Contest, contest_of_separate
 from bench.measuring.estimates import Estimate
@@ -88,9 +88,7 @@ def _case(last: Recorded, key: _Key, floor: Estimate) -> Case:
     rows = {str(row.params["strategy"]): row for row in last.warm if _key(row) == key}
     entries = tuple(_entry(last, row, name, key.family) for name, row in rows.items())
     samples = {
-        entry.strategy: _samples(rows[entry.strategy])
-        for entry in entries
-        if entry.rankable and entry.exact and entry.strategy != PICKER
+        entry.strategy: _samples(rows[entry.strategy]) for entry in entries if competes(entry)
     }
     contest: Contest | None = None
     obstacle = None

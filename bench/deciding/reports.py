@@ -11,7 +11,7 @@ from shlex import join
 from statistics import median
 from typing import Any
 
-from bench.deciding.cases import Case, Evidence
+from bench.deciding.cases import Case, Evidence, ran_on
 from bench.measuring.advice import PICKER, contest_in
 from bench.measuring.estimates import median_estimate
 from bench.measuring.result import Entry, Group
@@ -199,14 +199,13 @@ def _pooled_entry(name: str, runs: Sequence[_Run]) -> Entry:
 
 
 def _provenance(report: Report) -> str:
-    machine, versions, about = report.machine, report.versions, report.provenance
+    about = report.provenance
     when = f" on {about.started[:10]}" if about else ""
     code = f"; commit {about.commit[:8]}" if about and about.commit else ""
     return (
         f"{PurePath(report.dataset.path).name} (sha256 {report.dataset.sha256[:12]}), measured"
-        f"{when} on {machine.processor}, {machine.cores_available} of {machine.cores} cores, "
-        f"{machine.system}; Python {versions['python']}, transformers {versions['transformers']}, "
-        f"tokenizers {versions['tokenizers']}{code}; by {shown_command(report.command)}"
+        f"{when} on {ran_on(report.machine, report.versions)}{code}; by "
+        f"{shown_command(report.command)}"
     )
 
 

@@ -9,13 +9,14 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from bench.deciding.builds import SHORT, Build, built, temporary_folder
-from bench.deciding.cases import Case, Evidence
+from bench.deciding.builds import SHORT, Build, built
+from bench.deciding.cases import Case, Evidence, ran_on
 from bench.deciding.reports import FEW_ROUNDS
 from bench.deciding.turns import Counting, Task, counting
 from bench.measuring.advice import contest_in
 from bench.measuring.baseline import again
 from bench.measuring.estimates import median_estimate
+from bench.measuring.folders import temporary_folder
 from bench.measuring.machine import describe_machine, describe_versions, first_cores
 from bench.measuring.result import Entry, Group
 from bench.measuring.watcher import Watcher
@@ -213,13 +214,11 @@ def _entry(program: str, measured: _Measured) -> Entry:
 
 
 def _provenance(asked: Asked, builds: Mapping[str, Build]) -> str:
-    machine, versions = describe_machine(), describe_versions()
     return (
         f"base {builds[BASE].commit[:SHORT]} and head {builds[HEAD].commit[:SHORT]}, "
-        f"{asked.strategy}, {asked.data_name}; built and measured on {machine.processor}, "
-        f"{machine.cores_available} of {machine.cores} cores, {machine.system}; Python "
-        f"{versions['python']}, transformers {versions['transformers']}, tokenizers "
-        f"{versions['tokenizers']}; by turns, order from seed {asked.seed}"
+        f"{asked.strategy}, {asked.data_name}; built and measured on "
+        f"{ran_on(describe_machine(), describe_versions())}; by turns, order from seed "
+        f"{asked.seed}"
     )
 
 

@@ -8,14 +8,11 @@ from dataclasses import dataclass
 from bench.deciding.cases import Case
 from bench.deciding.cells import (
     STANDINGS,
-    bounded,
     break_even_words,
     counts,
     efficiency,
-    memory,
     noise_floor,
     pays_from,
-    setting_words,
     status,
 )
 from bench.deciding.verdict import CaseVerdict, Decision, geometric_mean
@@ -106,7 +103,7 @@ def who_table(decision: Decision) -> Table:
             (
                 case.group.tokenizer,
                 case.dataset,
-                setting_words(case),
+                case.setting_words,
                 each.use or _open(each),
                 interval(speedup) if speedup else "",
                 _maybe(each),
@@ -133,7 +130,7 @@ def _maybe(verdict: CaseVerdict) -> str:
     contest, advice = verdict.case.contest, verdict.advice
     if not contest or not advice or not advice.use or advice.best in {None, advice.use}:
         return ""
-    return f"{advice.best} {bounded(contest.ratios[advice.use, str(advice.best)])}"
+    return f"{advice.best} {interval(contest.ratios[advice.use, str(advice.best)])}"
 
 
 def _open(verdict: CaseVerdict) -> str:
@@ -184,7 +181,7 @@ def break_even_table(decision: Decision) -> Table | None:
             found = pays_from(verdict, entry)
             if found is not None:
                 words = break_even_words(found)
-                rows.append((case.group.tokenizer, setting_words(case), entry.strategy, *words))
+                rows.append((case.group.tokenizer, case.setting_words, entry.strategy, *words))
     if not rows:
         return None
     heads = (
@@ -263,11 +260,11 @@ def _row(decision: Decision, verdict: CaseVerdict, entry: Entry) -> tuple[str, .
     if entry.strategy == case.baseline:
         speedup = "1"
     elif contest and entry.strategy in contest.others:
-        speedup = bounded(contest.speedup(entry.strategy))
+        speedup = interval(contest.speedup(entry.strategy))
     elif entry.seconds:
         speedup = "not ranked"
     scaling = efficiency(decision, verdict, entry)
-    size = memory(entry)
+    size = entry.memory_bytes
     return (
         f"{entry.strategy} *" if entry.control else entry.strategy,
         str(case.group.cores),
@@ -295,7 +292,7 @@ def _floor_row(case: Case) -> tuple[str, ...]:
     floor = noise_floor(case)
     cells = [""] * len(STRATEGY_HEADS)
     cells[0], cells[1], cells[2] = case.group.again, str(case.group.cores), str(case.group.workers)
-    cells[5] = bounded(floor) if floor else ""
+    cells[5] = interval(floor) if floor else ""
     cells[-1] = "noise floor"
     return tuple(cells)
 
@@ -304,11 +301,11 @@ def _notes(verdict: CaseVerdict) -> Iterator[str]:
     case, group = verdict.case, verdict.case.group
     found = counts(verdict)
     fared = ", ".join(f"{count} {STANDINGS.get(name, name)}" for name, count in found.items())
-    yield f"{setting_words(case)}: {verdict.sentence}"
+    yield f"{case.setting_words}: {verdict.sentence}"
     size = f" of {many(group.timed_turns, 'turn')}" if group.timed_turns else ""
-    yield f"{setting_words(case)}: {fared}; {many(group.rounds, 'round')}{size}"
+    yield f"{case.setting_words}: {fared}; {many(group.rounds, 'round')}{size}"
     if verdict.advice and case.contest and verdict.advice.simpler:
         simpler = ", ".join(
-            f"{name} {bounded(case.contest.speedup(name))}" for name in verdict.advice.simpler
+            f"{name} {interval(case.contest.speedup(name))}" for name in verdict.advice.simpler
         )
-        yield f"{setting_words(case)}: simpler, and faster than {case.baseline}, too: {simpler}"
+        yield f"{case.setting_words}: simpler, and faster than {case.baseline}, too: {simpler}"

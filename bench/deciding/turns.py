@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.deciding import counting_server
-from bench.deciding.builds import Build
+from bench.deciding.builds import SHORT, Build
 from bench.measuring.ending import kill_tree
 from strategies import InputError
 from strategies.errors import one_line
@@ -62,6 +62,8 @@ class Counting:
 
     Parameters
     ----------
+    name
+        Its own; several may run the same build.
     build, task
         What it runs, and what it counts.
     folder
@@ -75,9 +77,9 @@ class Counting:
         What it said when it had counted once.
     """
 
-    def __init__(self, build: Build, task: Task, folder: Path, *, verify: bool) -> None:
-        self._name = f"{build.name} ({build.commit[:8]})"
-        self._errors = folder / f"{build.name}.errors"
+    def __init__(self, name: str, build: Build, task: Task, folder: Path, *, verify: bool) -> None:
+        self._name = f"{build.name} ({build.commit[:SHORT]})"
+        self._errors = folder / f"{name}.errors"
         environment = {
             **os.environ,
             # Before the packages that are installed, and before the project itself.
@@ -178,7 +180,7 @@ def counting(
     try:
         # One after the other, so that none disturbs the start of another one.
         for name, build in builds.items():
-            running[name] = Counting(build, task, folder, verify=name in verify)
+            running[name] = Counting(name, build, task, folder, verify=name in verify)
         yield running
     finally:
         for each in running.values():

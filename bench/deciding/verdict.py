@@ -52,7 +52,7 @@ class CaseVerdict:
         return [
             (each.strategy, each.mismatches or 0)
             for each in self.case.group.entries
-            if not each.control and (each.status == "wrong" or each.mismatches)
+            if each.wrong and not each.control
         ]
 
 

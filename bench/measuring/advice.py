@@ -147,10 +147,9 @@ def simplest(speeds: Mapping[str, float]) -> str:
     return min(speeds, key=lambda name: (_place(name), -speeds[name], name))
 
 
-def eligible(entry: Entry) -> bool:
-    """Whether a strategy may be recommended: exact, timed, no control, and not the picker."""
-    right = entry.rankable and entry.exact is True
-    return right and bool(entry.round_seconds) and entry.strategy != PICKER
+def competes(entry: Entry) -> bool:
+    """Whether a strategy may be recommended once it is timed: exact, no control, no picker."""
+    return entry.rankable and entry.exact is True and entry.strategy != PICKER
 
 
 def contest_in(group: Group) -> Contest | None:
@@ -158,7 +157,7 @@ def contest_in(group: Group) -> Contest | None:
 
     It is None if the rounds were not kept, or the baseline is not eligible.
     """
-    timed = {e.strategy: e.round_seconds or () for e in group.entries if eligible(e)}
+    timed = {e.strategy: e.round_seconds for e in group.entries if competes(e) and e.round_seconds}
     if group.baseline not in timed or not group.again_seconds:
         return None
     return contest_of(timed, group.baseline, group.again_seconds)

@@ -11,21 +11,20 @@ from __future__ import annotations
 import multiprocessing
 import os
 import pickle
-import shutil
 import signal
 import sys
 import tempfile
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from bench.interruption import INTERRUPTION
 from bench.measuring.ending import end_children, kill_descendants, kill_tree
+from bench.measuring.folders import temporary_folder
 from bench.measuring.machine import pin
 from bench.measuring.memory import PeakMemory
 from strategies import IslError
@@ -80,10 +79,9 @@ class FreshProcesses:
         context = multiprocessing.get_context("spawn")
         self._connection, theirs = context.Pipe()
         # A job that has to be killed cannot remove its temporary files.
-        with interruptions_held():
-            self._folder = Path(tempfile.mkdtemp(prefix="bench-"))
-            INTERRUPTION.unfinished.add(self._folder)
-        self._process = context.Process(target=_serve, args=(theirs, str(self._folder)))
+        self._folders = ExitStack()
+        folder = self._folders.enter_context(temporary_folder())
+        self._process = context.Process(target=_serve, args=(theirs, str(folder)))
         try:
             with starting_processes():
                 self._process.start()
@@ -155,8 +153,7 @@ class FreshProcesses:
                 kill_tree(self._process.pid)
                 self._process.join()
             self._connection.close()
-            shutil.rmtree(self._folder, ignore_errors=True)
-            INTERRUPTION.unfinished.discard(self._folder)
+            self._folders.close()
 
     def _receive(self) -> Any:
         try:

@@ -60,43 +60,6 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True)
-class Reference:
-    """The counts of a tokenizer on a dataset that are right.
-
-    Parameters
-    ----------
-    counts
-        Full-template counts, in tokens; None for a turn that raises.
-    amplification
-        How large the prompts are, and how much of them repeats.
-    fingerprint, warnings
-        Of the tokenizer.
-    plain
-        How the plain call fared, which gave the counts.
-    peak_rss_bytes, peak_pss_bytes
-        Of its process, see `PeakMemory`.
-    """
-
-    counts: Counts
-    amplification: Amplification
-    fingerprint: dict[str, Any]
-    warnings: tuple[str, ...]
-    plain: Check
-    peak_rss_bytes: int
-    peak_pss_bytes: int | None
-
-    @property
-    def tokens(self) -> int:
-        """Tokens of all turns together."""
-        return sum(isl or 0 for turns in self.counts for isl in turns)
-
-    @property
-    def skipped_turns(self) -> int:
-        """Turns that have no ISL."""
-        return sum(isl is None for turns in self.counts for isl in turns)
-
-
-@dataclass(frozen=True, slots=True)
 class Round:
     """Seconds of each strategy in one round, and what their parts took, by name."""
 
@@ -110,13 +73,50 @@ class Facts:
 
     Parameters
     ----------
-    amplification, fingerprint, warnings
-        As in `Reference`.
+    amplification
+        How large the prompts are, and how much of them repeats.
+    fingerprint, warnings
+        Of the tokenizer.
     """
 
     amplification: Amplification
     fingerprint: dict[str, Any]
     warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """The counts of a tokenizer on a dataset that are right.
+
+    Parameters
+    ----------
+    facts
+        What the tokenizer and the dataset are.
+    plain
+        How the plain call fared, which gave the counts.
+    peak_rss_bytes, peak_pss_bytes
+        Of its process, see `PeakMemory`.
+    """
+
+    facts: Facts
+    plain: Check
+    peak_rss_bytes: int
+    peak_pss_bytes: int | None
+
+    @property
+    def counts(self) -> Counts:
+        """Full-template counts, in tokens; None for a turn that raises."""
+        return self.plain.counts
+
+    @property
+    def tokens(self) -> int:
+        """Tokens of all turns together."""
+        return sum(isl or 0 for turns in self.counts for isl in turns)
+
+    @property
+    def skipped_turns(self) -> int:
+        """Turns that have no ISL."""
+        return sum(isl is None for turns in self.counts for isl in turns)
 
 
 def run_facts(_send: Send, spec: ChatSpec, conversations: Sequence[Conversation]) -> Facts:
@@ -280,6 +280,32 @@ def run_rounds(
 WARM_UP_SHARE = 0.1
 
 
+def timed_count(
+    counter: Counter,
+    chat: ChatTokenizer,
+    conversations: Sequence[Conversation],
+    on_error: OnError = "raise",
+) -> float:
+    """Count once, and return the seconds it took.
+
+    Parameters
+    ----------
+    counter
+        Open, and warmed up.
+    chat
+        The tokenizer.
+    conversations
+        The conversations to count.
+    on_error
+        Whether a turn without an ISL fails the count or is skipped.
+    """
+    # Collect now, so that it is not timed with the garbage of what ran before.
+    gc.collect()
+    started = perf_counter()
+    count_with(counter, chat, conversations, on_error=on_error)
+    return perf_counter() - started
+
+
 def _one_round(
     names: Sequence[str],
     counters: dict[str, Counter],
@@ -289,11 +315,7 @@ def _one_round(
 ) -> Round:
     seconds, parts = {}, {}
     for name in names:
-        # Collect now, so that this strategy is not timed with the last one's garbage.
-        gc.collect()
-        started = perf_counter()
-        count_with(counters[name], chat, conversations, on_error=on_error)
-        seconds[name] = perf_counter() - started
+        seconds[name] = timed_count(counters[name], chat, conversations, on_error)
         parts[name] = dict(getattr(counters[name], "parts", {}))
     return Round(seconds, parts)
 

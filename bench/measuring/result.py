@@ -73,6 +73,16 @@ class Entry:
         return None if self.mismatches is None else self.mismatches == 0
 
     @property
+    def wrong(self) -> bool:
+        """Whether it counts wrong, a control included."""
+        return self.status == "wrong" or bool(self.mismatches)
+
+    @property
+    def memory_bytes(self) -> int | None:
+        """The peak of memory, with shared memory counted once if that is known."""
+        return self.peak_rss_bytes if self.peak_pss_bytes is None else self.peak_pss_bytes
+
+    @property
     def rankable(self) -> bool:
         """Whether it may be ranked once it is timed: every count is right, and it is no control."""
         return self.status == "ok" and not self.control

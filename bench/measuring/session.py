@@ -10,7 +10,7 @@ from math import ceil, inf
 from time import perf_counter
 from typing import Any
 
-from bench.measuring.advice import Timing, recommended, timings
+from bench.measuring.advice import Timing, competes, recommended, timings
 from bench.measuring.baseline import BASELINE, again
 from bench.measuring.budget import MOST_ROUNDS, Budget, duration
 from bench.measuring.contest import fewest_rounds, simultaneous
@@ -97,15 +97,7 @@ class Session:
         facts: Facts = _result(
             self._run("description", run_facts, self.spec, self.conversations, cores=available())
         )
-        return Reference(
-            plain.counts,
-            facts.amplification,
-            facts.fingerprint,
-            facts.warnings,
-            plain,
-            outcome.peak_rss_bytes,
-            outcome.peak_pss_bytes,
-        )
+        return Reference(facts, plain, outcome.peak_rss_bytes, outcome.peak_pss_bytes)
 
     def check(self, reference: Reference, cores: int, workers: int) -> Checks:
         """Check every strategy in one setting.
@@ -266,7 +258,7 @@ class Session:
         one_round = checks.cost * share_of(subset, self.conversations)
         most, budget = plan.rounds or MOST_ROUNDS, inf
         # With fewer rounds, no interval has bounds, and nothing can be decided.
-        competing = sum(checks.entries[name].rankable for name in names)
+        competing = sum(competes(checks.entries[name]) for name in names)
         least = fewest_rounds(simultaneous(max(2, competing)))
         if plan.rounds is None:
             budget = self.budget.part

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import ast
 import os
-import shutil
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from bench.measuring.folders import temporary_folder
 from strategies import InputError
 
 if TYPE_CHECKING:
@@ -17,8 +16,6 @@ if TYPE_CHECKING:
 
 PARAMETERS = "parameters"
 """Tag of the cell whose values may be replaced, as papermill and Jupyter use it."""
-
-PICTURE = "image/png"
 
 
 def read_notebook(source: Path, parameters: Mapping[str, str] | None = None) -> NotebookNode:
@@ -83,9 +80,8 @@ def execute(notebook: NotebookNode, folder: Path, timeout_seconds: int = 1200) -
     from jupyter_client.manager import AsyncKernelManager
     from nbclient import NotebookClient
 
-    # Short, because the path of a socket may have 107 bytes.
-    own = Path(tempfile.mkdtemp(prefix="nb-"))
-    try:
+    # Its path is short, because that of a socket may have 107 bytes.
+    with temporary_folder() as own:
         manager = AsyncKernelManager(
             kernel_name="python3",
             # Without folders to look in, it is the kernel of this Python.
@@ -103,13 +99,6 @@ def execute(notebook: NotebookNode, folder: Path, timeout_seconds: int = 1200) -
         )
         # The client ends a kernel whose manager was given to it only if it is told to.
         client.execute(env={**os.environ, "IPYTHONDIR": str(own)}, cleanup_kc=True)
-    finally:
-        shutil.rmtree(own, ignore_errors=True)
-
-
-def pictures_in(cell: Any) -> int:
-    """Return how many pictures the outputs of an executed cell hold."""
-    return sum(PICTURE in output.get("data", ()) for output in cell.get("outputs", ()))
 
 
 def _parameter_cell(notebook: NotebookNode) -> int | None:

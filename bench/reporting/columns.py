@@ -117,8 +117,7 @@ def _turns_per_second(row: Row) -> str:
 
 
 def _megabytes(row: Row) -> str:
-    once = row.entry.peak_pss_bytes
-    size = row.entry.peak_rss_bytes if once is None else once
+    size = row.entry.memory_bytes
     return "" if size is None else f"{size / 1e6:,.0f}"
 
 

@@ -64,12 +64,13 @@ class Recording:
         group
             The group.
         """
+        facts = reference.facts
         about = Tokenizer(
             tokenizer=name,
-            fingerprint=reference.fingerprint,
-            warnings=reference.warnings,
-            rendered_bytes=reference.amplification.rendered_bytes,
-            amplification=reference.amplification.factor,
+            fingerprint=facts.fingerprint,
+            warnings=facts.warnings,
+            rendered_bytes=facts.amplification.rendered_bytes,
+            amplification=facts.amplification.factor,
             tokens=reference.tokens,
             skipped_turns=reference.skipped_turns,
             lengths=lengths_of(reference.counts),

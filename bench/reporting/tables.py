@@ -15,7 +15,7 @@ from bench.reporting.advising import advice_line
 from bench.reporting.columns import COLUMNS, Column, Row
 from bench.reporting.fitting import Head, print_table
 from bench.reporting.report import Report
-from bench.reporting.words import listed, number
+from bench.reporting.words import listed, number, setting_words
 from strategies.words import many, printable
 
 
@@ -134,12 +134,10 @@ def unfinished(report: Report) -> Iterator[str]:
     """Yield a line if settings were planned and are not measured."""
     left = report.unfinished
     if left:
-        named = listed([f"{name} on {_setting(cores, workers)}" for name, cores, workers in left])
+        named = listed(
+            [f"{name} on {setting_words(cores, workers)}" for name, cores, workers in left]
+        )
         yield printable(f"not measured yet: {named}; repeat the command with --resume")
-
-
-def _setting(cores: int, workers: int) -> str:
-    return many(cores, "core") + (f", {many(workers, 'worker')}" if workers != cores else "")
 
 
 def _title(report: Report, group: Group) -> str:

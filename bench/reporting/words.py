@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from math import floor, log10
+from math import floor, isfinite, log10
 from typing import TYPE_CHECKING
+
+from strategies.words import many
 
 if TYPE_CHECKING:
     from bench.measuring.estimates import Estimate
@@ -19,6 +21,12 @@ def listed(names: Sequence[str]) -> str:
     """Return names as a list in a sentence."""
     *most, last = names
     return f"{', '.join(most)} and {last}" if most else last
+
+
+def setting_words(cores: int, workers: int) -> str:
+    """Return a setting in words; its workers only if there is not one for each core."""
+    words = many(cores, "core")
+    return words if workers == cores else f"{words}, {many(workers, 'worker')}"
 
 
 def number(value: float, decimals: int = 2) -> str:
@@ -44,6 +52,11 @@ def number(value: float, decimals: int = 2) -> str:
 
 
 def interval(estimate: Estimate) -> str:
-    """Return a median and its interval, such as ``2.36 [1.89, 2.78]``."""
+    """Return a median and its interval, such as ``2.36 [1.89, 2.78]``.
+
+    Too few samples give an interval without bounds, and that is said instead of them.
+    """
+    if not (isfinite(estimate.low) and isfinite(estimate.high)):
+        return f"{number(estimate.median)} [no bounds]"
     median, low, high = map(number, (estimate.median, estimate.low, estimate.high))
     return f"{median} [{low}, {high}]"

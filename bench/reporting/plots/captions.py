@@ -7,7 +7,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from bench.reporting.plots.style import short
-from bench.reporting.words import listed, number
+from bench.reporting.words import listed, number, setting_words
 from strategies.words import many
 
 if TYPE_CHECKING:
@@ -66,8 +66,7 @@ def date_sentence(started: str | None) -> str:
 
 def setting(group: Group) -> str:
     """Return the cores of a group in words, and its workers if there is not one for each core."""
-    cores, workers = many(group.cores, "core"), many(group.workers, "worker")
-    return cores if group.workers == group.cores else f"{cores}, {workers}"
+    return setting_words(group.cores, group.workers)
 
 
 def absences(groups: Sequence[Group], shown: Collection[str]) -> list[str]:

@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import cos, radians, sin
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -77,28 +77,10 @@ def label_right(panel: Axes, labels: Sequence[Label]) -> None:
     fitted = isotonic_regression(places[order, 1] - steps).x
     _left, bottom, right, top = _frame(panel)
     fitted = np.clip(fitted, bottom, max(bottom, top - steps[-1])) + steps
-    for place, height in zip(order, fitted, strict=True):
-        label = labels[place]
-        panel.annotate(
-            label.text,
-            (label.x, label.y),
-            xytext=(right + NEXT_TO_PANEL, float(height)),
-            textcoords="figure points",
-            va="center",
-            size=SMALL,
-            color=label.ink,
-            arrowprops={
-                "arrowstyle": "-",
-                "color": label.ink,
-                "lw": 0.5,
-                "alpha": 0.6,
-                "shrinkA": 1,
-                "shrinkB": 4,
-                "relpos": (0, 0.5),
-            },
-            annotation_clip=False,
-            parse_math=False,
-        )
+    for number, height in zip(order, fitted, strict=True):
+        label = labels[number]
+        place = (right + NEXT_TO_PANEL, float(height))
+        _write(panel, label, place, alpha=0.6, shrinkA=1, relpos=(0, 0.5))
 
 
 def label_points(
@@ -131,25 +113,36 @@ def label_points(
         best = boxes[int(np.argmin(costs))]
         taken = np.vstack([taken, best])
         nearest = np.hypot(max(best[0] - x, 0, x - best[2]), max(best[1] - y, 0, y - best[3]))
-        panel.annotate(
-            label.text,
-            (label.x, label.y),
-            xytext=(float(best[0]), float((best[1] + best[3]) / 2)),
-            textcoords="figure points",
-            va="center",
-            size=SMALL,
-            color=label.ink,
-            arrowprops={
-                "arrowstyle": "-",
-                "color": label.ink,
-                "lw": 0.5,
-                "alpha": 0.6 if nearest > 2 * _AROUND else 0,
-                "shrinkA": 0,
-                "shrinkB": 4,
-            },
-            annotation_clip=False,
-            parse_math=False,
-        )
+        place = (float(best[0]), float((best[1] + best[3]) / 2))
+        _write(panel, label, place, alpha=0.6 if nearest > 2 * _AROUND else 0, shrinkA=0)
+
+
+def _write(panel: Axes, label: Label, place: tuple[float, float], **line: Any) -> None:
+    """Write a label, and draw a line from it to its point.
+
+    Parameters
+    ----------
+    panel
+        The panel.
+    label
+        The label.
+    place
+        Its left end and its middle, in points.
+    **line
+        How the line differs from that of other labels, as matplotlib names it.
+    """
+    panel.annotate(
+        label.text,
+        (label.x, label.y),
+        xytext=place,
+        textcoords="figure points",
+        va="center",
+        size=SMALL,
+        color=label.ink,
+        arrowprops={"arrowstyle": "-", "color": label.ink, "lw": 0.5, "shrinkB": 4, **line},
+        annotation_clip=False,
+        parse_math=False,
+    )
 
 
 def _around(places: npt.NDArray[np.float64], distance: float) -> _Boxes:
