@@ -53,8 +53,10 @@ class Writer:
 
     def __init__(self, chat: Any, dice: Random) -> None:
         self.dice = dice
-        self.added = [token.content for token in chat.tokenizer.added_tokens_decoder.values()]
-        words = sorted(chat.tokenizer.get_vocab())
+        self.added: list[str] = [
+            token.content for token in chat.tokenizer.added_tokens_decoder.values()
+        ]
+        words: list[str] = sorted(chat.tokenizer.get_vocab())
         # Entries as they stand: byte-level ones are strange texts, which is as well.
         self.words = [dice.choice(words) for _ in range(5_000)]
         self.categories = sorted(code_points())
@@ -84,7 +86,7 @@ class Writer:
 
     def words_of_it(self) -> str:
         """Return entries of the vocabulary, or pieces of them."""
-        word, other = self.dice.choices(self.words, k=2)
+        word, other = self.dice.choice(self.words), self.dice.choice(self.words)
         if self.dice.random() < 0.5:
             return word.replace("Ġ", " ").replace("▁", " ")
         return word[self.dice.randint(0, len(word)) :] + other
