@@ -15,10 +15,10 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use crate::engine::{Memory, Worker};
 use crate::fault::Fault;
 use crate::tokenizer::SpanCounter;
 use crate::tokenizer::markers::Marker;
-use crate::tokenizer::words::{KnownWords, Memory, SharedWords};
 use chunks::{Chunk, chunks, next_batch};
 use prompt::{CutTurn, GrowingPrompt};
 use source::{Source, Turn};
@@ -225,18 +225,16 @@ impl Call {
         counts.resize(self.spans.len(), 0);
         let encoded: Arc<[AtomicU32]> = fresh.iter().map(|_| AtomicU32::new(UNKNOWN)).collect();
         let fresh: Arc<[_]> = fresh.into();
-        let shared = SharedWords::default();
         let (call, texts, found) = (Arc::clone(self), Arc::clone(&fresh), Arc::clone(&encoded));
         parallel(
             fresh.len(),
             &self.progress,
             options,
-            move |index, own: &mut KnownWords| {
+            move |index, worker: &mut Worker| {
                 let started = Instant::now();
                 let (_, before, text, after) = &texts[index];
                 let mut memory = Memory {
-                    own,
-                    shared: &shared,
+                    worker,
                     stop: call.progress.stop(),
                 };
                 // A text that the model cannot encode, or that the library panics on, fails the
@@ -376,13 +374,10 @@ mod tests {
     #[test]
     fn counts_equal_those_of_whole_prompts() {
         let counter = Arc::new(
-            SpanCounter::of(tokenizer(&[
-                "<a>",
-                "<a><b>",
-                "left:<l>",
-                "right:<r>",
-                "word:w",
-            ]))
+            SpanCounter::of(
+                tokenizer(&["<a>", "<a><b>", "left:<l>", "right:<r>", "word:w"]),
+                None,
+            )
             .unwrap(),
         );
         let source = prompts(&[
@@ -407,7 +402,8 @@ mod tests {
 
     #[test]
     fn resuming_never_trusts_a_marker_at_the_edge_of_what_is_common() {
-        let counter = Arc::new(SpanCounter::of(tokenizer(&["<a>", "<a><b><c>", "<b>"])).unwrap());
+        let counter =
+            Arc::new(SpanCounter::of(tokenizer(&["<a>", "<a><b><c>", "<b>"]), None).unwrap());
         // The first prompt ends in what the second continues to a longer marker.
         let source = prompts(&[&["xx<a><b>", "xx<a><b><c>", "xx<a><b><d>", "xx<a>"]]);
         assert_eq!(counts(&counter, &source, 1), expected(&counter, &source));
@@ -415,7 +411,7 @@ mod tests {
 
     #[test]
     fn a_turn_without_a_prompt_leaves_the_turns_after_it_alone() {
-        let counter = Arc::new(SpanCounter::of(tokenizer(&["<a>", "<b>"])).unwrap());
+        let counter = Arc::new(SpanCounter::of(tokenizer(&["<a>", "<b>"]), None).unwrap());
         let texts = [
             Some("x<a>y<b>z"),
             None,
@@ -439,7 +435,7 @@ mod tests {
 
     #[test]
     fn many_chunks_of_one_conversation() {
-        let counter = Arc::new(SpanCounter::of(tokenizer(&["<a>", "<b>"])).unwrap());
+        let counter = Arc::new(SpanCounter::of(tokenizer(&["<a>", "<b>"]), None).unwrap());
         let mut turns = Vec::new();
         let mut prompt = String::new();
         for turn in 0..200 {
@@ -453,7 +449,7 @@ mod tests {
 
     #[test]
     fn a_call_can_be_cancelled() {
-        let counter = Arc::new(SpanCounter::of(tokenizer(&["<a>"])).unwrap());
+        let counter = Arc::new(SpanCounter::of(tokenizer(&["<a>"]), None).unwrap());
         let long: String = "x".repeat(1_000_000);
         let source = Texts(vec![vec![Some(long); 8]]);
         let mut options = Options {
