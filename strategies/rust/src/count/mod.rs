@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use crate::engine::{Memory, Worker};
+use crate::engine::memory::{Memory, Worker};
 use crate::fault::Fault;
 use crate::tokenizer::SpanCounter;
 use crate::tokenizer::markers::Marker;

@@ -8,10 +8,10 @@ use tokenizers::models::bpe::BPE;
 use tokenizers::utils::SysRegex;
 
 use super::bpe::{Bpe, Tables};
+use super::memory::{Memory, Worker, go_on};
 use super::normal::Normal;
 use super::others::Others;
 use super::saved::{Reader, Writer};
-use super::{Memory, Worker, go_on};
 
 #[derive(Debug)]
 pub struct ByteLevel {

@@ -4,8 +4,11 @@
 //! these stand in the table themselves, with their count, 16 bytes for each. The memory is
 //! bounded: when it is full, new words take the places of others.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use hashbrown::HashTable;
 
+use super::merges::Work;
 use super::tokens::hash;
 
 /// Bytes of the longest word that stands in the table itself.
@@ -28,7 +31,34 @@ const MOST_BYTES: usize = 8 << 20;
 const COUNT: u32 = 124;
 const WORD: u128 = (1 << COUNT) - 1;
 
-/// The words of a worker.
+/// What a worker keeps from span to span.
+#[derive(Debug, Default)]
+pub struct Worker {
+    pub known: Known,
+    pub work: Work,
+    /// A word as the model reads it.
+    pub mapped: String,
+}
+
+/// What counting a span may use.
+#[derive(Debug)]
+pub struct Memory<'m> {
+    pub worker: &'m mut Worker,
+    /// Looked at before each word that is new; a count that was stopped is an error.
+    pub stop: &'m AtomicBool,
+}
+
+/// # Errors
+///
+/// If the call was cancelled.
+pub fn go_on(stop: &AtomicBool) -> Result<(), String> {
+    if stop.load(Ordering::Relaxed) {
+        return Err("stopped".to_owned());
+    }
+    Ok(())
+}
+
+/// The words that are known.
 #[derive(Debug, Default)]
 pub struct Known {
     /// The bytes of a word from the lowest on, its length, its count; 0 for a free place.

@@ -17,43 +17,15 @@ mod saved;
 mod testing;
 mod tokens;
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 
 use tokenizers::{ModelWrapper, Tokenizer};
 
 use bpe::Tables;
 use byte_level::ByteLevel;
-use memory::Known;
-use merges::Work;
+use memory::{Memory, Worker};
 use others::Others;
 use saved::{Reader, Writer};
-
-/// What a worker keeps from span to span.
-#[derive(Debug, Default)]
-pub struct Worker {
-    known: Known,
-    work: Work,
-    /// A word as the model reads it.
-    mapped: String,
-}
-
-/// What counting a span may use.
-#[derive(Debug)]
-pub struct Memory<'m> {
-    pub worker: &'m mut Worker,
-    /// Looked at before each word that is new; a count that was stopped is an error.
-    pub stop: &'m AtomicBool,
-}
-
-/// # Errors
-///
-/// If the call was cancelled.
-fn go_on(stop: &AtomicBool) -> Result<(), String> {
-    if stop.load(Ordering::Relaxed) {
-        return Err("stopped".to_owned());
-    }
-    Ok(())
-}
 
 /// A text between two markers, without what those strip from it.
 #[derive(Debug, Clone, Copy)]

@@ -10,7 +10,8 @@ use std::thread::Builder;
 use tokenizers::Tokenizer;
 
 use crate::engine::bpe::Tables;
-use crate::engine::{Engine, Memory, Span};
+use crate::engine::memory::Memory;
+use crate::engine::{Engine, Span};
 use crate::fault::panic_message;
 use markers::{Cutter, EDGE, Marker};
 
