@@ -2,22 +2,21 @@
 //! merged. The number of tokens is the sum over the words, and the same word always has the same
 //! number.
 
-use serde_json::Value;
 use tokenizers::Tokenizer;
 use tokenizers::models::bpe::BPE;
-use tokenizers::utils::SysRegex;
 
 use super::bpe::{Bpe, Tables};
 use super::memory::{Memory, Worker, go_on};
 use super::normal::Normal;
 use super::others::Others;
+use super::patterns::Splits;
 use super::saved::{Reader, Writer};
 
 #[derive(Debug)]
 pub struct ByteLevel {
     normal: Normal,
     pre_tokenizer: String,
-    splits: Vec<SysRegex>,
+    splits: Splits,
     bpe: Bpe,
     characters: [char; 256],
     /// The symbol of each byte, if each has one.
@@ -33,7 +32,7 @@ impl ByteLevel {
     ) -> Option<Self> {
         let written = serde_json::to_string(tokenizer.get_pre_tokenizer()?).ok()?;
         let normal = Normal::of(tokenizer.get_normalizer())?;
-        let splits = splits(&written)?;
+        let splits = Splits::of(&written)?;
         Some(Self::new(
             normal,
             written,
@@ -42,7 +41,7 @@ impl ByteLevel {
         ))
     }
 
-    fn new(normal: Normal, pre_tokenizer: String, splits: Vec<SysRegex>, bpe: Bpe) -> Self {
+    fn new(normal: Normal, pre_tokenizer: String, splits: Splits, bpe: Bpe) -> Self {
         let characters = byte_characters();
         let symbols: Option<Vec<u32>> = characters.iter().map(|one| bpe.character(*one)).collect();
         Self {
@@ -64,29 +63,19 @@ impl ByteLevel {
         others: &Others,
         memory: &mut Memory,
     ) -> Result<Option<u32>, String> {
-        let normal = self.normal.apply(text)?;
+        let mut normal = self.normal.apply(text)?;
         if others.are_in(&normal) {
             return Ok(None);
         }
-        self.split(&normal, 0, memory).map(Some)
-    }
-
-    /// Splits at the matches of one expression after another. A match is a piece, and so is the
-    /// text between two matches.
-    fn split(&self, text: &str, level: usize, memory: &mut Memory) -> Result<u32, String> {
-        if text.is_empty() {
-            return Ok(0);
+        if self.splits.wants_space(&normal) {
+            normal = format!(" {normal}").into();
         }
-        let Some(expression) = self.splits.get(level) else {
-            return self.word(text, 0, text.len(), memory);
-        };
-        let (mut total, mut from) = (0, 0);
-        for (start, end) in expression.find_iter(text) {
-            total += self.split(&text[from..start], level + 1, memory)?;
-            total += self.split(&text[start..end], level + 1, memory)?;
-            from = end;
-        }
-        Ok(total + self.split(&text[from..], level + 1, memory)?)
+        let mut total = 0;
+        self.splits.each(&normal, &mut |start, end| {
+            total += self.word(&normal, start, end, memory)?;
+            Ok(())
+        })?;
+        Ok(Some(total))
     }
 
     #[inline]
@@ -129,7 +118,7 @@ impl ByteLevel {
     pub fn restore(saved: &mut Reader) -> Result<Self, String> {
         let normal = Normal::restore(saved)?;
         let written = saved.text()?;
-        let splits = splits(written).ok_or("the pre-tokenizer is damaged")?;
+        let splits = Splits::of(written).ok_or("the pre-tokenizer is damaged")?;
         Ok(Self::new(
             normal,
             written.to_owned(),
@@ -137,34 +126,6 @@ impl ByteLevel {
             Bpe::restore(saved)?,
         ))
     }
-}
-
-/// The expressions of a pre-tokenizer that only splits and then maps bytes to characters.
-fn splits(pre_tokenizer: &str) -> Option<Vec<SysRegex>> {
-    let pre_tokenizer: Value = serde_json::from_str(pre_tokenizer).ok()?;
-    let steps = match pre_tokenizer["type"].as_str()? {
-        "Sequence" => pre_tokenizer["pretokenizers"].as_array()?.as_slice(),
-        _ => std::slice::from_ref(&pre_tokenizer),
-    };
-    let (last, first) = steps.split_last()?;
-    let bytes_only = last["type"] == "ByteLevel"
-        && last["add_prefix_space"] == false
-        && last["use_regex"] == false;
-    if !bytes_only {
-        return None;
-    }
-    first
-        .iter()
-        .map(|step| {
-            let isolated = step["type"] == "Split"
-                && step["behavior"] == "Isolated"
-                && step["invert"] == false;
-            if !isolated {
-                return None;
-            }
-            SysRegex::new(step["pattern"]["Regex"].as_str()?).ok()
-        })
-        .collect()
 }
 
 /// The character that byte-level tokenizers write for each byte: itself if it is printable,

@@ -12,6 +12,7 @@ pub mod memory;
 pub mod merges;
 mod normal;
 mod others;
+mod patterns;
 mod saved;
 #[cfg(test)]
 mod testing;
