@@ -26,7 +26,8 @@ pub const MOST_IDS: u32 = 1 << ID_BITS;
 const MOST_MERGES: usize = (1 << RANK_BITS) - 1;
 
 /// Words of more symbols are merged with a heap.
-const SHORT: usize = 24;
+const SHORT: usize = 1 << PLACE_BITS;
+const PLACE_BITS: u32 = 5;
 
 /// The pairs that are merged, with their ranks and what they make.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -115,42 +116,52 @@ impl Merges {
     pub fn count(&self, work: &mut Work) -> u32 {
         let count = match work.symbols.len() {
             0 | 1 => work.symbols.len(),
-            2..=SHORT => self.count_short(work),
+            2..=SHORT => self.count_short(&mut work.symbols),
             _ => self.count_long(work),
         };
         u32::try_from(count).unwrap_or(u32::MAX)
     }
 
-    /// Looks through all pairs for each merge: quickest for a few symbols.
-    fn count_short(&self, work: &mut Work) -> usize {
-        let mut symbols = [0_u32; SHORT];
-        // The last symbol never has a next one, so the rank at its place is always `NEVER`.
-        let mut ranks = [NEVER; SHORT];
-        let mut count = work.symbols.len().min(SHORT);
-        symbols[..count].copy_from_slice(&work.symbols[..count]);
-        for place in 1..count {
-            ranks[place - 1] = self.rank(symbols[place - 1], symbols[place]);
+    /// Looks at all pairs before each merge: quickest for a few symbols.
+    fn count_short(&self, symbols: &mut [u32]) -> usize {
+        let end = symbols.len().min(SHORT);
+        // The rank of each symbol with its next one, and below it the place of the symbol.
+        let mut ways = [NEVER; SHORT];
+        let way = |left: u32, right: u32, place: usize| match self.rank(left, right) {
+            NEVER => NEVER,
+            // A place is below 32.
+            #[allow(clippy::cast_possible_truncation)]
+            rank => rank << PLACE_BITS | place as u32,
+        };
+        // Neighbours of each symbol; the end stands for none.
+        let mut before: [u8; SHORT + 1] = std::array::from_fn(|place| place.wrapping_sub(1) as u8);
+        let mut after: [u8; SHORT] = std::array::from_fn(|place| place as u8 + 1);
+        for place in 1..end {
+            ways[place - 1] = way(symbols[place - 1], symbols[place], place - 1);
         }
+        let mut count = end;
         loop {
-            let (mut at, mut lowest) = (0, NEVER);
-            for (place, rank) in ranks[..count].iter().enumerate() {
-                if *rank < lowest {
-                    (at, lowest) = (place, *rank);
-                }
-            }
-            if lowest == NEVER {
+            let looked_at = &ways[..end.next_multiple_of(8)];
+            let first = looked_at.iter().copied().fold(NEVER, u32::min);
+            if first == NEVER {
                 return count;
             }
-            symbols[at] = self.made[lowest as usize];
-            symbols.copy_within(at + 2..count, at + 1);
-            ranks.copy_within(at + 1..count, at);
+            let at = (first & (SHORT as u32 - 1)) as usize;
+            let right = usize::from(after[at]);
+            let next = usize::from(after[right]);
+            symbols[at] = self.made[(first >> PLACE_BITS) as usize];
+            ways[right] = NEVER;
+            after[at] = next as u8;
+            before[next] = at as u8;
             count -= 1;
-            ranks[count] = NEVER;
-            if at + 1 < count {
-                ranks[at] = self.rank(symbols[at], symbols[at + 1]);
-            }
+            ways[at] = if next < end {
+                way(symbols[at], symbols[next], at)
+            } else {
+                NEVER
+            };
             if at > 0 {
-                ranks[at - 1] = self.rank(symbols[at - 1], symbols[at]);
+                let left = usize::from(before[at]);
+                ways[left] = way(symbols[left], symbols[at], left);
             }
         }
     }

@@ -8,6 +8,7 @@
 
 pub mod bpe;
 mod byte_level;
+mod composing;
 pub mod memory;
 pub mod merges;
 mod normal;

@@ -23,13 +23,17 @@ enum Instruction {
 }
 
 /// Bit of a step: there was a match before the character.
-pub const MATCH: u16 = 1 << 15;
+const MATCH: u16 = 1 << 15;
+/// Bit of a step to a state that letters lead back to, from another state.
+const RUN: u16 = 1 << 14;
+/// The bits of a step for the state that follows.
+const STATE: u16 = RUN - 1;
 /// The state without a way to go on.
-pub const DEAD: u16 = 0;
+const DEAD: u16 = 0;
 /// The state at the start of a match.
-pub const START: u16 = 1;
+const START: u16 = 1;
 /// The step of a byte that is not a character: the class of its character decides.
-pub const WIDE: u16 = MATCH - 1;
+const WIDE: u16 = STATE;
 
 /// Expressions with more states or sets are left to the library.
 const MOST_STATES: usize = 2_000;
@@ -123,6 +127,63 @@ impl Classes {
     }
 }
 
+/// Letters that lead from a state back to it, for a look at eight bytes at once.
+#[derive(Debug, Clone, Copy)]
+struct Run {
+    /// The bit that makes capital letters small, in each byte, if those lead back, too.
+    fold: u64,
+    first: u8,
+    last: u8,
+    /// The step that they take.
+    step: u16,
+}
+
+impl Run {
+    /// The letters that all take the same step from a state, back to it.
+    fn of(state: u16, step: impl Fn(u8) -> u16) -> Option<Self> {
+        let alike = |mut letters: std::ops::RangeInclusive<u8>, wanted: u16| {
+            letters.all(|letter| step(letter) == wanted)
+        };
+        let run = |fold, first, last| Self {
+            fold,
+            first,
+            last,
+            step: step(first),
+        };
+        let small = run(0, b'a', b'z');
+        let capital = run(0, b'A', b'Z');
+        let found = [small, capital]
+            .into_iter()
+            .find(|run| run.step & STATE == state && alike(run.first..=run.last, run.step))?;
+        if alike(b'A'..=b'Z', small.step) && alike(b'a'..=b'z', small.step) {
+            return Some(run(EACH * 0x20, b'a', b'z'));
+        }
+        Some(found)
+    }
+
+    /// The first place from `place` on whose byte is none of the letters, or one before the end.
+    #[inline]
+    fn end(&self, bytes: &[u8], mut place: usize) -> usize {
+        while let Some(eight) = bytes.get(place..).and_then(<[u8]>::first_chunk::<8>) {
+            let eight = u64::from_le_bytes(*eight);
+            let small = (eight | self.fold) & (EACH * 0x7f);
+            // The high bit of each byte says whether it is at least the first letter, and
+            // whether it is beyond the last one. No byte carries into the next.
+            let reached = small + EACH * u64::from(0x80 - self.first);
+            let beyond = small + EACH * u64::from(0x7f - self.last);
+            let others = !(reached & !beyond & !eight) & (EACH * 0x80);
+            if others != 0 {
+                return place + others.trailing_zeros() as usize / 8;
+            }
+            place += 8;
+        }
+        place
+    }
+}
+
+/// The lowest bit of each of eight bytes.
+const EACH: u64 = 0x0101_0101_0101_0101;
+
 /// Finds the matches of one expression.
 #[derive(Debug)]
 pub struct Automaton {
@@ -133,6 +194,7 @@ pub struct Automaton {
     wide: Box<[u16]>,
     /// Whether there is a match at the end of the text, by state.
     ends: Box<[bool]>,
+    runs: Box<[Option<Run>]>,
     /// Whether a match may begin with a byte.
     begins: Box<[bool; 256]>,
 }
@@ -172,42 +234,43 @@ impl Automaton {
         }
         let count = classes.members.len();
         let step = |state: usize, character: u8| wide[state * count + classes.of(character.into())];
-        let narrow: Box<[u16]> = (0..lists.len())
-            .flat_map(|state| (0..=u8::MAX).map(move |byte| (state, byte)))
-            .map(|(state, byte)| {
-                if byte.is_ascii() {
-                    step(state, byte)
-                } else {
-                    WIDE
-                }
-            })
+        let runs: Vec<Option<Run>> = (0_u16..)
+            .take(lists.len())
+            .map(|state| Run::of(state, |byte| step(usize::from(state), byte)))
             .collect();
+        let mut narrow = Vec::with_capacity(lists.len() << 8);
+        for state in 0..lists.len() {
+            narrow.extend((0..128).map(|byte| {
+                let step = step(state, byte);
+                let next = usize::from(step & STATE);
+                step | if next != state && runs[next].is_some() {
+                    RUN
+                } else {
+                    0
+                }
+            }));
+            narrow.extend([WIDE; 128]);
+        }
         let mut begins = Box::new([true; 256]);
         for byte in 0..128 {
             begins[usize::from(byte)] = step(usize::from(START), byte) != DEAD;
         }
         Some(Self {
-            narrow,
+            narrow: narrow.into(),
             wide: wide.into(),
             ends: ends.into(),
+            runs: runs.into(),
             begins,
             classes,
         })
     }
 
-    /// The end of the match that begins at `from`, if there is one.
+    /// The end of the match that begins at `from`; `from` if there is none.
     #[inline]
-    pub fn end(&self, text: &str, from: usize) -> Option<usize> {
+    fn end(&self, text: &str, from: usize) -> usize {
         let bytes = text.as_bytes();
-        let (mut state, mut place, mut end) = (START, from, None);
-        loop {
-            let Some(byte) = bytes.get(place) else {
-                return if self.ends[usize::from(state)] {
-                    Some(place)
-                } else {
-                    end
-                };
-            };
+        let (mut state, mut place, mut end) = (START, from, from);
+        while let Some(byte) = bytes.get(place) {
             let mut step = self.narrow[usize::from(state) << 8 | usize::from(*byte)];
             let mut size = 1;
             if step == WIDE {
@@ -217,13 +280,27 @@ impl Automaton {
                 step = self.wide[usize::from(state) * self.classes.members.len() + class];
             }
             if step & MATCH != 0 {
-                end = Some(place);
+                end = place;
             }
-            state = step & !MATCH;
+            state = step & STATE;
             if state == DEAD {
                 return end;
             }
             place += size;
+            if step & RUN != 0 {
+                if let Some(run) = &self.runs[usize::from(state)] {
+                    let begin = place;
+                    place = run.end(bytes, place);
+                    if run.step & MATCH != 0 && place > begin {
+                        end = place - 1;
+                    }
+                }
+            }
+        }
+        if self.ends[usize::from(state)] {
+            place
+        } else {
+            end
         }
     }
 
@@ -231,7 +308,8 @@ impl Automaton {
     #[inline]
     pub fn find(&self, text: &str, mut from: usize) -> Option<(usize, usize)> {
         loop {
-            if let Some(end) = self.end(text, from) {
+            let end = self.end(text, from);
+            if end > from {
                 return Some((from, end));
             }
             from += text[from..].chars().next()?.len_utf8();
