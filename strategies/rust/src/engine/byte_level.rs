@@ -6,7 +6,7 @@ use tokenizers::Tokenizer;
 use tokenizers::models::bpe::BPE;
 
 use super::bpe::{Bpe, Tables};
-use super::memory::{Memory, Worker, go_on};
+use super::memory::{Memory, TOGETHER, Worker, go_on};
 use super::normal::Normal;
 use super::others::Others;
 use super::patterns::Splits;
@@ -71,28 +71,29 @@ impl ByteLevel {
             normal = format!(" {normal}").into();
         }
         let mut total = 0;
+        memory.worker.words.clear();
         self.splits.each(&normal, &mut |start, end| {
-            total += self.word(&normal, start, end, memory)?;
+            // The engine takes no text whose places do not fit.
+            #[allow(clippy::cast_possible_truncation)]
+            memory.worker.words.push((start as u32, end as u32));
+            if memory.worker.words.len() == TOGETHER {
+                total += self.count_words(&normal, memory)?;
+            }
             Ok(())
         })?;
-        Ok(Some(total))
+        Ok(Some(total + self.count_words(&normal, memory)?))
     }
 
-    #[inline]
-    fn word(
-        &self,
-        text: &str,
-        start: usize,
-        end: usize,
-        memory: &mut Memory,
-    ) -> Result<u32, String> {
+    /// Counts the words that the worker has put together.
+    fn count_words(&self, text: &str, memory: &mut Memory) -> Result<u32, String> {
         let stop = memory.stop;
         let Worker {
             known,
             work,
+            words,
             mapped,
         } = &mut *memory.worker;
-        known.count(text.as_bytes(), start, end, |word| {
+        let total = known.count(text.as_bytes(), words, |word| {
             go_on(stop)?;
             if let (Some(symbols), false) = (&self.symbols, self.bpe.ignores_merges()) {
                 work.symbols.clear();
@@ -103,7 +104,9 @@ impl ByteLevel {
             mapped.clear();
             mapped.extend(word.iter().map(|byte| self.characters[usize::from(*byte)]));
             Ok(self.bpe.count(mapped, work))
-        })
+        });
+        words.clear();
+        total
     }
 
     pub fn save(&self, out: &mut Writer) {
