@@ -10,15 +10,16 @@ mod spans;
 pub mod workers;
 
 use std::cmp::Reverse;
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use crate::engine::memory::{Memory, Worker};
 use crate::fault::Fault;
 use crate::tokenizer::SpanCounter;
 use crate::tokenizer::markers::Marker;
-use crate::tokenizer::words::{KnownWords, Memory, SharedWords};
 use chunks::{Chunk, chunks, next_batch};
 use prompt::{CutTurn, GrowingPrompt};
 use source::{Source, Turn};
@@ -27,6 +28,9 @@ use workers::{Options, Progress, Stop, parallel};
 
 /// Stands for the count of a span that the tokenizer fails on.
 const UNKNOWN: u32 = u32::MAX;
+
+/// Bytes of the spans that a worker takes at once, unless a single one is longer.
+const GROUP: usize = 1 << 13;
 
 /// Why a turn has no count.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -225,28 +229,32 @@ impl Call {
         counts.resize(self.spans.len(), 0);
         let encoded: Arc<[AtomicU32]> = fresh.iter().map(|_| AtomicU32::new(UNKNOWN)).collect();
         let fresh: Arc<[_]> = fresh.into();
-        let shared = SharedWords::default();
         let (call, texts, found) = (Arc::clone(self), Arc::clone(&fresh), Arc::clone(&encoded));
+        let groups = groups(fresh.iter().map(|span| span.2.len()));
         parallel(
-            fresh.len(),
+            groups.len(),
             &self.progress,
             options,
-            move |index, own: &mut KnownWords| {
+            move |index, worker: &mut Worker| {
                 let started = Instant::now();
-                let (_, before, text, after) = &texts[index];
-                let mut memory = Memory {
-                    own,
-                    shared: &shared,
-                    stop: call.progress.stop(),
-                };
-                // A text that the model cannot encode, or that the library panics on, fails the
-                // turns that hold it, not the call.
-                let counted = catch_unwind(AssertUnwindSafe(|| {
-                    call.tokenizer
-                        .count_span(*before, text, *after, &mut memory)
-                }));
-                if let Ok(Ok(count)) = counted {
-                    found[index].store(count, Ordering::Relaxed);
+                for place in groups[index].clone() {
+                    if call.progress.is_cancelled() {
+                        break;
+                    }
+                    let (_, before, text, after) = &texts[place];
+                    let mut memory = Memory {
+                        worker,
+                        stop: call.progress.stop(),
+                    };
+                    // A text that the model cannot encode, or that the library panics on, fails
+                    // the turns that hold it, not the call.
+                    let counted = catch_unwind(AssertUnwindSafe(|| {
+                        call.tokenizer
+                            .count_span(*before, text, *after, &mut memory)
+                    }));
+                    if let Ok(Ok(count)) = counted {
+                        found[place].store(count, Ordering::Relaxed);
+                    }
                 }
                 add_time(&call.tally.encode, started);
             },
@@ -256,6 +264,23 @@ impl Call {
         }
         Ok(())
     }
+}
+
+/// Puts spans of these sizes together, so that a worker takes enough work at once.
+fn groups(sizes: impl Iterator<Item = usize>) -> Vec<Range<usize>> {
+    let mut groups: Vec<Range<usize>> = Vec::new();
+    let mut size = 0;
+    for (place, added) in sizes.enumerate() {
+        match groups.last_mut() {
+            Some(last) if size + added <= GROUP => last.end = place + 1,
+            _ => {
+                groups.push(place..place + 1);
+                size = 0;
+            }
+        }
+        size += added;
+    }
+    groups
 }
 
 /// Adds up the counts of a chunk's turns.
@@ -300,7 +325,7 @@ mod tests {
 
     use super::source::{Source, Turn};
     use super::workers::{Options, Stop};
-    use super::{Counts, count};
+    use super::{Counts, GROUP, count, groups};
     use crate::fault::Fault;
     use crate::tokenizer::SpanCounter;
     use crate::tokenizer::testing::tokenizer;
@@ -374,15 +399,19 @@ mod tests {
     }
 
     #[test]
+    fn spans_are_grouped_in_order_and_none_is_left_out() {
+        assert!(groups([].into_iter()).is_empty());
+        let sizes = [GROUP * 2, GROUP, 1, GROUP - 1, 1, 0];
+        assert_eq!(groups(sizes.into_iter()), [0..1, 1..2, 2..4, 4..6]);
+    }
+
+    #[test]
     fn counts_equal_those_of_whole_prompts() {
         let counter = Arc::new(
-            SpanCounter::of(tokenizer(&[
-                "<a>",
-                "<a><b>",
-                "left:<l>",
-                "right:<r>",
-                "word:w",
-            ]))
+            SpanCounter::of(
+                tokenizer(&["<a>", "<a><b>", "left:<l>", "right:<r>", "word:w"]),
+                None,
+            )
             .unwrap(),
         );
         let source = prompts(&[
@@ -407,7 +436,8 @@ mod tests {
 
     #[test]
     fn resuming_never_trusts_a_marker_at_the_edge_of_what_is_common() {
-        let counter = Arc::new(SpanCounter::of(tokenizer(&["<a>", "<a><b><c>", "<b>"])).unwrap());
+        let counter =
+            Arc::new(SpanCounter::of(tokenizer(&["<a>", "<a><b><c>", "<b>"]), None).unwrap());
         // The first prompt ends in what the second continues to a longer marker.
         let source = prompts(&[&["xx<a><b>", "xx<a><b><c>", "xx<a><b><d>", "xx<a>"]]);
         assert_eq!(counts(&counter, &source, 1), expected(&counter, &source));
@@ -415,7 +445,7 @@ mod tests {
 
     #[test]
     fn a_turn_without_a_prompt_leaves_the_turns_after_it_alone() {
-        let counter = Arc::new(SpanCounter::of(tokenizer(&["<a>", "<b>"])).unwrap());
+        let counter = Arc::new(SpanCounter::of(tokenizer(&["<a>", "<b>"]), None).unwrap());
         let texts = [
             Some("x<a>y<b>z"),
             None,
@@ -439,7 +469,7 @@ mod tests {
 
     #[test]
     fn many_chunks_of_one_conversation() {
-        let counter = Arc::new(SpanCounter::of(tokenizer(&["<a>", "<b>"])).unwrap());
+        let counter = Arc::new(SpanCounter::of(tokenizer(&["<a>", "<b>"]), None).unwrap());
         let mut turns = Vec::new();
         let mut prompt = String::new();
         for turn in 0..200 {
@@ -453,7 +483,7 @@ mod tests {
 
     #[test]
     fn a_call_can_be_cancelled() {
-        let counter = Arc::new(SpanCounter::of(tokenizer(&["<a>"])).unwrap());
+        let counter = Arc::new(SpanCounter::of(tokenizer(&["<a>"]), None).unwrap());
         let long: String = "x".repeat(1_000_000);
         let source = Texts(vec![vec![Some(long); 8]]);
         let mut options = Options {

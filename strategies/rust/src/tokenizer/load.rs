@@ -6,6 +6,7 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 
 use serde::{Deserialize, Deserializer, de};
 use tokenizers::models::bpe::BPE;
@@ -13,6 +14,8 @@ use tokenizers::{
     DecoderWrapper, Model, ModelWrapper, NormalizerWrapper, PostProcessorWrapper,
     PreTokenizerWrapper, Result, Token, Tokenizer, TokenizerImpl,
 };
+
+use crate::engine::bpe::Tables;
 
 type BpeTokenizer = TokenizerImpl<
     Bpe,
@@ -22,20 +25,28 @@ type BpeTokenizer = TokenizerImpl<
     DecoderWrapper,
 >;
 
-/// Reads a tokenizer.
+/// Reads a tokenizer, and the tables of its model where they come from the same reading.
 ///
 /// # Errors
 ///
 /// If the JSON is no tokenizer.
-pub fn tokenizer(json: &str) -> Result<Tokenizer> {
+pub fn tokenizer(json: &str) -> Result<(Tokenizer, Option<Tables>)> {
     match serde_json::from_str::<BpeTokenizer>(json) {
-        Ok(tokenizer) => Ok(tokenizer.into()),
-        Err(_) => json.parse(),
+        Ok(tokenizer) => {
+            let tables = tokenizer.get_model().tables.lock();
+            let tables = tables.ok().and_then(|mut tables| tables.take());
+            Ok((tokenizer.into(), tables))
+        }
+        Err(_) => Ok((json.parse()?, None)),
     }
 }
 
 /// A BPE model that is read field by field.
-struct Bpe(BPE);
+struct Bpe {
+    model: BPE,
+    /// Taken out before the model is handed on, which a shared reference has to allow.
+    tables: Mutex<Option<Tables>>,
+}
 
 #[derive(Deserialize)]
 enum Kind {
@@ -63,6 +74,7 @@ struct Fields {
 impl<'de> Deserialize<'de> for Bpe {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
         let fields = Fields::deserialize(deserializer)?;
+        let tables = Mutex::new(Tables::new(&fields.vocab, &fields.merges));
         let mut builder = BPE::builder()
             .vocab_and_merges(fields.vocab, fields.merges)
             .fuse_unk(fields.fuse_unk)
@@ -80,13 +92,14 @@ impl<'de> Deserialize<'de> for Bpe {
         if let Some(suffix) = fields.end_of_word_suffix {
             builder = builder.end_of_word_suffix(suffix);
         }
-        builder.build().map(Self).map_err(de::Error::custom)
+        let model = builder.build().map_err(de::Error::custom)?;
+        Ok(Self { model, tables })
     }
 }
 
 impl From<Bpe> for ModelWrapper {
     fn from(model: Bpe) -> Self {
-        Self::BPE(model.0)
+        Self::BPE(model.model)
     }
 }
 
@@ -95,31 +108,31 @@ impl Model for Bpe {
     type Trainer = <BPE as Model>::Trainer;
 
     fn tokenize(&self, sequence: &str) -> Result<Vec<Token>> {
-        self.0.tokenize(sequence)
+        self.model.tokenize(sequence)
     }
 
     fn token_to_id(&self, token: &str) -> Option<u32> {
-        self.0.token_to_id(token)
+        self.model.token_to_id(token)
     }
 
     fn id_to_token(&self, id: u32) -> Option<String> {
-        self.0.id_to_token(id)
+        self.model.id_to_token(id)
     }
 
     fn get_vocab(&self) -> HashMap<String, u32> {
-        self.0.get_vocab()
+        self.model.get_vocab()
     }
 
     fn get_vocab_size(&self) -> usize {
-        self.0.get_vocab_size()
+        self.model.get_vocab_size()
     }
 
     fn save(&self, folder: &Path, prefix: Option<&str>) -> Result<Vec<PathBuf>> {
-        self.0.save(folder, prefix)
+        self.model.save(folder, prefix)
     }
 
     fn get_trainer(&self) -> Self::Trainer {
-        self.0.get_trainer()
+        self.model.get_trainer()
     }
 }
 
@@ -131,7 +144,10 @@ mod tests {
     use tokenizers::{ModelWrapper, Tokenizer};
 
     fn assert_read_as_the_library_reads(json: &str) {
-        let (ours, theirs) = (tokenizer(json).unwrap(), json.parse::<Tokenizer>().unwrap());
+        let (ours, theirs) = (
+            tokenizer(json).unwrap().0,
+            json.parse::<Tokenizer>().unwrap(),
+        );
         assert_eq!(ours.get_model(), theirs.get_model());
         assert_eq!(
             ours.to_string(false).unwrap(),

@@ -16,8 +16,8 @@
 //! - White space: `splicing.py` rules out only an `lstrip` token that begins with white space.
 //!   This rule is narrower, and a narrower rule is always safe: with fewer markers the spans are
 //!   longer, and the tokenizer finds the other tokens inside a span by itself. Tokens that begin
-//!   or end with white space are rare, so the finer rule would save nothing. `words.rs` also
-//!   relies on it: a text that it counts may hold no added token that the tokenizer would find.
+//!   or end with white space are rare, so the finer rule would save nothing. The engine also
+//!   relies on it: what markers strip from a span is then nothing but white space of the span.
 //! - Special tokens that are to be split: `splicing.py` then cuts nowhere, because Python cannot
 //!   ask the library which tokens it ignores. Here the library tells, so the other tokens stay
 //!   markers. No count depends on it today: the strategy is not available for such a tokenizer.
@@ -45,6 +45,8 @@ pub struct Cutter {
     texts: Vec<Box<str>>,
     /// Whether a token of this number is a marker; the others only take part in the search.
     cuts: Vec<bool>,
+    /// Whether a token strips white space on its left, and on its right.
+    strips: Vec<(bool, bool)>,
     longest: usize,
 }
 
@@ -67,6 +69,7 @@ impl Cutter {
             search: None,
             texts: Vec::with_capacity(tokens.len()),
             cuts: Vec::with_capacity(tokens.len()),
+            strips: Vec::with_capacity(tokens.len()),
             longest: 0,
         };
         for (_, token) in tokens {
@@ -77,6 +80,7 @@ impl Cutter {
             cutter
                 .cuts
                 .push(!token.single_word && !skipped && !touches_space);
+            cutter.strips.push((token.lstrip, token.rstrip));
             cutter.texts.push(text.into());
             cutter.longest = cutter.longest.max(text.len());
         }
@@ -104,6 +108,23 @@ impl Cutter {
             .ok()
             .and_then(|index| self.texts.get(index))
             .map_or("", |text| &**text)
+    }
+
+    /// What is left of a span when its neighbours have stripped it.
+    #[must_use]
+    pub fn stripped<'t>(&self, before: Marker, span: &'t str, after: Marker) -> &'t str {
+        let strips = |marker: Marker| {
+            let index = usize::try_from(marker).ok();
+            index.and_then(|index| self.strips.get(index)).copied()
+        };
+        let mut left = span;
+        if let Some((_, true)) = strips(before) {
+            left = left.trim_start();
+        }
+        if let Some((true, _)) = strips(after) {
+            left = left.trim_end();
+        }
+        left
     }
 
     /// The first marker of `text` at or after `from`, which is 0 or the end of a match.

@@ -4,22 +4,23 @@ pub mod load;
 pub mod markers;
 #[cfg(test)]
 pub mod testing;
-pub mod words;
 
 use std::thread::Builder;
 
 use tokenizers::Tokenizer;
 
+use crate::engine::bpe::Tables;
+use crate::engine::memory::Memory;
+use crate::engine::{Engine, Span};
 use crate::fault::panic_message;
 use markers::{Cutter, EDGE, Marker};
-use words::{Memory, Words};
 
 /// A tokenizer that counts spans.
 #[derive(Debug)]
 pub struct SpanCounter {
     tokenizer: Tokenizer,
     cutter: Cutter,
-    words: Option<Words>,
+    engine: Option<Engine>,
 }
 
 impl SpanCounter {
@@ -29,33 +30,34 @@ impl SpanCounter {
     ///
     /// If the JSON is no tokenizer that can count.
     pub fn new(json: &str, encode_special_tokens: bool) -> Result<Self, String> {
-        let mut tokenizer = load::tokenizer(json).map_err(|error| error.to_string())?;
+        let (mut tokenizer, tables) = load::tokenizer(json).map_err(|error| error.to_string())?;
         tokenizer
             .with_truncation(None)
             .map_err(|error| error.to_string())?;
         tokenizer.with_padding(None);
         tokenizer.set_encode_special_tokens(encode_special_tokens);
-        Self::of(tokenizer)
+        Self::of(tokenizer, tables)
     }
 
-    /// Takes a tokenizer that neither truncates nor pads.
+    /// Takes a tokenizer that neither truncates nor pads, and the tables of its model if they
+    /// are at hand.
     ///
     /// # Errors
     ///
     /// If it cannot be searched for markers.
-    pub fn of(tokenizer: Tokenizer) -> Result<Self, String> {
+    pub fn of(tokenizer: Tokenizer, tables: Option<Tables>) -> Result<Self, String> {
         let cutter = Cutter::new(&tokenizer)?;
         // The library keeps a cache for each model and thread until the thread ends, so the
         // caller's thread must never encode.
-        let words = std::thread::scope(|scope| {
-            let started = Builder::new().spawn_scoped(scope, || Words::of(&tokenizer));
+        let engine = std::thread::scope(|scope| {
+            let started = Builder::new().spawn_scoped(scope, || Engine::of(&tokenizer, tables));
             let thread = started.map_err(|error| format!("no thread can be started: {error}"))?;
             thread.join().map_err(|panic| panic_message(&*panic))
         })?;
         Ok(Self {
             tokenizer,
             cutter,
-            words,
+            engine,
         })
     }
 
@@ -97,9 +99,18 @@ impl SpanCounter {
         if text.is_empty() {
             return Ok(0);
         }
-        if let Some(words) = &self.words {
-            // Its markers neither strip nor leave anything of themselves in the span.
-            return words.count(&self.tokenizer, text, memory);
+        if let Some(engine) = &self.engine {
+            let kept = self.cutter.stripped(before, text, after);
+            if kept.is_empty() {
+                return Ok(0);
+            }
+            let span = Span {
+                text: kept,
+                first: before == EDGE,
+            };
+            if let Some(count) = engine.count(span, memory)? {
+                return Ok(count);
+            }
         }
         let around = usize::from(before != EDGE) + usize::from(after != EDGE);
         let count = if around == 0 {

@@ -1,0 +1,149 @@
+//! Counts for byte-level BPE: the text is split by expressions, and the bytes of each word are
+//! merged. The number of tokens is the sum over the words, and the same word always has the same
+//! number.
+
+use tokenizers::Tokenizer;
+use tokenizers::models::bpe::BPE;
+
+use super::bpe::{Bpe, Tables};
+use super::memory::{Memory, TOGETHER, Worker, go_on};
+use super::normal::Normal;
+use super::others::Others;
+use super::patterns::Splits;
+use super::saved::{Reader, Writer};
+
+#[derive(Debug)]
+pub struct ByteLevel {
+    normal: Normal,
+    pre_tokenizer: String,
+    splits: Splits,
+    bpe: Bpe,
+    characters: [char; 256],
+    /// The symbol of each byte, if each has one.
+    symbols: Option<Box<[u32; 256]>>,
+}
+
+impl ByteLevel {
+    /// The engine, if the tokenizer is of this kind.
+    pub fn of(
+        tokenizer: &Tokenizer,
+        model: &BPE,
+        tables: impl FnOnce() -> Option<Tables>,
+    ) -> Option<Self> {
+        let written = serde_json::to_string(tokenizer.get_pre_tokenizer()?).ok()?;
+        let normal = Normal::of(tokenizer.get_normalizer())?;
+        let splits = Splits::of(&written)?;
+        Some(Self::new(
+            normal,
+            written,
+            splits,
+            Bpe::new(model, tables()?)?,
+        ))
+    }
+
+    fn new(normal: Normal, pre_tokenizer: String, splits: Splits, bpe: Bpe) -> Self {
+        let characters = byte_characters();
+        let symbols: Option<Vec<u32>> = characters.iter().map(|one| bpe.character(*one)).collect();
+        Self {
+            normal,
+            pre_tokenizer,
+            splits,
+            bpe,
+            characters,
+            symbols: symbols
+                .and_then(|symbols| symbols.try_into().ok())
+                .map(Box::new),
+        }
+    }
+
+    /// Tokens of a text without added tokens; None if it holds one when it is normalized.
+    pub fn count(
+        &self,
+        text: &str,
+        others: &Others,
+        memory: &mut Memory,
+    ) -> Result<Option<u32>, String> {
+        let mut normal = self.normal.apply(text)?;
+        if others.are_in(&normal) {
+            return Ok(None);
+        }
+        if self.splits.wants_space(&normal) {
+            normal = format!(" {normal}").into();
+        }
+        let mut total = 0;
+        memory.worker.words.clear();
+        self.splits.each(&normal, &mut |start, end| {
+            // The engine takes no text whose places do not fit.
+            #[allow(clippy::cast_possible_truncation)]
+            memory.worker.words.push((start as u32, end as u32));
+            if memory.worker.words.len() == TOGETHER {
+                total += self.count_words(&normal, memory)?;
+            }
+            Ok(())
+        })?;
+        Ok(Some(total + self.count_words(&normal, memory)?))
+    }
+
+    /// Counts the words that the worker has put together.
+    fn count_words(&self, text: &str, memory: &mut Memory) -> Result<u32, String> {
+        let stop = memory.stop;
+        let Worker {
+            known,
+            work,
+            words,
+            mapped,
+        } = &mut *memory.worker;
+        let total = known.count(text.as_bytes(), words, |word| {
+            go_on(stop)?;
+            if let (Some(symbols), false) = (&self.symbols, self.bpe.ignores_merges()) {
+                work.symbols.clear();
+                work.symbols
+                    .extend(word.iter().map(|byte| symbols[usize::from(*byte)]));
+                return Ok(self.bpe.merge(work));
+            }
+            mapped.clear();
+            mapped.extend(word.iter().map(|byte| self.characters[usize::from(*byte)]));
+            Ok(self.bpe.count(mapped, work))
+        });
+        words.clear();
+        total
+    }
+
+    pub fn save(&self, out: &mut Writer) {
+        self.normal.save(out);
+        out.bytes(self.pre_tokenizer.as_bytes());
+        self.bpe.save(out);
+    }
+
+    /// # Errors
+    ///
+    /// If the bytes are no such engine.
+    pub fn restore(saved: &mut Reader) -> Result<Self, String> {
+        let normal = Normal::restore(saved)?;
+        let written = saved.text()?;
+        let splits = Splits::of(written).ok_or("the pre-tokenizer is damaged")?;
+        Ok(Self::new(
+            normal,
+            written.to_owned(),
+            splits,
+            Bpe::restore(saved)?,
+        ))
+    }
+}
+
+/// The character that byte-level tokenizers write for each byte: itself if it is printable,
+/// or else the next free one from U+0100.
+fn byte_characters() -> [char; 256] {
+    let mut next = 0x100_u32;
+    std::array::from_fn(|byte| {
+        let byte = u32::try_from(byte).unwrap_or(0);
+        let code = match byte {
+            0x21..=0x7e | 0xa1..=0xac | 0xae..=0xff => byte,
+            _ => {
+                next += 1;
+                next - 1
+            }
+        };
+        char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER)
+    })
+}
