@@ -95,15 +95,24 @@ impl ByteLevel {
         } = &mut *memory.worker;
         let total = known.count(text.as_bytes(), words, |word| {
             go_on(stop)?;
-            if let (Some(symbols), false) = (&self.symbols, self.bpe.ignores_merges()) {
-                work.symbols.clear();
-                work.symbols
-                    .extend(word.iter().map(|byte| symbols[usize::from(*byte)]));
-                return Ok(self.bpe.merge(work));
+            let characters = |mapped: &mut String| {
+                mapped.clear();
+                mapped.extend(word.iter().map(|byte| self.characters[usize::from(*byte)]));
+            };
+            let Some(symbols) = &self.symbols else {
+                characters(mapped);
+                return Ok(self.bpe.count(mapped, work));
+            };
+            if self.bpe.ignores_merges() {
+                characters(mapped);
+                if self.bpe.takes_whole(mapped) {
+                    return Ok(1);
+                }
             }
-            mapped.clear();
-            mapped.extend(word.iter().map(|byte| self.characters[usize::from(*byte)]));
-            Ok(self.bpe.count(mapped, work))
+            work.symbols.clear();
+            work.symbols
+                .extend(word.iter().map(|byte| symbols[usize::from(*byte)]));
+            Ok(self.bpe.merge(work))
         });
         words.clear();
         total

@@ -40,7 +40,7 @@ pub struct Merges {
     slots: Box<[u32]>,
     shift: u32,
     /// By rank: the left id, the right id, and the id that they make.
-    merges: Box<[u64]>,
+    ids: Box<[u64]>,
 }
 
 /// The ids of a merge in one number.
@@ -91,7 +91,7 @@ impl Merges {
         let mut table = Self {
             slots: vec![EMPTY; places].into(),
             shift: u64::BITS - places.trailing_zeros(),
-            merges: merges
+            ids: merges
                 .iter()
                 .map(|(left, right, made)| packed(*left, *right, *made))
                 .collect(),
@@ -135,7 +135,7 @@ impl Merges {
                 return (place, NEVER);
             }
             let rank = slot & RANK;
-            if slot & !RANK == tag && self.merges[rank as usize] >> ID_BITS == pair >> ID_BITS {
+            if slot & !RANK == tag && self.ids[rank as usize] >> ID_BITS == pair >> ID_BITS {
                 return (place, rank);
             }
             place = (place + 1) & (self.slots.len() - 1);
@@ -153,7 +153,7 @@ impl Merges {
     fn made(&self, rank: u32) -> u32 {
         // The mask leaves 21 bits.
         #[allow(clippy::cast_possible_truncation)]
-        let made = (self.merges[rank as usize] & u64::from(MOST_IDS - 1)) as u32;
+        let made = (self.ids[rank as usize] & u64::from(MOST_IDS - 1)) as u32;
         made
     }
 
@@ -168,14 +168,14 @@ impl Merges {
     }
 
     /// Looks at all pairs before each merge: quickest for a few symbols.
+    // Places are below 32.
+    #[allow(clippy::cast_possible_truncation)]
     fn count_short(&self, symbols: &mut [u32]) -> usize {
         let end = symbols.len().min(SHORT);
         // The rank of each symbol with its next one, and below it the place of the symbol.
         let mut ways = [NEVER; SHORT];
         let way = |search: Search, place: usize| match self.find(search).1 {
             NEVER => NEVER,
-            // A place is below 32.
-            #[allow(clippy::cast_possible_truncation)]
             rank => rank << PLACE_BITS | place as u32,
         };
         // Neighbours of each symbol; the end stands for none.
@@ -280,27 +280,27 @@ impl Merges {
 
     pub fn save(&self, out: &mut Writer) {
         out.halves(&self.slots);
-        out.words(&self.merges);
+        out.words(&self.ids);
     }
 
     /// # Errors
     ///
     /// If the bytes are no table that can be searched.
     pub fn restore(saved: &mut Reader) -> Result<Self, String> {
-        let (slots, merges) = (saved.halves()?, saved.words()?);
+        let (slots, ids) = (saved.halves()?, saved.words()?);
         let sound = slots.len() >= 2
             && slots.len().is_power_of_two()
             && slots.contains(&EMPTY)
             && slots
                 .iter()
-                .all(|slot| *slot == EMPTY || ((slot & RANK) as usize) < merges.len());
+                .all(|slot| *slot == EMPTY || ((slot & RANK) as usize) < ids.len());
         if !sound {
             return Err("the merges are damaged".to_owned());
         }
         Ok(Self {
             shift: u64::BITS - slots.len().trailing_zeros(),
             slots,
-            merges,
+            ids,
         })
     }
 }
