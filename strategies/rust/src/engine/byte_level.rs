@@ -102,6 +102,7 @@ impl ByteLevel {
             known,
             work,
             mapped,
+            ..
         } = &mut *memory.worker;
         known.count(text.as_bytes(), start, end, |word| {
             go_on(stop)?;

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use hashbrown::HashTable;
 
 use super::merges::Work;
+use super::paths::Best;
 use super::tokens::hash;
 
 /// Bytes of the longest word that stands in the table itself.
@@ -38,6 +39,9 @@ pub struct Worker {
     pub work: Work,
     /// A word as the model reads it.
     pub mapped: String,
+    /// A text in its normal form.
+    pub normal: String,
+    pub best: Best,
 }
 
 /// What counting a span may use.

@@ -82,6 +82,13 @@ impl Merges {
         Some(table)
     }
 
+    /// The ids that are merged: of all pairs the left and the right one.
+    pub fn parts(&self) -> impl Iterator<Item = u32> + '_ {
+        let id = |bits: u64| u32::try_from(bits & u64::from(MOST_IDS - 1)).unwrap_or(u32::MAX);
+        let pairs = self.slots.iter().filter(|slot| **slot != EMPTY);
+        pairs.flat_map(move |slot| [id(slot >> (RANK_BITS + ID_BITS)), id(slot >> RANK_BITS)])
+    }
+
     /// The slot of a pair, or the empty one where it would be.
     #[inline]
     fn place(&self, left: u32, right: u32) -> usize {

@@ -8,14 +8,19 @@
 
 pub mod bpe;
 mod byte_level;
+mod local;
 pub mod memory;
 pub mod merges;
 mod normal;
 mod others;
+mod paths;
+mod pieces;
 mod saved;
 #[cfg(test)]
 mod testing;
 mod tokens;
+mod trie;
+mod unigram;
 
 use std::sync::atomic::AtomicBool;
 
@@ -25,7 +30,9 @@ use bpe::Tables;
 use byte_level::ByteLevel;
 use memory::{Memory, Worker};
 use others::Others;
+use pieces::Pieces;
 use saved::{Reader, Writer};
+use unigram::Unigram;
 
 /// A text between two markers, without what those strip from it.
 #[derive(Debug, Clone, Copy)]
@@ -38,7 +45,9 @@ pub struct Span<'t> {
 /// One arm for each kind of tokenizer.
 #[derive(Debug)]
 enum Kind {
-    ByteLevel(ByteLevel),
+    ByteLevel(Box<ByteLevel>),
+    Pieces(Pieces),
+    Unigram(Box<Unigram>),
 }
 
 /// Counts spans as the tokenizer counts them.
@@ -76,8 +85,13 @@ impl Engine {
         let kind = match tokenizer.get_model() {
             ModelWrapper::BPE(model) => {
                 let tables = || tables.or_else(|| Tables::of(model));
-                ByteLevel::of(tokenizer, model, tables).map(Kind::ByteLevel)?
+                if Pieces::reads(tokenizer) {
+                    Kind::Pieces(Pieces::of(tokenizer, model, tables()?)?)
+                } else {
+                    Kind::ByteLevel(Box::new(ByteLevel::of(tokenizer, model, tables)?))
+                }
             }
+            ModelWrapper::Unigram(model) => Kind::Unigram(Box::new(Unigram::of(tokenizer, model)?)),
             _ => return None,
         };
         let engine = Self {
@@ -119,6 +133,8 @@ impl Engine {
         }
         match &self.kind {
             Kind::ByteLevel(kind) => kind.count(span.text, &self.others, memory),
+            Kind::Pieces(kind) => kind.count(span.text, span.first, memory).map(Some),
+            Kind::Unigram(kind) => kind.count(span.text, memory).map(Some),
         }
     }
 
@@ -128,11 +144,15 @@ impl Engine {
         let mut out = Writer::default();
         let number = match &self.kind {
             Kind::ByteLevel(_) => 0,
+            Kind::Pieces(_) => 1,
+            Kind::Unigram(_) => 2,
         };
         out.halves(&[FORMAT, number]);
         self.others.save(&mut out);
         match &self.kind {
             Kind::ByteLevel(kind) => kind.save(&mut out),
+            Kind::Pieces(kind) => kind.save(&mut out),
+            Kind::Unigram(kind) => kind.save(&mut out),
         }
         out.finish()
     }
@@ -147,7 +167,9 @@ impl Engine {
         };
         let others = Others::restore(&mut saved)?;
         let kind = match number {
-            0 => Kind::ByteLevel(ByteLevel::restore(&mut saved)?),
+            0 => Kind::ByteLevel(Box::new(ByteLevel::restore(&mut saved)?)),
+            1 => Kind::Pieces(Pieces::restore(&mut saved)?),
+            2 => Kind::Unigram(Box::new(Unigram::restore(&mut saved)?)),
             _ => return Err("the saved engine is of another kind".to_owned()),
         };
         saved.end()?;
