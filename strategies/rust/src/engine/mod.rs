@@ -15,7 +15,9 @@ mod normal;
 mod others;
 mod paths;
 mod pieces;
+pub mod places;
 mod saved;
+pub mod span;
 #[cfg(test)]
 mod testing;
 mod tokens;
@@ -31,22 +33,16 @@ use byte_level::ByteLevel;
 use memory::{Memory, Worker};
 use others::Others;
 use pieces::Pieces;
+use places::Places;
 use saved::{Reader, Writer};
+use span::Span;
 use unigram::Unigram;
-
-/// A text between two markers, without what those strip from it.
-#[derive(Debug, Clone, Copy)]
-pub struct Span<'t> {
-    pub text: &'t str,
-    /// Whether it is the beginning of the prompt.
-    pub first: bool,
-}
 
 /// One arm for each kind of tokenizer.
 #[derive(Debug)]
 enum Kind {
     ByteLevel(Box<ByteLevel>),
-    Pieces(Pieces),
+    Pieces(Box<Pieces>),
     Unigram(Box<Unigram>),
 }
 
@@ -86,7 +82,7 @@ impl Engine {
             ModelWrapper::BPE(model) => {
                 let tables = || tables.or_else(|| Tables::of(model));
                 if Pieces::reads(tokenizer) {
-                    Kind::Pieces(Pieces::of(tokenizer, model, tables()?)?)
+                    Kind::Pieces(Box::new(Pieces::of(tokenizer, model, tables()?)?))
                 } else {
                     Kind::ByteLevel(Box::new(ByteLevel::of(tokenizer, model, tables)?))
                 }
@@ -103,23 +99,63 @@ impl Engine {
 
     fn agrees(&self, tokenizer: &Tokenizer) -> bool {
         let mut worker = Worker::default();
+        let mut memory = Memory {
+            worker: &mut worker,
+            stop: &AtomicBool::new(false),
+        };
+        let places = self.places();
         PROBES.iter().all(|probe| {
             let expected = tokenizer.encode_fast(*probe, false);
-            let mut memory = Memory {
-                worker: &mut worker,
-                stop: &AtomicBool::new(false),
-            };
-            let span = Span {
+            let whole = Span {
                 text: probe,
                 first: true,
+                goes_on: false,
             };
-            match (expected, self.count(span, &mut memory)) {
+            let agrees = match (&expected, self.count(whole, &mut memory)) {
                 (Ok(expected), Ok(Some(count))) => expected.len() == count as usize,
                 // Left to the library.
                 (_, Ok(None)) => true,
                 _ => false,
-            }
+            };
+            let cuts = |at: &usize| {
+                let places = places.as_ref();
+                places.is_some_and(|places| places.is_place(probe.as_bytes(), *at))
+            };
+            agrees
+                && (1..probe.len()).filter(cuts).all(|at| {
+                    let (text, later) = probe.split_at(at);
+                    let parts = [(text, true), (later, false)].map(|(text, first)| {
+                        let goes_on = !first;
+                        let span = Span {
+                            text,
+                            first,
+                            goes_on,
+                        };
+                        self.count(span, &mut memory)
+                    });
+                    match (&expected, parts) {
+                        (Ok(expected), [Ok(Some(one)), Ok(Some(two))]) => {
+                            expected.len() == (one + two) as usize
+                        }
+                        _ => false,
+                    }
+                })
         })
+    }
+
+    /// Pairs of characters between which any text may be cut, if some are known.
+    ///
+    /// There are none if an added token may stand inside a span: it may look at its neighbours.
+    #[must_use]
+    pub fn places(&self) -> Option<Places> {
+        if !self.others.are_none() {
+            return None;
+        }
+        match &self.kind {
+            Kind::ByteLevel(_) => None,
+            Kind::Pieces(kind) => Places::of(|last, next| kind.may_cut(last, next)),
+            Kind::Unigram(kind) => Places::of(|last, next| kind.may_cut(last, next)),
+        }
     }
 
     /// Tokens of a span; None if it is left to the library.
@@ -133,7 +169,7 @@ impl Engine {
         }
         match &self.kind {
             Kind::ByteLevel(kind) => kind.count(span.text, &self.others, memory),
-            Kind::Pieces(kind) => kind.count(span.text, span.first, memory).map(Some),
+            Kind::Pieces(kind) => kind.count(span, memory).map(Some),
             Kind::Unigram(kind) => kind.count(span.text, memory).map(Some),
         }
     }
@@ -168,7 +204,7 @@ impl Engine {
         let others = Others::restore(&mut saved)?;
         let kind = match number {
             0 => Kind::ByteLevel(Box::new(ByteLevel::restore(&mut saved)?)),
-            1 => Kind::Pieces(Pieces::restore(&mut saved)?),
+            1 => Kind::Pieces(Box::new(Pieces::restore(&mut saved)?)),
             2 => Kind::Unigram(Box::new(Unigram::restore(&mut saved)?)),
             _ => return Err("the saved engine is of another kind".to_owned()),
         };
@@ -191,7 +227,11 @@ mod tests {
             worker,
             stop: &AtomicBool::new(false),
         };
-        let span = Span { text, first: true };
+        let span = Span {
+            text,
+            first: true,
+            goes_on: false,
+        };
         let count = engine.count(span, &mut memory).unwrap();
         count.map(|count| count as usize)
     }

@@ -31,6 +31,7 @@ use tokenizers::{NormalizerWrapper, PreTokenizerWrapper, Tokenizer};
 use super::bpe::{Bpe, Tables};
 use super::memory::{Memory, Worker, go_on};
 use super::saved::{Reader, Writer};
+use super::span::Span;
 
 /// ASCII characters.
 const ASCII: usize = 128;
@@ -164,14 +165,21 @@ impl Pieces {
         bytes.len()
     }
 
-    /// Tokens of a text without added tokens; `first` if it is the beginning of the prompt.
+    /// Whether a text may be cut between two ASCII characters.
+    #[must_use]
+    pub fn may_cut(&self, last: u8, next: u8) -> bool {
+        self.ends(char::from(last), char::from(next))
+    }
+
+    /// Tokens of a text without added tokens.
     ///
     /// # Errors
     ///
     /// If the call was cancelled.
-    pub fn count(&self, text: &str, first: bool, memory: &mut Memory) -> Result<u32, String> {
+    pub fn count(&self, span: Span, memory: &mut Memory) -> Result<u32, String> {
+        let text = span.text;
         let (mut total, mut from) = (0, 0);
-        if !text.is_empty() && self.reads.adds_mark(text, first) {
+        if !text.is_empty() && !span.goes_on && self.reads.adds_mark(text, span.first) {
             // The mark and the first part in one: parts may always be joined.
             from = self.part_end(text, 0);
             let start = format!(" {}", &text[..from]);
@@ -422,6 +430,7 @@ mod tests {
     use crate::engine::bpe::Tables;
     use crate::engine::memory::{Memory, Worker};
     use crate::engine::saved::{Reader, Writer};
+    use crate::engine::span::Span;
     use crate::engine::testing::Random;
 
     const CHARACTERS: [char; 14] = [
@@ -471,8 +480,8 @@ mod tests {
         options(builder).build().unwrap()
     }
 
-    fn mark(scheme: PrependScheme, split: bool) -> Option<PreTokenizerWrapper> {
-        Some(Metaspace::new('▁', scheme, split).into())
+    fn mark(scheme: PrependScheme, split: bool) -> PreTokenizerWrapper {
+        Metaspace::new('▁', scheme, split).into()
     }
 
     fn replace() -> NormalizerWrapper {
@@ -489,10 +498,10 @@ mod tests {
             (None, None),
             (Some(replace()), Some(idle.into())),
             (Some(Sequence::new(vec![prepend, replace()]).into()), None),
-            (None, mark(PrependScheme::Always, false)),
-            (None, mark(PrependScheme::First, false)),
-            (None, mark(PrependScheme::Never, true)),
-            (None, mark(PrependScheme::First, true)),
+            (None, Some(mark(PrependScheme::Always, false))),
+            (None, Some(mark(PrependScheme::First, false))),
+            (None, Some(mark(PrependScheme::Never, true))),
+            (None, Some(mark(PrependScheme::First, true))),
         ]
     }
 
@@ -512,7 +521,7 @@ mod tests {
 
     /// Counts random texts at the start of a prompt and after a marker.
     fn assert_counts(random: &mut Random, options: impl Fn(BpeBuilder) -> BpeBuilder) {
-        let mut divided = 0;
+        let (mut divided, mut cut) = (0, 0);
         for way in ways() {
             for _ in 0..16 {
                 let model = random_model(random, &options, &[]);
@@ -537,14 +546,32 @@ mod tests {
                     let later = whole(&format!("<m>{text}")) - 1;
                     for (first, expected) in [(true, whole(&text)), (false, later)] {
                         for engine in [&pieces, &restored] {
-                            let count = engine.count(&text, first, &mut memory).unwrap();
-                            assert_eq!(count as usize, expected, "{text:?} {way:?}");
+                            let span = |text, first, goes_on| Span {
+                                text,
+                                first,
+                                goes_on,
+                            };
+                            let mut count = |span| engine.count(span, &mut memory).unwrap();
+                            let whole = count(span(&text, first, false)) as usize;
+                            assert_eq!(whole, expected, "{text:?} {way:?}");
+                            for at in 1..text.len() {
+                                let [last, next] = text.as_bytes()[at - 1..=at] else {
+                                    continue;
+                                };
+                                if last.is_ascii() && next.is_ascii() && engine.may_cut(last, next)
+                                {
+                                    let left = count(span(&text[..at], first, false));
+                                    let right = count(span(&text[at..], false, true));
+                                    assert_eq!((left + right) as usize, expected, "{text:?} {at}");
+                                    cut += 1;
+                                }
+                            }
                         }
                     }
                 }
             }
         }
-        assert!(divided > 3000, "{divided}");
+        assert!(divided > 3000 && cut > 3000, "{divided} {cut}");
     }
 
     #[test]
@@ -593,7 +620,7 @@ mod tests {
             (Some(Replace::new(" ", "▁▁").unwrap().into()), None),
             (Some(Sequence::new(vec![replace(), replace()]).into()), None),
             (Some(prepend.clone()), None),
-            (Some(prepend), mark(PrependScheme::First, true)),
+            (Some(prepend), Some(mark(PrependScheme::First, true))),
             (None, Some(WhitespaceSplit.into())),
         ];
         for way in ways {

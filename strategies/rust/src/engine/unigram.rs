@@ -107,6 +107,13 @@ impl Unigram {
         bytes.len()
     }
 
+    /// Whether a text may be cut between two ASCII characters.
+    #[must_use]
+    pub fn may_cut(&self, last: u8, next: u8) -> bool {
+        let is = |table: &[bool], byte: u8| table.get(usize::from(byte)).copied();
+        is(&self.ends.last, last) == Some(true) && is(&self.ends.next, next) == Some(true)
+    }
+
     /// Tokens of a text without added tokens.
     ///
     /// # Errors
