@@ -16,10 +16,11 @@ MARKERS = ("<|im_start|>", "<|im_end|>", "<|pad|>")
 
 WORDS = (
     *("a", "ab", "b", "the", "he", "hello", "world", "return", "x", "foo.bar(1, 2)", "10", "007"),
-    *("é", "e\u0301", "Zürich", "naïve", "日本", "日本語。", "안녕", "हिन्दी", "नमस्ते", "ไทย", "😀", "👩‍👩‍👧"),
-    *(" ", " ", " ", "  ", "    ", "\n", "\n", "\n\n", "\r\n", "\t", "\u00a0", "\u3000", "\u200b"),
-    *("▁", "▁▁", "<unk>", "<0x0A>", "<|im_", "end|>", "\x00", "\x01", "ﬁ", "½", "Ａ", "…", "ſ", "\u0301"),
+    *("é", "e\u0301", "Zürich", "naïve", "日本", "日本語。", "안녕", "हिन्दी", "नमस्ते", "ไทย"),
+    *(" ", " ", " ", "  ", "    ", "\n", "\n", "\n\n", "\r\n", "\t", "\u00a0", "\u3000"),
+    *("▁", "▁▁", "<unk>", "<0x0A>", "<|im_", "end|>", "\x00", "\x01", "ﬁ", "½", "Ａ", "…", "ſ"),
     *("-", "--", "==", "{", "}", '"', "'", ",", ".", "ǆ", "ß", "İ", "ς", "\u0600a", "\u200d", "ﷺ"),
+    *("😀", "👩\u200d👩\u200d👧", "\u0301", "\u200b"),
 )
 
 
@@ -74,13 +75,15 @@ def assert_counted(tokenizer: Tokenizer, prompts: Sequence[Sequence[str]]) -> di
 
 def attack(kind: str, one_round: Callable[[Random], int]) -> None:
     """Repeat a round, which returns its number of prompts, until there are many."""
-    wanted = int(os.environ.get("ISL_BENCH_FUZZ_PROMPTS", 500_000))
-    seed = int(os.environ.get("ISL_BENCH_FUZZ_SEED", 0))
+    wanted = int(os.environ.get("ISL_BENCH_FUZZ_PROMPTS", "500000"))
+    seed = int(os.environ.get("ISL_BENCH_FUZZ_SEED", "0"))
     random = Random(seed)  # noqa: S311  # no secret
     started, prompts = time.monotonic(), 0
     while prompts < wanted:
         prompts += one_round(random)
-    print(f"{kind}: {prompts} prompts, seed {seed}, {time.monotonic() - started:.0f} s, no mismatch")
+    print(
+        f"{kind}: {prompts} prompts, seed {seed}, {time.monotonic() - started:.0f} s, no mismatch"
+    )
 
 
 def long_attack(test: Callable[[], None]) -> Callable[[], None]:

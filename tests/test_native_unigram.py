@@ -27,6 +27,17 @@ from tests.engines import (
     with_markers,
 )
 
+
+@cache
+def charsmap() -> Any:
+    """Return the normalizer of a real model that brings a table of its own."""
+    path = real_path("tokenizers", "t5-small", "tokenizer.json")
+    table = json.loads(path.read_text(encoding="utf-8"))["normalizer"]["precompiled_charsmap"]
+    state = json.loads(Tokenizer(models.Unigram([("a", 0.0)])).to_str())
+    state["normalizer"] = {"type": "Precompiled", "precompiled_charsmap": table}
+    return Tokenizer.from_str(json.dumps(state)).normalizer
+
+
 RUNS = Regex(" {2,}")
 
 NORMALIZERS: dict[str, Any] = {
@@ -34,13 +45,11 @@ NORMALIZERS: dict[str, Any] = {
     "nmt nfkc": lambda: normalizers.Sequence(
         [normalizers.Nmt(), normalizers.NFKC(), normalizers.Replace(RUNS, " ")]
     ),
-    "nfc marks": lambda: normalizers.Sequence(
-        [normalizers.NFC(), normalizers.Replace(RUNS, "▁")]
-    ),
+    "nfc marks": lambda: normalizers.Sequence([normalizers.NFC(), normalizers.Replace(RUNS, "▁")]),
     "lowercase": lambda: normalizers.Sequence([normalizers.NFD(), normalizers.Lowercase()]),
     "replace": lambda: normalizers.Replace(" ", "▁"),
     "strip": lambda: normalizers.Sequence([normalizers.NFKC(), normalizers.Strip()]),
-    "charsmap": lambda: charsmap(),
+    "charsmap": lambda: normalizers.Sequence([charsmap()]),
     "charsmap runs": lambda: normalizers.Sequence([charsmap(), normalizers.Replace(RUNS, " ")]),
 }
 PRE_TOKENIZERS: dict[str, Any] = {
@@ -63,21 +72,23 @@ PRE_TOKENIZERS: dict[str, Any] = {
 }
 
 
-@cache
-def charsmap() -> normalizers.Normalizer:
-    """Return the normalizer of a real model that brings a table of its own."""
-    path = real_path("tokenizers", "t5-small", "tokenizer.json")
-    table = json.loads(path.read_text(encoding="utf-8"))["normalizer"]["precompiled_charsmap"]
-    state = json.loads(Tokenizer(models.Unigram([("a", 0.0)])).to_str())
-    state["normalizer"] = {"type": "Precompiled", "precompiled_charsmap": table}
-    normalizer = Tokenizer.from_str(json.dumps(state)).normalizer
-    assert normalizer is not None
-    return normalizer
-
-
 def random_model(random: Random) -> models.Unigram:
     """Return a model with few different scores, so that many paths are equally good."""
-    pieces = [*WORDS, "▁a", "▁the", "▁h", "ello", "▁hello", "or", "ld", "日本語", "e", "h", "l", "o"]
+    pieces = [
+        *WORDS,
+        "▁a",
+        "▁the",
+        "▁h",
+        "ello",
+        "▁hello",
+        "or",
+        "ld",
+        "日本語",
+        "e",
+        "h",
+        "l",
+        "o",
+    ]
     tokens = [piece for piece in pieces if random.random() < 0.7]
     tokens += [random_text(random, random.randrange(1, 4), pieces) for _ in range(20)]
     fallback = random.random() < 0.4
