@@ -10,6 +10,7 @@ mod spans;
 pub mod workers;
 
 use std::cmp::Reverse;
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -27,6 +28,9 @@ use workers::{Options, Progress, Stop, parallel};
 
 /// Stands for the count of a span that the tokenizer fails on.
 const UNKNOWN: u32 = u32::MAX;
+
+/// Bytes of the spans that a worker takes at once, unless a single one is longer.
+const GROUP: usize = 1 << 13;
 
 /// Why a turn has no count.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -226,27 +230,33 @@ impl Call {
         let encoded: Arc<[AtomicU32]> = fresh.iter().map(|_| AtomicU32::new(UNKNOWN)).collect();
         let fresh: Arc<[_]> = fresh.into();
         let (call, texts, found) = (Arc::clone(self), Arc::clone(&fresh), Arc::clone(&encoded));
+        let groups = groups(fresh.iter().map(|span| span.2.len()));
         parallel(
-            fresh.len(),
+            groups.len(),
             &self.progress,
             options,
             move |index, worker: &mut Worker| {
                 let started = Instant::now();
-                let (_, before, text, after) = &texts[index];
-                let mut memory = Memory {
-                    worker,
-                    stop: call.progress.stop(),
-                };
-                // A text that the model cannot encode, or that the library panics on, fails the
-                // turns that hold it, not the call.
-                let counted = catch_unwind(AssertUnwindSafe(|| {
-                    call.tokenizer
-                        .count_span(*before, text, *after, &mut memory)
-                }));
-                if let Ok(Ok(count)) = counted {
-                    // Together with the marker after it.
-                    let count = count + u32::from(is_token(*after));
-                    found[index].store(count, Ordering::Relaxed);
+                for place in groups[index].clone() {
+                    if call.progress.is_cancelled() {
+                        break;
+                    }
+                    let (_, before, text, after) = &texts[place];
+                    let mut memory = Memory {
+                        worker,
+                        stop: call.progress.stop(),
+                    };
+                    // A text that the model cannot encode, or that the library panics on, fails
+                    // the turns that hold it, not the call.
+                    let counted = catch_unwind(AssertUnwindSafe(|| {
+                        call.tokenizer
+                            .count_span(*before, text, *after, &mut memory)
+                    }));
+                    if let Ok(Ok(count)) = counted {
+                        // Together with the marker after it.
+                        let count = count + u32::from(is_token(*after));
+                        found[place].store(count, Ordering::Relaxed);
+                    }
                 }
                 add_time(&call.tally.encode, started);
             },
@@ -256,6 +266,23 @@ impl Call {
         }
         Ok(())
     }
+}
+
+/// Puts spans of these sizes together, so that a worker takes enough work at once.
+fn groups(sizes: impl Iterator<Item = usize>) -> Vec<Range<usize>> {
+    let mut groups: Vec<Range<usize>> = Vec::new();
+    let mut size = 0;
+    for (place, added) in sizes.enumerate() {
+        match groups.last_mut() {
+            Some(last) if size + added <= GROUP => last.end = place + 1,
+            _ => {
+                groups.push(place..place + 1);
+                size = 0;
+            }
+        }
+        size += added;
+    }
+    groups
 }
 
 /// Adds up the counts of a chunk's turns.
@@ -299,7 +326,7 @@ mod tests {
 
     use super::source::{Source, Turn};
     use super::workers::{Options, Stop};
-    use super::{Counts, count};
+    use super::{Counts, GROUP, count, groups};
     use crate::fault::Fault;
     use crate::tokenizer::SpanCounter;
     use crate::tokenizer::testing::tokenizer;
@@ -370,6 +397,13 @@ mod tests {
                     .collect()
             })
             .collect()
+    }
+
+    #[test]
+    fn spans_are_grouped_in_order_and_none_is_left_out() {
+        assert!(groups([].into_iter()).is_empty());
+        let sizes = [GROUP * 2, GROUP, 1, GROUP - 1, 1, 0];
+        assert_eq!(groups(sizes.into_iter()), [0..1, 1..2, 2..4, 4..6]);
     }
 
     #[test]

@@ -2,22 +2,21 @@
 //! merged. The number of tokens is the sum over the words, and the same word always has the same
 //! number.
 
-use serde_json::Value;
 use tokenizers::Tokenizer;
 use tokenizers::models::bpe::BPE;
-use tokenizers::utils::SysRegex;
 
 use super::bpe::{Bpe, Tables};
-use super::memory::{Memory, Worker, go_on};
+use super::memory::{Memory, TOGETHER, Worker, go_on};
 use super::normal::Normal;
 use super::others::Others;
+use super::patterns::Splits;
 use super::saved::{Reader, Writer};
 
 #[derive(Debug)]
 pub struct ByteLevel {
     normal: Normal,
     pre_tokenizer: String,
-    splits: Vec<SysRegex>,
+    splits: Splits,
     bpe: Bpe,
     characters: [char; 256],
     /// The symbol of each byte, if each has one.
@@ -33,7 +32,7 @@ impl ByteLevel {
     ) -> Option<Self> {
         let written = serde_json::to_string(tokenizer.get_pre_tokenizer()?).ok()?;
         let normal = Normal::of(tokenizer.get_normalizer())?;
-        let splits = splits(&written)?;
+        let splits = Splits::of(&written)?;
         Some(Self::new(
             normal,
             written,
@@ -42,7 +41,7 @@ impl ByteLevel {
         ))
     }
 
-    fn new(normal: Normal, pre_tokenizer: String, splits: Vec<SysRegex>, bpe: Bpe) -> Self {
+    fn new(normal: Normal, pre_tokenizer: String, splits: Splits, bpe: Bpe) -> Self {
         let characters = byte_characters();
         let symbols: Option<Vec<u32>> = characters.iter().map(|one| bpe.character(*one)).collect();
         Self {
@@ -64,58 +63,60 @@ impl ByteLevel {
         others: &Others,
         memory: &mut Memory,
     ) -> Result<Option<u32>, String> {
-        let normal = self.normal.apply(text)?;
+        let mut normal = self.normal.apply(text)?;
         if others.are_in(&normal) {
             return Ok(None);
         }
-        self.split(&normal, 0, memory).map(Some)
+        if self.splits.wants_space(&normal) {
+            normal = format!(" {normal}").into();
+        }
+        let mut total = 0;
+        memory.worker.words.clear();
+        self.splits.each(&normal, &mut |start, end| {
+            // The engine takes no text whose places do not fit.
+            #[allow(clippy::cast_possible_truncation)]
+            memory.worker.words.push((start as u32, end as u32));
+            if memory.worker.words.len() == TOGETHER {
+                total += self.count_words(&normal, memory)?;
+            }
+            Ok(())
+        })?;
+        Ok(Some(total + self.count_words(&normal, memory)?))
     }
 
-    /// Splits at the matches of one expression after another. A match is a piece, and so is the
-    /// text between two matches.
-    fn split(&self, text: &str, level: usize, memory: &mut Memory) -> Result<u32, String> {
-        if text.is_empty() {
-            return Ok(0);
-        }
-        let Some(expression) = self.splits.get(level) else {
-            return self.word(text, 0, text.len(), memory);
-        };
-        let (mut total, mut from) = (0, 0);
-        for (start, end) in expression.find_iter(text) {
-            total += self.split(&text[from..start], level + 1, memory)?;
-            total += self.split(&text[start..end], level + 1, memory)?;
-            from = end;
-        }
-        Ok(total + self.split(&text[from..], level + 1, memory)?)
-    }
-
-    #[inline]
-    fn word(
-        &self,
-        text: &str,
-        start: usize,
-        end: usize,
-        memory: &mut Memory,
-    ) -> Result<u32, String> {
+    /// Counts the words that the worker has put together.
+    fn count_words(&self, text: &str, memory: &mut Memory) -> Result<u32, String> {
         let stop = memory.stop;
         let Worker {
             known,
             work,
+            words,
             mapped,
             ..
         } = &mut *memory.worker;
-        known.count(text.as_bytes(), start, end, |word| {
+        let total = known.count(text.as_bytes(), words, |word| {
             go_on(stop)?;
-            if let (Some(symbols), false) = (&self.symbols, self.bpe.ignores_merges()) {
-                work.symbols.clear();
-                work.symbols
-                    .extend(word.iter().map(|byte| symbols[usize::from(*byte)]));
-                return Ok(self.bpe.merge(work));
+            let characters = |mapped: &mut String| {
+                mapped.clear();
+                mapped.extend(word.iter().map(|byte| self.characters[usize::from(*byte)]));
+            };
+            let Some(symbols) = &self.symbols else {
+                characters(mapped);
+                return Ok(self.bpe.count(mapped, work));
+            };
+            if self.bpe.ignores_merges() {
+                characters(mapped);
+                if self.bpe.takes_whole(mapped) {
+                    return Ok(1);
+                }
             }
-            mapped.clear();
-            mapped.extend(word.iter().map(|byte| self.characters[usize::from(*byte)]));
-            Ok(self.bpe.count(mapped, work))
-        })
+            work.symbols.clear();
+            work.symbols
+                .extend(word.iter().map(|byte| symbols[usize::from(*byte)]));
+            Ok(self.bpe.merge(work))
+        });
+        words.clear();
+        total
     }
 
     pub fn save(&self, out: &mut Writer) {
@@ -130,7 +131,7 @@ impl ByteLevel {
     pub fn restore(saved: &mut Reader) -> Result<Self, String> {
         let normal = Normal::restore(saved)?;
         let written = saved.text()?;
-        let splits = splits(written).ok_or("the pre-tokenizer is damaged")?;
+        let splits = Splits::of(written).ok_or("the pre-tokenizer is damaged")?;
         Ok(Self::new(
             normal,
             written.to_owned(),
@@ -138,34 +139,6 @@ impl ByteLevel {
             Bpe::restore(saved)?,
         ))
     }
-}
-
-/// The expressions of a pre-tokenizer that only splits and then maps bytes to characters.
-fn splits(pre_tokenizer: &str) -> Option<Vec<SysRegex>> {
-    let pre_tokenizer: Value = serde_json::from_str(pre_tokenizer).ok()?;
-    let steps = match pre_tokenizer["type"].as_str()? {
-        "Sequence" => pre_tokenizer["pretokenizers"].as_array()?.as_slice(),
-        _ => std::slice::from_ref(&pre_tokenizer),
-    };
-    let (last, first) = steps.split_last()?;
-    let bytes_only = last["type"] == "ByteLevel"
-        && last["add_prefix_space"] == false
-        && last["use_regex"] == false;
-    if !bytes_only {
-        return None;
-    }
-    first
-        .iter()
-        .map(|step| {
-            let isolated = step["type"] == "Split"
-                && step["behavior"] == "Isolated"
-                && step["invert"] == false;
-            if !isolated {
-                return None;
-            }
-            SysRegex::new(step["pattern"]["Regex"].as_str()?).ok()
-        })
-        .collect()
 }
 
 /// The character that byte-level tokenizers write for each byte: itself if it is printable,

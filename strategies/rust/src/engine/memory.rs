@@ -21,6 +21,9 @@ const LONGEST: usize = 256;
 /// Places in which a short word may stand, from its first one on.
 const NEAR: usize = 8;
 
+/// Words that are looked up together.
+pub const TOGETHER: usize = 32;
+
 /// Places of the table at first and at most, 16 bytes each.
 const FIRST: usize = 1 << 12;
 const MOST: usize = 1 << 19;
@@ -37,6 +40,8 @@ const WORD: u128 = (1 << COUNT) - 1;
 pub struct Worker {
     pub known: Known,
     pub work: Work,
+    /// Words by their starts and ends, before they are counted together.
+    pub words: Vec<(u32, u32)>,
     /// A word as the model reads it.
     pub mapped: String,
     /// A text in its normal form.
@@ -62,6 +67,14 @@ pub fn go_on(stop: &AtomicBool) -> Result<(), String> {
     Ok(())
 }
 
+/// A place in a text as the words of a worker have it: an engine takes no text that is too long.
+#[must_use]
+#[inline]
+#[allow(clippy::cast_possible_truncation)]
+pub fn place(at: usize) -> u32 {
+    at as u32
+}
+
 /// The words that are known.
 #[derive(Debug, Default)]
 pub struct Known {
@@ -81,10 +94,13 @@ struct Long {
     count: u32,
 }
 
-/// A short word with its length in one number.
+/// A short word with its length in one number, 0 for a longer one.
 #[inline]
 fn packed(text: &[u8], start: usize, end: usize) -> u128 {
     let length = end - start;
+    if length > SHORT {
+        return 0;
+    }
     let bytes = if let Some(bytes) = text[start..].first_chunk::<16>() {
         *bytes
     } else {
@@ -106,24 +122,52 @@ fn first_place(word: u128, places: usize) -> usize {
 }
 
 impl Known {
-    /// The count of the word `text[start..end]`, which is not empty; `new` counts it if it is
-    /// new.
+    /// The sum of the counts of some words, given by their starts and ends in `text`; none is
+    /// empty. `new` counts a word that is new.
     ///
     /// # Errors
     ///
     /// Those of `new`.
-    #[inline]
     pub fn count(
+        &mut self,
+        text: &[u8],
+        words: &[(u32, u32)],
+        mut new: impl FnMut(&[u8]) -> Result<u32, String>,
+    ) -> Result<u32, String> {
+        let mut total = 0;
+        for words in words.chunks(TOGETHER) {
+            // First all look into the table, so that they wait for memory at the same time.
+            let mut looked_up = [(0, 0); TOGETHER];
+            if !self.short.is_empty() {
+                for ((start, end), place) in words.iter().zip(&mut looked_up) {
+                    let word = packed(text, *start as usize, *end as usize);
+                    *place = (word, self.short[first_place(word, self.short.len())]);
+                }
+            }
+            for ((start, end), (word, held)) in words.iter().zip(looked_up) {
+                // A long word is packed as 0, which an empty place holds, too.
+                total += if held & WORD == word && word != 0 {
+                    (held >> COUNT) as u32
+                } else {
+                    self.count_one(text, *start as usize, *end as usize, &mut new)?
+                };
+            }
+        }
+        Ok(total)
+    }
+
+    /// The count of one word that does not stand in its first place.
+    fn count_one(
         &mut self,
         text: &[u8],
         start: usize,
         end: usize,
         new: impl FnOnce(&[u8]) -> Result<u32, String>,
     ) -> Result<u32, String> {
-        if end - start > SHORT {
+        let word = packed(text, start, end);
+        if word == 0 {
             return self.count_long(&text[start..end], new);
         }
-        let word = packed(text, start, end);
         if !self.short.is_empty() {
             let first = first_place(word, self.short.len());
             for near in 0..NEAR {
@@ -210,7 +254,8 @@ mod tests {
 
     fn count(known: &mut Known, text: &str, start: usize, end: usize) -> (u32, bool) {
         let mut new = false;
-        let count = known.count(text.as_bytes(), start, end, |word| {
+        let words = [(u32::try_from(start).unwrap(), u32::try_from(end).unwrap())];
+        let count = known.count(text.as_bytes(), &words, |word| {
             new = true;
             Ok(u32::try_from(word.iter().filter(|byte| **byte != b'0').count()).unwrap())
         });
@@ -243,7 +288,7 @@ mod tests {
     #[test]
     fn a_failed_count_is_not_kept() {
         let mut known = Known::default();
-        let failed = known.count(b"ab", 0, 2, |_| Err("stopped".to_owned()));
+        let failed = known.count(b"ab", &[(0, 2)], |_| Err("stopped".to_owned()));
         assert_eq!(failed, Err("stopped".to_owned()));
         assert_eq!(count(&mut known, "ab", 0, 2), (2, true));
     }

@@ -14,28 +14,50 @@ use super::saved::{Reader, Writer};
 /// Stands for the rank of a pair that is not merged.
 const NEVER: u32 = u32::MAX;
 
-/// Bits of a slot for the rank, and for each of the two ids.
+/// Bits of a slot for the rank; the others are some of the pair's hash.
 const RANK_BITS: u32 = 22;
-const ID_BITS: u32 = 21;
-const RANK: u64 = (1 << RANK_BITS) - 1;
+const RANK: u32 = (1 << RANK_BITS) - 1;
 /// No pair fills a slot with this: ranks stay below [`RANK`].
-const EMPTY: u64 = u64::MAX;
+const EMPTY: u32 = u32::MAX;
 
-/// Ids and ranks from here on do not fit a slot.
+/// Bits for each of the three ids of a merge.
+const ID_BITS: u32 = 21;
+/// Ids from here on do not fit.
 pub const MOST_IDS: u32 = 1 << ID_BITS;
-const MOST_MERGES: usize = (1 << RANK_BITS) - 1;
+const MOST_MERGES: usize = RANK as usize;
 
 /// Words of more symbols are merged with a heap.
-const SHORT: usize = 24;
+const SHORT: usize = 1 << PLACE_BITS;
+const PLACE_BITS: u32 = 5;
 
 /// The pairs that are merged, with their ranks and what they make.
+///
+/// Most of the time of a merge is waiting for memory. So a slot is small, and says by some bits
+/// of the hash that a pair is not there, without a look at the pair itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Merges {
-    /// Open addressing: the left id, the right id and the rank in each slot.
-    slots: Box<[u64]>,
+    /// Open addressing: bits of the hash and the rank in each slot.
+    slots: Box<[u32]>,
     shift: u32,
-    /// Id that a merge makes, by rank.
-    made: Box<[u32]>,
+    /// By rank: the left id, the right id, and the id that they make.
+    ids: Box<[u64]>,
+}
+
+/// The ids of a merge in one number.
+#[inline]
+fn packed(left: u32, right: u32, made: u32) -> u64 {
+    (u64::from(left) << ID_BITS | u64::from(right)) << ID_BITS | u64::from(made)
+}
+
+/// Where the search for a pair begins.
+#[derive(Debug, Clone, Copy)]
+struct Search {
+    /// The pair as [`packed`], with nothing made.
+    pair: u64,
+    /// What its slot holds beside the rank.
+    tag: u32,
+    place: usize,
+    slot: u32,
 }
 
 /// Space for the merges of a word, kept from word to word.
@@ -65,19 +87,19 @@ impl Merges {
         if merges.len() > MOST_MERGES || !merges.iter().all(fits) {
             return None;
         }
-        // Most pairs that are looked up are not there: the more empty slots, the sooner that shows.
-        let bits = (merges.len() * 3)
-            .next_power_of_two()
-            .max(2)
-            .trailing_zeros();
+        let places = (merges.len() * 3 / 2).next_power_of_two().max(2);
         let mut table = Self {
-            slots: vec![EMPTY; 1 << bits].into(),
-            shift: u64::BITS - bits,
-            made: merges.iter().map(|(_, _, made)| *made).collect(),
+            slots: vec![EMPTY; places].into(),
+            shift: u64::BITS - places.trailing_zeros(),
+            ids: merges
+                .iter()
+                .map(|(left, right, made)| packed(*left, *right, *made))
+                .collect(),
         };
-        for (rank, (left, right, _)) in (0_u64..).zip(merges) {
-            let place = table.place(*left, *right);
-            table.slots[place] = pair(*left, *right) | rank;
+        for (rank, (left, right, _)) in (0_u32..).zip(merges) {
+            let search = table.search(*left, *right);
+            let (place, _) = table.find(search);
+            table.slots[place] = search.tag | rank;
         }
         Some(table)
     }
@@ -85,80 +107,111 @@ impl Merges {
     /// The ids that are merged: of all pairs the left and the right one.
     pub fn parts(&self) -> impl Iterator<Item = u32> + '_ {
         let id = |bits: u64| u32::try_from(bits & u64::from(MOST_IDS - 1)).unwrap_or(u32::MAX);
-        let pairs = self.slots.iter().filter(|slot| **slot != EMPTY);
-        pairs.flat_map(move |slot| [id(slot >> (RANK_BITS + ID_BITS)), id(slot >> RANK_BITS)])
+        let parts = self.ids.iter().map(|ids| ids >> ID_BITS);
+        parts.flat_map(move |parts| [id(parts >> ID_BITS), id(parts)])
     }
 
-    /// The slot of a pair, or the empty one where it would be.
+    /// Begins the search for a pair. Two that are begun together wait for memory together.
     #[inline]
-    fn place(&self, left: u32, right: u32) -> usize {
-        let wanted = pair(left, right);
+    fn search(&self, left: u32, right: u32) -> Search {
         let mixed = u64::from(left).wrapping_mul(0x9e37_79b9_7f4a_7c15)
             ^ u64::from(right).wrapping_mul(0xc2b2_ae3d_27d4_eb4f);
-        let last = self.slots.len() - 1;
-        // The shift leaves fewer bits than a slot's number has.
+        // The highest bits choose the place, the middle ones are the tag.
         #[allow(clippy::cast_possible_truncation)]
-        let mut place = (mixed >> self.shift) as usize & last;
+        let (place, tag) = ((mixed >> self.shift) as usize, (mixed >> 12) as u32 & !RANK);
+        let place = place & (self.slots.len() - 1);
+        Search {
+            pair: packed(left, right, 0),
+            tag,
+            place,
+            slot: self.slots[place],
+        }
+    }
+
+    /// The place of a pair and its rank, or the empty place where it would be.
+    #[inline]
+    fn find(&self, search: Search) -> (usize, u32) {
+        let Search {
+            pair,
+            tag,
+            mut place,
+            mut slot,
+        } = search;
         loop {
-            let slot = self.slots[place];
-            if slot & !RANK == wanted || slot == EMPTY {
-                return place;
+            if slot == EMPTY {
+                return (place, NEVER);
             }
-            place = (place + 1) & last;
+            let rank = slot & RANK;
+            if slot & !RANK == tag && self.ids[rank as usize] >> ID_BITS == pair >> ID_BITS {
+                return (place, rank);
+            }
+            place = (place + 1) & (self.slots.len() - 1);
+            slot = self.slots[place];
         }
     }
 
     #[inline]
     fn rank(&self, left: u32, right: u32) -> u32 {
-        match self.slots[self.place(left, right)] {
-            EMPTY => NEVER,
-            // The mask leaves 22 bits.
-            #[allow(clippy::cast_possible_truncation)]
-            slot => (slot & RANK) as u32,
-        }
+        self.find(self.search(left, right)).1
+    }
+
+    /// What the merge of a rank makes.
+    #[inline]
+    fn made(&self, rank: u32) -> u32 {
+        // The mask leaves 21 bits.
+        #[allow(clippy::cast_possible_truncation)]
+        let made = (self.ids[rank as usize] & u64::from(MOST_IDS - 1)) as u32;
+        made
     }
 
     /// Merges the symbols of `work` and returns how many remain.
     pub fn count(&self, work: &mut Work) -> u32 {
         let count = match work.symbols.len() {
             0 | 1 => work.symbols.len(),
-            2..=SHORT => self.count_short(work),
+            2..=SHORT => self.count_short(&mut work.symbols),
             _ => self.count_long(work),
         };
         u32::try_from(count).unwrap_or(u32::MAX)
     }
 
-    /// Looks through all pairs for each merge: quickest for a few symbols.
-    fn count_short(&self, work: &mut Work) -> usize {
-        let mut symbols = [0_u32; SHORT];
-        // The last symbol never has a next one, so the rank at its place is always `NEVER`.
-        let mut ranks = [NEVER; SHORT];
-        let mut count = work.symbols.len().min(SHORT);
-        symbols[..count].copy_from_slice(&work.symbols[..count]);
-        for place in 1..count {
-            ranks[place - 1] = self.rank(symbols[place - 1], symbols[place]);
+    /// Looks at all pairs before each merge: quickest for a few symbols.
+    // Places are below 32.
+    #[allow(clippy::cast_possible_truncation)]
+    fn count_short(&self, symbols: &mut [u32]) -> usize {
+        let end = symbols.len().min(SHORT);
+        // The rank of each symbol with its next one, and below it the place of the symbol.
+        let mut ways = [NEVER; SHORT];
+        let way = |search: Search, place: usize| match self.find(search).1 {
+            NEVER => NEVER,
+            rank => rank << PLACE_BITS | place as u32,
+        };
+        // Neighbours of each symbol; the end stands for none.
+        let mut before: [u8; SHORT + 1] = std::array::from_fn(|place| place.wrapping_sub(1) as u8);
+        let mut after: [u8; SHORT] = std::array::from_fn(|place| place as u8 + 1);
+        for place in 1..end {
+            ways[place - 1] = way(self.search(symbols[place - 1], symbols[place]), place - 1);
         }
+        let mut count = end;
         loop {
-            let (mut at, mut lowest) = (0, NEVER);
-            for (place, rank) in ranks[..count].iter().enumerate() {
-                if *rank < lowest {
-                    (at, lowest) = (place, *rank);
-                }
-            }
-            if lowest == NEVER {
+            let looked_at = &ways[..end.next_multiple_of(8)];
+            let first = looked_at.iter().copied().fold(NEVER, u32::min);
+            if first == NEVER {
                 return count;
             }
-            symbols[at] = self.made[lowest as usize];
-            symbols.copy_within(at + 2..count, at + 1);
-            ranks.copy_within(at + 1..count, at);
+            let at = (first & (SHORT as u32 - 1)) as usize;
+            let right = usize::from(after[at]);
+            let next = usize::from(after[right]);
+            symbols[at] = self.made(first >> PLACE_BITS);
+            ways[right] = NEVER;
+            after[at] = next as u8;
+            before[next] = at as u8;
             count -= 1;
-            ranks[count] = NEVER;
-            if at + 1 < count {
-                ranks[at] = self.rank(symbols[at], symbols[at + 1]);
-            }
+            let on_right = (next < end).then(|| self.search(symbols[at], symbols[next]));
             if at > 0 {
-                ranks[at - 1] = self.rank(symbols[at - 1], symbols[at]);
+                let left = usize::from(before[at]);
+                ways[left] = way(self.search(symbols[left], symbols[at]), left);
             }
+            ways[at] = on_right.map_or(NEVER, |search| way(search, at));
         }
     }
 
@@ -204,7 +257,7 @@ impl Merges {
                 continue;
             }
             let right = after[at] as usize;
-            symbols[at] = self.made[rank as usize];
+            symbols[at] = self.made(rank);
             // What is merged away is never merged again.
             ranks[right] = NEVER;
             count -= 1;
@@ -233,35 +286,28 @@ impl Merges {
     }
 
     pub fn save(&self, out: &mut Writer) {
-        out.words(&self.slots);
-        out.halves(&self.made);
+        out.halves(&self.slots);
+        out.words(&self.ids);
     }
 
     /// # Errors
     ///
     /// If the bytes are no table that can be searched.
     pub fn restore(saved: &mut Reader) -> Result<Self, String> {
-        let (slots, made) = (saved.words()?, saved.halves()?);
+        let (slots, ids) = (saved.halves()?, saved.words()?);
         let sound = slots.len() >= 2
             && slots.len().is_power_of_two()
             && slots.contains(&EMPTY)
-            && made.iter().all(|id| *id < MOST_IDS)
             && slots
                 .iter()
-                .all(|slot| *slot == EMPTY || (slot & RANK) < made.len() as u64);
+                .all(|slot| *slot == EMPTY || ((slot & RANK) as usize) < ids.len());
         if !sound {
             return Err("the merges are damaged".to_owned());
         }
         Ok(Self {
             shift: u64::BITS - slots.len().trailing_zeros(),
             slots,
-            made,
+            ids,
         })
     }
-}
-
-/// The bits of a slot that name a pair.
-#[inline]
-fn pair(left: u32, right: u32) -> u64 {
-    (u64::from(left) << (RANK_BITS + ID_BITS)) | (u64::from(right) << RANK_BITS)
 }

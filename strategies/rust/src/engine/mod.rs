@@ -8,12 +8,14 @@
 
 pub mod bpe;
 mod byte_level;
+mod composing;
 mod local;
 pub mod memory;
 pub mod merges;
 mod normal;
 mod others;
 mod paths;
+mod patterns;
 mod pieces;
 pub mod places;
 mod saved;

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use serde_json::Value;
 use tokenizers::{NormalizedString, Normalizer, NormalizerWrapper};
 
+use super::composing::COMPOSING;
 use super::saved::{Reader, Writer};
 
 /// Normalizes as the library does.
@@ -14,6 +15,36 @@ pub struct Normal {
     library: Option<NormalizerWrapper>,
     /// Whether it changes nothing in ASCII text.
     keeps_ascii: bool,
+    /// What it may change, if it is NFC.
+    composing: Option<Composing>,
+}
+
+/// A bit for each character that may change in NFC, or with which an earlier one may.
+///
+/// A text of other characters is its own NFC: that is the quick check of Unicode's Annex 15.
+#[derive(Debug)]
+struct Composing(Box<[u64]>);
+
+impl Composing {
+    fn new() -> Self {
+        let end = COMPOSING.last().map_or(0, |range| range.1);
+        let mut bits = vec![0; (end as usize).div_ceil(64)];
+        for code in COMPOSING.iter().flat_map(|(start, end)| *start..*end) {
+            bits[code as usize / 64] |= 1 << (code % 64);
+        }
+        Self(bits.into())
+    }
+
+    #[inline]
+    fn has(&self, character: char) -> bool {
+        let code = u32::from(character);
+        let bits = self.0.get(code as usize / 64);
+        bits.is_some_and(|bits| bits >> (code % 64) & 1 == 1)
+    }
+
+    fn are_in(&self, text: &str) -> bool {
+        text.chars().any(|character| self.has(character))
+    }
 }
 
 impl Normal {
@@ -23,6 +54,7 @@ impl Normal {
             return Some(Self {
                 library: None,
                 keeps_ascii: true,
+                composing: None,
             });
         };
         let written = serde_json::to_value(normalizer).ok()?;
@@ -31,6 +63,7 @@ impl Normal {
         Some(Self {
             library: (!steps.is_empty()).then(|| normalizer.clone()),
             keeps_ascii: steps.iter().all(unicode),
+            composing: (steps == ["NFC"]).then(Composing::new),
         })
     }
 
@@ -42,6 +75,10 @@ impl Normal {
             return Ok(text.into());
         };
         if self.keeps_ascii && text.is_ascii() {
+            return Ok(text.into());
+        }
+        let composing = self.composing.as_ref();
+        if composing.is_some_and(|composing| !composing.are_in(text)) {
             return Ok(text.into());
         }
         let mut normalized = NormalizedString::from(text);
@@ -79,5 +116,102 @@ fn steps(normalizer: &Value) -> Option<Vec<&str>> {
             Some(inner?.concat())
         }
         other => Some(vec![other]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{COMPOSING, Composing, Normal};
+    use crate::engine::saved::{Reader, Writer};
+    use crate::engine::testing::Random;
+    use std::fmt::Write;
+    use tokenizers::normalizers::replace::Replace;
+    use tokenizers::normalizers::unicode::{NFC, NFKD};
+    use tokenizers::normalizers::utils::{Lowercase, Sequence};
+    use tokenizers::{NormalizedString, Normalizer, NormalizerWrapper};
+    use unicode_normalization_alignments::char::canonical_combining_class;
+    use unicode_normalization_alignments::{IsNormalized, is_nfc_quick};
+
+    fn changing() -> Vec<(u32, u32)> {
+        let mut ranges: Vec<(u32, u32)> = Vec::new();
+        for character in (0..=u32::from(char::MAX)).filter_map(char::from_u32) {
+            let quick = is_nfc_quick(std::iter::once(character));
+            let inert = canonical_combining_class(character) == 0 && quick == IsNormalized::Yes;
+            let code = u32::from(character);
+            match ranges.last_mut() {
+                _ if inert => {}
+                Some(range) if range.1 == code => range.1 += 1,
+                _ => ranges.push((code, code + 1)),
+            }
+        }
+        ranges
+    }
+
+    #[test]
+    fn every_character_that_may_change_is_known() {
+        assert!(COMPOSING == changing(), "run `table_is_written`");
+    }
+
+    /// Writes `composing.rs` anew, for another version of the library.
+    #[test]
+    #[ignore = "it changes a source file"]
+    fn table_is_written() {
+        let mut out = "//! Characters that may change in NFC; `normal.rs` writes this file.\n\n\
+             /// Starts, and ends that are not in it.\n\
+             #[rustfmt::skip]\npub const COMPOSING: &[(u32, u32)] = &[\n"
+            .to_owned();
+        for line in changing().chunks(5) {
+            let ranges: Vec<String> = line
+                .iter()
+                .map(|(start, end)| format!("(0x{start:x}, 0x{end:x})"))
+                .collect();
+            writeln!(out, "    {},", ranges.join(", ")).unwrap();
+        }
+        out.push_str("];\n");
+        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/src/engine/composing.rs");
+        std::fs::write(file, out).unwrap();
+    }
+
+    fn assert_normal(library: Option<&NormalizerWrapper>, pool: &[char], changes: bool) {
+        let normal = Normal::of(library).unwrap();
+        let mut out = Writer::default();
+        normal.save(&mut out);
+        let saved = out.finish();
+        let restored = Normal::restore(&mut Reader::new(&saved).unwrap()).unwrap();
+        let mut random = Random::new(8);
+        let mut changed = false;
+        for _ in 0..2_000 {
+            let text: String = (0..random.below(9)).map(|_| *random.choose(pool)).collect();
+            let mut expected = NormalizedString::from(text.as_str());
+            if let Some(library) = library {
+                library.normalize(&mut expected).unwrap();
+            }
+            assert_eq!(normal.apply(&text).unwrap(), expected.get(), "{text:?}");
+            assert_eq!(restored.apply(&text).unwrap(), expected.get());
+            changed |= text != expected.get();
+        }
+        assert_eq!(changed, changes);
+    }
+
+    #[test]
+    fn texts_are_normalized_as_the_library_normalizes_them() {
+        let composing = Composing::new();
+        let all = || (0..=u32::from(char::MAX)).filter_map(char::from_u32);
+        let inert: Vec<char> = all().filter(|one| !composing.has(*one)).collect();
+        let edges: Vec<char> = COMPOSING
+            .iter()
+            .flat_map(|(start, end)| [start.wrapping_sub(1), *start, *end - 1, *end])
+            .filter_map(char::from_u32)
+            .chain("aeE\u{ac01}\u{1100}\u{1161}\u{11a8} ".chars())
+            .collect();
+        let lower = Sequence::new(vec![NFC.into(), Lowercase.into()]);
+        let blank = Replace::new(" ", "_").unwrap();
+        assert_normal(Some(&NFC.into()), &inert, false);
+        assert_normal(Some(&NFC.into()), &edges, true);
+        assert_normal(Some(&NFKD.into()), &edges, true);
+        assert_normal(Some(&lower.into()), &['A', 'e', '\u{301}'], true);
+        assert_normal(Some(&blank.into()), &['A', ' '], true);
+        assert_normal(Some(&Sequence::new(vec![]).into()), &edges, false);
+        assert_normal(None, &edges, false);
     }
 }

@@ -29,7 +29,7 @@ use tokenizers::models::bpe::BPE;
 use tokenizers::{NormalizerWrapper, PreTokenizerWrapper, Tokenizer};
 
 use super::bpe::{Bpe, Tables};
-use super::memory::{Memory, Worker, go_on};
+use super::memory::{Memory, TOGETHER, Worker, go_on, place};
 use super::saved::{Reader, Writer};
 use super::span::Span;
 
@@ -178,43 +178,46 @@ impl Pieces {
     /// If the call was cancelled.
     pub fn count(&self, span: Span, memory: &mut Memory) -> Result<u32, String> {
         let text = span.text;
+        let bytes = text.as_bytes();
         let (mut total, mut from) = (0, 0);
+        memory.worker.words.clear();
         if !text.is_empty() && !span.goes_on && self.reads.adds_mark(text, span.first) {
             // The mark and the first part in one: parts may always be joined.
             from = self.part_end(text, 0);
             let start = format!(" {}", &text[..from]);
-            total += self.part(start.as_bytes(), 0, start.len(), memory)?;
+            memory.worker.words.push((0, place(start.len())));
+            total += self.count_parts(start.as_bytes(), memory)?;
         }
-        while from < text.len() {
+        while from < bytes.len() {
             let end = self.part_end(text, from);
-            total += self.part(text.as_bytes(), from, end, memory)?;
+            memory.worker.words.push((place(from), place(end)));
+            if memory.worker.words.len() == TOGETHER {
+                total += self.count_parts(bytes, memory)?;
+            }
             from = end;
         }
-        Ok(total)
+        Ok(total + self.count_parts(bytes, memory)?)
     }
 
-    #[inline]
-    fn part(
-        &self,
-        text: &[u8],
-        start: usize,
-        end: usize,
-        memory: &mut Memory,
-    ) -> Result<u32, String> {
+    /// Counts the parts that the worker has put together.
+    fn count_parts(&self, text: &[u8], memory: &mut Memory) -> Result<u32, String> {
         let stop = memory.stop;
         let Worker {
             known,
             work,
+            words,
             mapped,
             ..
         } = &mut *memory.worker;
-        known.count(text, start, end, |part| {
+        let total = known.count(text, words, |part| {
             go_on(stop)?;
             let part = std::str::from_utf8(part).map_err(|error| error.to_string())?;
             mapped.clear();
             mapped.extend(part.chars().map(|each| self.reads.seen(each)));
             Ok(self.bpe.count(mapped, work))
-        })
+        });
+        words.clear();
+        total
     }
 
     pub fn save(&self, out: &mut Writer) {

@@ -87,22 +87,54 @@ impl Tokens {
         place & (self.slots.len() - 1)
     }
 
-    /// The id of a token.
-    #[must_use]
-    pub fn id(&self, token: &[u8]) -> Option<u32> {
+    /// Begins the search for a token: its hash, and what the first place holds. Searches that
+    /// are begun together wait for memory together.
+    #[inline]
+    fn search(&self, token: &[u8]) -> (u64, u64) {
         let hash = hash(token);
+        (hash, self.slots[self.first(hash)])
+    }
+
+    /// The place of a token whose search has begun.
+    #[inline]
+    fn find(&self, token: &[u8], (hash, mut slot): (u64, u64)) -> Option<usize> {
         let wanted = (hash & 0xffff) << 16 | token.len() as u64;
         let mut place = self.first(hash);
         loop {
-            let slot = self.slots[place];
             if slot == EMPTY {
                 return None;
             }
             if slot >> 32 == wanted && self.text(slot) == token {
-                return Some(self.ids[place]);
+                return Some(place);
             }
             place = (place + 1) & (self.slots.len() - 1);
+            slot = self.slots[place];
         }
+    }
+
+    /// The ids of some tokens.
+    #[must_use]
+    pub fn ids<const N: usize>(&self, tokens: [&[u8]; N]) -> [Option<u32>; N] {
+        let mut searches = [(0, EMPTY); N];
+        for (token, search) in tokens.iter().zip(&mut searches) {
+            *search = self.search(token);
+        }
+        std::array::from_fn(|one| {
+            let place = self.find(tokens[one], searches[one]);
+            place.map(|place| self.ids[place])
+        })
+    }
+
+    /// The id of a token.
+    #[must_use]
+    pub fn id(&self, token: &[u8]) -> Option<u32> {
+        let [id] = self.ids([token]);
+        id
+    }
+
+    #[must_use]
+    pub fn has(&self, token: &[u8]) -> bool {
+        self.find(token, self.search(token)).is_some()
     }
 
     fn text(&self, slot: u64) -> &[u8] {
@@ -112,10 +144,16 @@ impl Tokens {
 
     /// All tokens with their ids, in no order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, u32)> + Clone {
+        self.up_to(usize::MAX)
+    }
+
+    /// The tokens of at most so many bytes with their ids, in no order.
+    pub fn up_to(&self, longest: usize) -> impl Iterator<Item = (&str, u32)> + Clone {
+        let fits = move |slot: u64| slot != EMPTY && (slot >> 32 & 0xffff) as usize <= longest;
         let taken = self.slots.iter().zip(&self.ids);
         taken
-            .filter(|(slot, _)| **slot != EMPTY)
-            // They were text when they came in, and a saved table is checked.
+            .filter(move |(slot, _)| fits(**slot))
+            // They were text when they came in, and a saved table has a checksum.
             .map(|(slot, id)| (std::str::from_utf8(self.text(*slot)).unwrap_or(""), *id))
     }
 

@@ -17,7 +17,7 @@ use tokenizers::models::unigram::Unigram as Model;
 use tokenizers::{PreTokenizerWrapper, Tokenizer};
 
 use super::local::Local;
-use super::memory::{Memory, Worker, go_on};
+use super::memory::{Memory, TOGETHER, Worker, go_on, place};
 use super::paths::{Best, Paths};
 use super::saved::{Reader, Writer};
 
@@ -120,26 +120,38 @@ impl Unigram {
     ///
     /// If the call was cancelled, or the library cannot normalize the text.
     pub fn count(&self, text: &str, memory: &mut Memory) -> Result<u32, String> {
+        let (mut total, mut from) = (0, 0);
+        memory.worker.words.clear();
+        while from < text.len() {
+            let end = self.unit_end(text, from);
+            memory.worker.words.push((place(from), place(end)));
+            if memory.worker.words.len() == TOGETHER {
+                total += self.count_units(text.as_bytes(), memory)?;
+            }
+            from = end;
+        }
+        Ok(total + self.count_units(text.as_bytes(), memory)?)
+    }
+
+    /// Counts the units that the worker has put together.
+    fn count_units(&self, text: &[u8], memory: &mut Memory) -> Result<u32, String> {
         let stop = memory.stop;
         let Worker {
             known,
+            words,
             normal,
             mapped,
             best,
             ..
         } = &mut *memory.worker;
-        let (mut total, mut from) = (0, 0);
-        while from < text.len() {
-            let end = self.unit_end(text, from);
-            total += known.count(text.as_bytes(), from, end, |unit| {
-                go_on(stop)?;
-                let unit = std::str::from_utf8(unit).map_err(|error| error.to_string())?;
-                self.normal.write(unit, normal)?;
-                self.count_normal(normal, mapped, best)
-            })?;
-            from = end;
-        }
-        Ok(total)
+        let total = known.count(text, words, |unit| {
+            go_on(stop)?;
+            let unit = std::str::from_utf8(unit).map_err(|error| error.to_string())?;
+            self.normal.write(unit, normal)?;
+            self.count_normal(normal, mapped, best)
+        });
+        words.clear();
+        total
     }
 
     /// Tokens of a text in normal form that is split by itself.
