@@ -29,16 +29,28 @@ def random_text(random: Random, length: int, alphabet: Sequence[str] = WORDS) ->
 
 
 def growing_prompts(
-    random: Random, turns: int, alphabet: Sequence[str] = WORDS, markers: Sequence[str] = ()
+    random: Random, turns: int, *, markers: Sequence[str] = (), longest: int = 30
 ) -> list[str]:
-    """Return the prompts of a conversation, each mostly the one before and more."""
+    """Return the prompts of a conversation, each mostly the one before and more.
+
+    Parameters
+    ----------
+    random
+        Decides all.
+    turns
+        Number of prompts.
+    markers
+        Texts that come between others now and then.
+    longest
+        Words of a text without markers, at most.
+    """
     prompts: list[str] = []
     prompt = ""
     for _ in range(turns):
         if random.random() < 0.2:
             prompt = prompt[: random.randrange(len(prompt) + 1)]
         for _ in range(random.randrange(4)):
-            prompt += random_text(random, random.randrange(30), alphabet)
+            prompt += random_text(random, random.randrange(longest))
             prompt += random.choice(("\n", " ", "", *markers))
         prompts.append(prompt)
     return prompts

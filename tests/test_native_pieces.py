@@ -144,14 +144,3 @@ def test_real_models(name: str) -> None:
     random.shuffle(characters)
     lines = ["".join(characters[i : i + 50]) for i in range(0, len(characters), 50)]
     assert_counted(tokenizer, [*prompts, lines])
-
-
-@pytest.mark.parametrize("name", REAL)
-def test_text_without_markers_is_cut_where_no_token_reaches(name: str) -> None:
-    tokenizer = real(name).backend
-    assert tokenizer is not None
-    turn = "<|IM_START|>user\n" + "some words in a line. " * 20 + "\n\n  日本語。<|IM_END|>\n"
-    prompts = [turn * turns for turns in range(1, 30)]
-    figures = assert_counted(tokenizer, [prompts])
-    # A few for each turn, and not all of them again.
-    assert 29 <= figures["markers_found"] < 29 * 8

@@ -151,14 +151,3 @@ def test_real_models(name: str) -> None:
     random.shuffle(characters)
     lines = ["".join(characters[i : i + 50]) for i in range(0, len(characters), 50)]
     assert_counted(tokenizer, [*prompts, lines])
-
-
-@pytest.mark.parametrize("name", ["t5-small", "xlm-roberta-unigram"])
-def test_text_without_markers_is_cut_where_words_end(name: str) -> None:
-    tokenizer = real(name).backend
-    assert tokenizer is not None
-    turn = "<|im_start|>user\n" + "some words in a line. " * 20 + "\n\n  日本語。<|im_end|>\n"
-    prompts = [turn * turns for turns in range(1, 30)]
-    figures = assert_counted(tokenizer, [prompts])
-    # A few for each turn, and not all of them again.
-    assert 29 <= figures["markers_found"] < 29 * 8

@@ -154,7 +154,7 @@ impl Engine {
             return None;
         }
         match &self.kind {
-            Kind::ByteLevel(_) => None,
+            Kind::ByteLevel(kind) => Places::of(|last, next| kind.may_cut(last, next)),
             Kind::Pieces(kind) => Places::of(|last, next| kind.may_cut(last, next)),
             Kind::Unigram(kind) => Places::of(|last, next| kind.may_cut(last, next)),
         }

@@ -13,11 +13,11 @@ pub struct Places(Box<[bool]>);
 const ASCII: u8 = 128;
 
 /// Spans of fewer bytes are not cut: it would cost more than it saves.
-pub const LEAST: usize = 128;
+pub const LEAST: usize = 512;
 
 /// From here on a span is cut anywhere, and before that only at the end of a line, where the
 /// same text is cut alike when something before it has changed.
-const MOST: usize = 1024;
+const MOST: usize = 2048;
 
 impl Places {
     /// The pairs for which `may_cut` is true. White space is never parted from white space, since
