@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 use crate::engine::memory::{Memory, Worker};
 use crate::fault::Fault;
 use crate::tokenizer::SpanCounter;
-use crate::tokenizer::markers::Marker;
+use crate::tokenizer::markers::{Marker, is_token};
 use chunks::{Chunk, chunks, next_batch};
 use prompt::{CutTurn, GrowingPrompt};
 use source::{Source, Turn};
@@ -200,7 +200,7 @@ impl Call {
                     let cut = prompt.cut(self.tokenizer.cutter(), &self.spans, &mut out.spans);
                     add_time(&self.tally.cut, started);
                     add(&self.tally.characters, prompt.len());
-                    // After the last span there is no marker.
+                    // After the last span there is no cut.
                     add(&self.tally.found, cut.added - 1);
                     out.turns.push(Some(cut));
                 }
@@ -253,6 +253,8 @@ impl Call {
                             .count_span(*before, text, *after, &mut memory)
                     }));
                     if let Ok(Ok(count)) = counted {
+                        // Together with the marker after it.
+                        let count = count + u32::from(is_token(*after));
                         found[place].store(count, Ordering::Relaxed);
                     }
                 }
@@ -298,13 +300,12 @@ fn add_up(chunk: Chunk, cut: CutChunk, counts: &[u32], result: &mut Counts) {
             let (tokens, failed) = sums.last().copied().unwrap_or_default();
             sums.push(match counts[*number as usize] {
                 UNKNOWN => (tokens, failed + 1),
-                count => (tokens + u64::from(count) + 1, failed),
+                count => (tokens + u64::from(count), failed),
             });
         }
-        // After the last span there is no marker.
-        let (tokens, failed) = sums.last().copied().unwrap_or((1, 0));
+        let (tokens, failed) = sums.last().copied().unwrap_or_default();
         if failed == 0 {
-            result.turns[chunk.conversation][turn] = u32::try_from(tokens.saturating_sub(1)).ok();
+            result.turns[chunk.conversation][turn] = u32::try_from(tokens).ok();
         } else {
             result.failures.push(Failure {
                 turn: Turn {

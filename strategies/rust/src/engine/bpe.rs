@@ -146,6 +146,30 @@ impl Bpe {
         self.whole.is_some()
     }
 
+    /// The ids of what stands for a character without a token: always its bytes, or always the
+    /// unknown token. None if it may be either, or nothing.
+    #[must_use]
+    pub fn stand_ins(&self) -> Option<Vec<u32>> {
+        match (self.bytes.as_deref(), self.unknown) {
+            (Some(bytes), _) if !bytes.contains(&UNKNOWN) => Some(bytes.to_vec()),
+            (Some(bytes), _) if bytes.iter().any(|id| *id != UNKNOWN) => None,
+            (_, unknown) => unknown.map(|id| vec![id]),
+        }
+    }
+
+    /// Whether any of these ids is a part of a merge.
+    #[must_use]
+    pub fn merges_any(&self, ids: &[u32]) -> bool {
+        self.merges.parts().any(|id| ids.contains(&id))
+    }
+
+    /// Whether characters without a token that follow each other may become one token.
+    #[must_use]
+    pub fn fuses_unknown(&self) -> bool {
+        let spelled = |bytes: &[u32]| !bytes.contains(&UNKNOWN);
+        self.fuse_unknown && !self.bytes.as_deref().is_some_and(spelled)
+    }
+
     /// Tokens of a word, as many as the library's model makes of it.
     pub fn count(&self, word: &str, work: &mut Work) -> u32 {
         if self.takes_whole(word) {

@@ -56,6 +56,11 @@ impl ByteLevel {
         }
     }
 
+    /// Whether a text may be cut between two ASCII characters.
+    pub fn may_cut(&self, last: u8, next: u8) -> bool {
+        self.normal.parts_at_ascii() && self.splits.always_between(last, next)
+    }
+
     /// Tokens of a text without added tokens; None if it holds one when it is normalized.
     pub fn count(
         &self,
@@ -92,6 +97,7 @@ impl ByteLevel {
             work,
             words,
             mapped,
+            ..
         } = &mut *memory.worker;
         let total = known.count(text.as_bytes(), words, |word| {
             go_on(stop)?;

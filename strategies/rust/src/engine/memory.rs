@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use hashbrown::HashTable;
 
 use super::merges::Work;
+use super::paths::Best;
 use super::tokens::hash;
 
 /// Bytes of the longest word that stands in the table itself.
@@ -43,6 +44,9 @@ pub struct Worker {
     pub words: Vec<(u32, u32)>,
     /// A word as the model reads it.
     pub mapped: String,
+    /// A text in its normal form.
+    pub normal: String,
+    pub best: Best,
 }
 
 /// What counting a span may use.
@@ -61,6 +65,14 @@ pub fn go_on(stop: &AtomicBool) -> Result<(), String> {
         return Err("stopped".to_owned());
     }
     Ok(())
+}
+
+/// A place in a text as the words of a worker have it: an engine takes no text that is too long.
+#[must_use]
+#[inline]
+#[allow(clippy::cast_possible_truncation)]
+pub fn place(at: usize) -> u32 {
+    at as u32
 }
 
 /// The words that are known.

@@ -104,6 +104,13 @@ impl Merges {
         Some(table)
     }
 
+    /// The ids that are merged: of all pairs the left and the right one.
+    pub fn parts(&self) -> impl Iterator<Item = u32> + '_ {
+        let id = |bits: u64| u32::try_from(bits & u64::from(MOST_IDS - 1)).unwrap_or(u32::MAX);
+        let parts = self.ids.iter().map(|ids| ids >> ID_BITS);
+        parts.flat_map(move |parts| [id(parts >> ID_BITS), id(parts)])
+    }
+
     /// Begins the search for a pair. Two that are begun together wait for memory together.
     #[inline]
     fn search(&self, left: u32, right: u32) -> Search {

@@ -9,15 +9,22 @@
 pub mod bpe;
 mod byte_level;
 mod composing;
+mod local;
 pub mod memory;
 pub mod merges;
 mod normal;
 mod others;
+mod paths;
 mod patterns;
+mod pieces;
+pub mod places;
 mod saved;
+pub mod span;
 #[cfg(test)]
 mod testing;
 mod tokens;
+mod trie;
+mod unigram;
 
 use std::sync::atomic::AtomicBool;
 
@@ -27,20 +34,18 @@ use bpe::Tables;
 use byte_level::ByteLevel;
 use memory::{Memory, Worker};
 use others::Others;
+use pieces::Pieces;
+use places::Places;
 use saved::{Reader, Writer};
-
-/// A text between two markers, without what those strip from it.
-#[derive(Debug, Clone, Copy)]
-pub struct Span<'t> {
-    pub text: &'t str,
-    /// Whether it is the beginning of the prompt.
-    pub first: bool,
-}
+use span::Span;
+use unigram::Unigram;
 
 /// One arm for each kind of tokenizer.
 #[derive(Debug)]
 enum Kind {
-    ByteLevel(ByteLevel),
+    ByteLevel(Box<ByteLevel>),
+    Pieces(Box<Pieces>),
+    Unigram(Box<Unigram>),
 }
 
 /// Counts spans as the tokenizer counts them.
@@ -78,8 +83,13 @@ impl Engine {
         let kind = match tokenizer.get_model() {
             ModelWrapper::BPE(model) => {
                 let tables = || tables.or_else(|| Tables::of(model));
-                ByteLevel::of(tokenizer, model, tables).map(Kind::ByteLevel)?
+                if Pieces::reads(tokenizer) {
+                    Kind::Pieces(Box::new(Pieces::of(tokenizer, model, tables()?)?))
+                } else {
+                    Kind::ByteLevel(Box::new(ByteLevel::of(tokenizer, model, tables)?))
+                }
             }
+            ModelWrapper::Unigram(model) => Kind::Unigram(Box::new(Unigram::of(tokenizer, model)?)),
             _ => return None,
         };
         let engine = Self {
@@ -99,23 +109,63 @@ impl Engine {
 
     fn agrees(&self, tokenizer: &Tokenizer) -> bool {
         let mut worker = Worker::default();
+        let mut memory = Memory {
+            worker: &mut worker,
+            stop: &AtomicBool::new(false),
+        };
+        let places = self.places();
         PROBES.iter().all(|probe| {
             let expected = tokenizer.encode_fast(*probe, false);
-            let mut memory = Memory {
-                worker: &mut worker,
-                stop: &AtomicBool::new(false),
-            };
-            let span = Span {
+            let whole = Span {
                 text: probe,
                 first: true,
+                goes_on: false,
             };
-            match (expected, self.count(span, &mut memory)) {
+            let agrees = match (&expected, self.count(whole, &mut memory)) {
                 (Ok(expected), Ok(Some(count))) => expected.len() == count as usize,
                 // Left to the library.
                 (_, Ok(None)) => true,
                 _ => false,
-            }
+            };
+            let cuts = |at: &usize| {
+                let places = places.as_ref();
+                places.is_some_and(|places| places.is_place(probe.as_bytes(), *at))
+            };
+            agrees
+                && (1..probe.len()).filter(cuts).all(|at| {
+                    let (text, later) = probe.split_at(at);
+                    let parts = [(text, true), (later, false)].map(|(text, first)| {
+                        let goes_on = !first;
+                        let span = Span {
+                            text,
+                            first,
+                            goes_on,
+                        };
+                        self.count(span, &mut memory)
+                    });
+                    match (&expected, parts) {
+                        (Ok(expected), [Ok(Some(one)), Ok(Some(two))]) => {
+                            expected.len() == (one + two) as usize
+                        }
+                        _ => false,
+                    }
+                })
         })
+    }
+
+    /// Pairs of characters between which any text may be cut, if some are known.
+    ///
+    /// There are none if an added token may stand inside a span: it may look at its neighbours.
+    #[must_use]
+    pub fn places(&self) -> Option<Places> {
+        if !self.others.are_none() {
+            return None;
+        }
+        match &self.kind {
+            Kind::ByteLevel(kind) => Places::of(|last, next| kind.may_cut(last, next)),
+            Kind::Pieces(kind) => Places::of(|last, next| kind.may_cut(last, next)),
+            Kind::Unigram(kind) => Places::of(|last, next| kind.may_cut(last, next)),
+        }
     }
 
     /// Tokens of a span; None if it is left to the library.
@@ -129,6 +179,8 @@ impl Engine {
         }
         match &self.kind {
             Kind::ByteLevel(kind) => kind.count(span.text, &self.others, memory),
+            Kind::Pieces(kind) => kind.count(span, memory).map(Some),
+            Kind::Unigram(kind) => kind.count(span.text, memory).map(Some),
         }
     }
 
@@ -138,11 +190,15 @@ impl Engine {
         let mut out = Writer::default();
         let number = match &self.kind {
             Kind::ByteLevel(_) => 0,
+            Kind::Pieces(_) => 1,
+            Kind::Unigram(_) => 2,
         };
         out.halves(&[FORMAT, number]);
         self.others.save(&mut out);
         match &self.kind {
             Kind::ByteLevel(kind) => kind.save(&mut out),
+            Kind::Pieces(kind) => kind.save(&mut out),
+            Kind::Unigram(kind) => kind.save(&mut out),
         }
         out.finish()
     }
@@ -157,7 +213,9 @@ impl Engine {
         };
         let others = Others::restore(&mut saved)?;
         let kind = match number {
-            0 => Kind::ByteLevel(ByteLevel::restore(&mut saved)?),
+            0 => Kind::ByteLevel(Box::new(ByteLevel::restore(&mut saved)?)),
+            1 => Kind::Pieces(Box::new(Pieces::restore(&mut saved)?)),
+            2 => Kind::Unigram(Box::new(Unigram::restore(&mut saved)?)),
             _ => return Err("the saved engine is of another kind".to_owned()),
         };
         saved.end()?;
@@ -179,7 +237,11 @@ mod tests {
             worker,
             stop: &AtomicBool::new(false),
         };
-        let span = Span { text, first: true };
+        let span = Span {
+            text,
+            first: true,
+            goes_on: false,
+        };
         let count = engine.count(span, &mut memory).unwrap();
         count.map(|count| count as usize)
     }

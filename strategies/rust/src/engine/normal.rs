@@ -67,6 +67,12 @@ impl Normal {
         })
     }
 
+    /// Whether what stands before an ASCII character and what begins with it are normalized
+    /// alone. A Unicode form composes and reorders nothing over it.
+    pub fn parts_at_ascii(&self) -> bool {
+        self.keeps_ascii
+    }
+
     /// # Errors
     ///
     /// If the library cannot normalize it.

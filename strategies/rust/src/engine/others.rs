@@ -50,6 +50,12 @@ impl Others {
         (search.is_some() || texts.is_empty()).then_some(Self { texts, search })
     }
 
+    /// Whether no such token is known.
+    #[must_use]
+    pub fn are_none(&self) -> bool {
+        self.texts.is_empty()
+    }
+
     /// Whether any of them stands in a text.
     #[must_use]
     pub fn are_in(&self, text: &str) -> bool {

@@ -11,6 +11,10 @@
 //!
 //! A token that is no marker still takes part in the search: it hides what it overlaps.
 //!
+//! A long text without markers is also cut inside, at places that the engine knows to be exact.
+//! No token of the search lies across such a cut, so the search goes on after it as if it had
+//! come from the start.
+//!
 //! The rule of `splicing.py` differs in two places.
 //!
 //! - White space: `splicing.py` rules out only an `lstrip` token that begins with white space.
@@ -25,19 +29,33 @@
 use aho_corasick::{AhoCorasick, Anchored, Input, MatchKind, StartKind};
 use tokenizers::Tokenizer;
 
+use crate::engine::places::{LEAST, Places};
+
 /// A marker by its number; the start and the end of a text are [`EDGE`].
 pub type Marker = u32;
 
 /// Stands for the marker that is not there at either end of a text.
 pub const EDGE: Marker = u32::MAX;
 
-/// A marker found in a text.
+/// Stands for the marker that is not there at a cut inside a text.
+pub const INSIDE: Marker = u32::MAX - 1;
+
+/// Whether it is a token, which is counted.
+#[must_use]
+pub fn is_token(marker: Marker) -> bool {
+    marker != EDGE && marker != INSIDE
+}
+
+/// A marker found in a text, or a place inside a text that is as good: it has no bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Cut {
     pub start: usize,
     pub end: usize,
     pub marker: Marker,
 }
+
+/// Bytes that are searched for markers before they are searched for places.
+const STEP: usize = 4096;
 
 #[derive(Debug)]
 pub struct Cutter {
@@ -48,6 +66,8 @@ pub struct Cutter {
     /// Whether a token strips white space on its left, and on its right.
     strips: Vec<(bool, bool)>,
     longest: usize,
+    /// Where a long text without markers is cut.
+    places: Option<Places>,
 }
 
 impl Cutter {
@@ -71,6 +91,7 @@ impl Cutter {
             cuts: Vec::with_capacity(tokens.len()),
             strips: Vec::with_capacity(tokens.len()),
             longest: 0,
+            places: None,
         };
         for (_, token) in tokens {
             let text = token.content.as_str();
@@ -95,13 +116,20 @@ impl Cutter {
         Ok(cutter)
     }
 
-    /// Length in bytes of the longest token in the search: how far a match looks ahead.
-    #[must_use]
-    pub fn longest(&self) -> usize {
-        self.longest
+    /// Cuts long texts at these places, too.
+    pub fn cut_inside(&mut self, places: Option<Places>) {
+        // A token that is passed over could lie across a place.
+        self.places = places.filter(|_| !self.cuts.contains(&false));
     }
 
-    /// Text of a marker, empty for [`EDGE`].
+    /// How many bytes after its start the search looks at to decide on a cut.
+    #[must_use]
+    pub fn longest(&self) -> usize {
+        // A place inside a text depends on the byte after it.
+        self.longest.max(1)
+    }
+
+    /// Text of a marker, empty for [`EDGE`] and [`INSIDE`].
     #[must_use]
     pub fn text(&self, marker: Marker) -> &str {
         usize::try_from(marker)
@@ -127,14 +155,45 @@ impl Cutter {
         left
     }
 
-    /// The first marker of `text` at or after `from`, which is 0 or the end of a match.
+    /// The first cut of `text` after `from`, which is 0 or the end of a cut.
     #[must_use]
-    pub fn next(&self, text: &str, mut from: usize) -> Option<Cut> {
+    pub fn next(&self, text: &str, from: usize) -> Option<Cut> {
+        let Some(places) = &self.places else {
+            return self.marker(text, from, text.len());
+        };
+        // A step at a time, so that neither search runs far ahead of the other.
+        let (mut start, mut until) = (from, from + LEAST);
+        loop {
+            until = until.min(text.len());
+            let place = places.first(text.as_bytes(), from, start..until);
+            let stop = place.unwrap_or(until);
+            let marker = self.marker(text, start, stop);
+            if marker.is_some_and(|marker| marker.start < stop) {
+                return marker;
+            }
+            if let Some(at) = place {
+                return Some(Cut {
+                    start: at,
+                    end: at,
+                    marker: INSIDE,
+                });
+            }
+            if until == text.len() {
+                return None;
+            }
+            (start, until) = (until, until + STEP);
+        }
+    }
+
+    /// The first marker of `text` from `from` on; one that begins at `until` or later may be
+    /// missed.
+    fn marker(&self, text: &str, mut from: usize, until: usize) -> Option<Cut> {
         let search = self.search.as_ref()?;
+        let end = text.len().min(until + self.longest);
         loop {
             let input = Input::new(text.as_bytes())
                 .anchored(Anchored::No)
-                .range(from..);
+                .range(from..end);
             let found = search.find(input)?;
             let index = found.pattern().as_usize();
             if self.cuts[index] {

@@ -9,11 +9,12 @@ use std::thread::Builder;
 
 use tokenizers::Tokenizer;
 
+use crate::engine::Engine;
 use crate::engine::bpe::Tables;
 use crate::engine::memory::Memory;
-use crate::engine::{Engine, Span};
+use crate::engine::span::Span;
 use crate::fault::panic_message;
-use markers::{Cutter, EDGE, Marker};
+use markers::{Cutter, EDGE, INSIDE, Marker, is_token};
 
 /// A tokenizer that counts spans.
 #[derive(Debug)]
@@ -46,7 +47,7 @@ impl SpanCounter {
     ///
     /// If it cannot be searched for markers.
     pub fn of(tokenizer: Tokenizer, tables: Option<Tables>) -> Result<Self, String> {
-        let cutter = Cutter::new(&tokenizer)?;
+        let mut cutter = Cutter::new(&tokenizer)?;
         // The library keeps a cache for each model and thread until the thread ends, so the
         // caller's thread must never encode.
         let engine = std::thread::scope(|scope| {
@@ -54,6 +55,7 @@ impl SpanCounter {
             let thread = started.map_err(|error| format!("no thread can be started: {error}"))?;
             thread.join().map_err(|panic| panic_message(&*panic))
         })?;
+        cutter.cut_inside(engine.as_ref().and_then(Engine::places));
         Ok(Self {
             tokenizer,
             cutter,
@@ -90,7 +92,7 @@ impl SpanCounter {
             .map_err(|error| error.to_string())
     }
 
-    /// Tokens of `text` between two markers, without those of the markers.
+    /// Tokens of `text` between two cuts, without those of the markers.
     ///
     /// # Errors
     ///
@@ -113,12 +115,16 @@ impl SpanCounter {
             let span = Span {
                 text: kept,
                 first: before == EDGE,
+                goes_on: before == INSIDE,
             };
             if let Some(count) = engine.count(span, memory)? {
                 return Ok(count);
             }
         }
-        let around = usize::from(before != EDGE) + usize::from(after != EDGE);
+        if before == INSIDE || after == INSIDE {
+            return Err("only the engine counts a part of a text".to_owned());
+        }
+        let around = usize::from(is_token(before)) + usize::from(is_token(after));
         let count = if around == 0 {
             self.encode(text)?
         } else {

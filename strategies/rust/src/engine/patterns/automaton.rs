@@ -184,6 +184,16 @@ impl Run {
 /// The lowest bit of each of eight bytes.
 const EACH: u64 = 0x0101_0101_0101_0101;
 
+/// What an expression does between two characters that follow each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Between {
+    /// A match always ends there, whatever stands around them.
+    Ends,
+    /// The first one is in no match.
+    Nothing,
+    Unknown,
+}
+
 /// Finds the matches of one expression.
 #[derive(Debug)]
 pub struct Automaton {
@@ -321,6 +331,32 @@ impl Automaton {
             while !text.is_char_boundary(from) {
                 from += 1;
             }
+        }
+    }
+
+    /// What it does between two ASCII characters, the same if the text ends after the first one
+    /// or begins with the second.
+    ///
+    /// A match begins at the first one at the latest, if none goes through it that began before.
+    /// So it is enough that no way goes on after it, and that each has matched there.
+    pub fn between(&self, last: u8, next: u8) -> Between {
+        let step = |state: u16, byte: u8| self.narrow[usize::from(state) << 8 | usize::from(byte)];
+        let states = (START..).take(self.ends.len() - usize::from(START));
+        let mut lead = states
+            .filter(|state| step(*state, last) & STATE != DEAD)
+            .peekable();
+        if lead.peek().is_none() {
+            return Between::Nothing;
+        }
+        let ends = |state: u16| {
+            let state = step(state, last) & STATE;
+            let then = step(state, next);
+            then & STATE == DEAD && then & MATCH != 0 && self.ends[usize::from(state)]
+        };
+        if step(START, last) & STATE != DEAD && lead.all(ends) {
+            Between::Ends
+        } else {
+            Between::Unknown
         }
     }
 

@@ -8,7 +8,7 @@ mod unicode;
 use serde_json::Value;
 use tokenizers::utils::SysRegex;
 
-use automaton::Automaton;
+use automaton::{Automaton, Between};
 use sets::Set;
 use syntax::Node;
 
@@ -63,6 +63,21 @@ impl Splits {
     #[inline]
     pub fn wants_space(&self, text: &str) -> bool {
         self.prefix && !text.starts_with(' ')
+    }
+
+    /// Whether a text is always split between two ASCII characters, into words that are those of
+    /// its two parts.
+    ///
+    /// The steps before the one that splits must leave the place alone: then they find the same
+    /// in the parts as in the whole.
+    pub fn always_between(&self, last: u8, next: u8) -> bool {
+        let between = |step: &Step| match &step.finder {
+            Finder::Own(own) => own.between(last, next),
+            Finder::Library(_) => Between::Unknown,
+        };
+        let mut steps = self.steps.iter().map(between);
+        // A text that goes on would get a space of its own.
+        !self.prefix && steps.find(|found| *found != Between::Nothing) == Some(Between::Ends)
     }
 
     /// Calls `word` with the start and the end of each word of a text.
@@ -241,6 +256,50 @@ mod tests {
             text.extend(std::iter::repeat_n(character, times));
         }
         text
+    }
+
+    #[test]
+    fn a_place_between_words_is_one_in_every_text() {
+        let mut random = Random::new(21);
+        let step = |regex: &&str| {
+            json!({"type": "Split", "pattern": {"Regex": regex}, "behavior": "Isolated",
+                "invert": false})
+        };
+        let bytes = json!({"type": "ByteLevel", "add_prefix_space": false, "use_regex": false});
+        for expressions in [&[CL100K][..], &[QWEN], &[O200K], &[TEKKEN], &DEEPSEEK, &ODD] {
+            let steps: Vec<_> = expressions
+                .iter()
+                .map(step)
+                .chain([bytes.clone()])
+                .collect();
+            let written = json!({"type": "Sequence", "pretokenizers": steps});
+            let splits = Splits::of(&written.to_string()).unwrap();
+            let words = |text: &str| {
+                let mut found = Vec::new();
+                let keep = &mut |start, end| {
+                    found.push(text[start..end].to_owned());
+                    Ok(())
+                };
+                splits.each(text, keep).unwrap();
+                found
+            };
+            let mut cut = 0;
+            for _ in 0..400 {
+                let text = text(&mut random, &['\'', 'é', ' ']);
+                for at in 1..text.len() {
+                    let [last, next] = text.as_bytes()[at - 1..=at] else {
+                        continue;
+                    };
+                    if last < 0x80 && next < 0x80 && splits.always_between(last, next) {
+                        let (left, right) = text.split_at(at);
+                        let parts = [words(left), words(right)].concat();
+                        assert_eq!(parts, words(&text), "{text:?} {at}");
+                        cut += 1;
+                    }
+                }
+            }
+            assert!(cut > 300 || expressions == ODD, "{cut}");
+        }
     }
 
     fn assert_found_alike(seed: u64, rounds: usize) {
