@@ -19,6 +19,7 @@ mod patterns;
 mod pieces;
 pub mod places;
 mod saved;
+pub mod sentencepiece;
 pub mod span;
 #[cfg(test)]
 mod testing;

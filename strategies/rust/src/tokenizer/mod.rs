@@ -2,6 +2,7 @@
 
 pub mod load;
 pub mod markers;
+pub mod sentencepiece;
 #[cfg(test)]
 pub mod testing;
 
@@ -16,7 +17,29 @@ use crate::engine::span::Span;
 use crate::fault::panic_message;
 use markers::{Cutter, EDGE, INSIDE, Marker, is_token};
 
-/// A tokenizer that counts spans.
+/// What counts the spans of prompts.
+pub trait SpanLengths: Send + Sync {
+    /// Finds the markers.
+    fn cutter(&self) -> &Cutter;
+
+    /// Number of entries in the model's vocabulary.
+    fn vocabulary(&self) -> usize;
+
+    /// Tokens of `text` between two cuts, without those of the markers.
+    ///
+    /// # Errors
+    ///
+    /// If the model cannot encode it.
+    fn count_span(
+        &self,
+        before: Marker,
+        text: &str,
+        after: Marker,
+        memory: &mut Memory,
+    ) -> Result<u32, String>;
+}
+
+/// A tokenizer of the tokenizers library.
 #[derive(Debug)]
 pub struct SpanCounter {
     tokenizer: Tokenizer,
@@ -63,17 +86,6 @@ impl SpanCounter {
         })
     }
 
-    /// Number of entries in the model's vocabulary.
-    #[must_use]
-    pub fn vocabulary(&self) -> usize {
-        self.tokenizer.get_vocab_size(false)
-    }
-
-    #[must_use]
-    pub fn cutter(&self) -> &Cutter {
-        &self.cutter
-    }
-
     /// Tokens of a whole text, markers included.
     ///
     /// # Errors
@@ -85,13 +97,18 @@ impl SpanCounter {
             .map(|encoding| encoding.len())
             .map_err(|error| error.to_string())
     }
+}
 
-    /// Tokens of `text` between two cuts, without those of the markers.
-    ///
-    /// # Errors
-    ///
-    /// If the model cannot encode it.
-    pub fn count_span(
+impl SpanLengths for SpanCounter {
+    fn cutter(&self) -> &Cutter {
+        &self.cutter
+    }
+
+    fn vocabulary(&self) -> usize {
+        self.tokenizer.get_vocab_size(false)
+    }
+
+    fn count_span(
         &self,
         before: Marker,
         text: &str,
