@@ -36,20 +36,27 @@ def sentencepiece_reason(chat: ChatTokenizer) -> str | None:
 
     What the model itself holds is looked at only when it is opened.
     """
+    return next(_reasons(chat), None)
+
+
+def _reasons(chat: ChatTokenizer) -> Iterator[str]:
     tokenizer = chat.tokenizer
     if not hasattr(tokenizer, "sp_model"):
-        return "it has neither a tokenizers backend nor a SentencePiece model for the native core"
+        yield "it has neither a tokenizers backend nor a SentencePiece model for the native core"
+        return
     markers = markers_of(chat)
     if isinstance(markers, str):
-        return markers
+        yield markers
+        return
     if getattr(tokenizer, "sp_model_kwargs", None):
         options = ", ".join(tokenizer.sp_model_kwargs)
-        return f"its SentencePiece library is set up with options of its own: {options}"
+        yield f"its SentencePiece library is set up with options of its own: {options}"
     if not markers.cuts <= tokenizer.get_added_vocab().keys():
-        return "a text that it cuts at is no token"
+        yield "a text that it cuts at is no token"
+    if getattr(tokenizer, "adds_space", False) and any(text[0] == " " for text in markers.cuts):
+        yield "a control piece may begin with the space that is put in front of a prompt"
     if _shields_spaces(tokenizer) and tokenizer.unk_token is None:
-        return "it has no unknown token, which it needs for text that begins with a space"
-    return None
+        yield "it has no unknown token, which it needs for text that begins with a space"
 
 
 def sentencepiece_loader(chat: ChatTokenizer, *, workers: int) -> Callable[[], _native.Counter]:
@@ -69,8 +76,8 @@ def sentencepiece_loader(chat: ChatTokenizer, *, workers: int) -> Callable[[], _
     markers = markers_of(chat)
     assert not isinstance(markers, str)  # noqa: S101  # for the type checker; there was no reason
     tokens = [
-        (text, bool(added[ids[text]].lstrip), bool(added[ids[text]].rstrip))
-        for text in sorted(markers.cuts)
+        (text, token.lstrip, token.rstrip)
+        for text, token in ((text, added[ids[text]]) for text in sorted(markers.cuts))
     ]
     model = tokenizer.sp_model.serialized_model_proto()
     adds_space = bool(getattr(tokenizer, "adds_space", False))
