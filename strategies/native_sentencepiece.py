@@ -126,14 +126,14 @@ def _check_texts(chat: ChatTokenizer) -> Iterator[str]:
     markers = [token.content for token in chat.tokenizer.added_tokens_decoder.values()]
     yield "".join(f"{marker} Straße {marker}\n\nx" for marker in markers) + "the end"
     yield "".join(f" {marker}▁{marker}{marker}" for marker in markers)
-    library = chat.tokenizer.sp_model
-    pieces = range(library.get_piece_size())
-    usual = pieces[:: max(1, len(pieces) // CHECK_PIECES)]
-    unused = [index for index in pieces if library.is_unused(index)]
-    # The library does not tell which pieces are user-defined. Their score is that of few others.
-    unscored = [index for index in pieces if library.get_score(index) == 0]
-    for chosen in (usual, unused[:CHECK_PIECES], unscored[:CHECK_PIECES]):
-        texts = [library.id_to_piece(index) for index in chosen]
+    model = _protobuf().ModelProto.FromString(chat.tokenizer.sp_model.serialized_model_proto())
+    rare: dict[int, list[str]] = {_USER_DEFINED: [], _UNUSED: []}
+    for piece in model.pieces:
+        if piece.type in rare:
+            rare[piece.type].append(piece.piece)
+    usual = model.pieces[:: max(1, len(model.pieces) // CHECK_PIECES)]
+    for chosen in ([piece.piece for piece in usual], *rare.values()):
+        texts = chosen[:CHECK_PIECES]
         yield "".join(texts)
         yield "".join(reversed(texts)).replace("▁", " ")
         yield " x".join(texts)
@@ -186,10 +186,7 @@ def _conformance() -> Iterator[tuple[bytes, Sequence[str]]]:
 
 def _model(algorithm: int, scores: dict[str, float], **kinds: int) -> bytes:
     """Return a model of some pieces that neither adds nor drops spaces."""
-    from transformers.convert_slow_tokenizer import import_protobuf
-
-    protobuf: Any = import_protobuf()  # type: ignore[no-untyped-call]  # transformers' own
-    model = protobuf.ModelProto()
+    model = _protobuf().ModelProto()
     model.pieces.add(piece="<unk>", score=0.0, type=2)
     for text, score in scores.items():
         model.pieces.add(piece=text, score=score, type=kinds.get(text, _NORMAL))
@@ -198,3 +195,9 @@ def _model(algorithm: int, scores: dict[str, float], **kinds: int) -> bytes:
     model.normalizer_spec.remove_extra_whitespaces = False
     content: bytes = model.SerializeToString()
     return content
+
+
+def _protobuf() -> Any:
+    from transformers.convert_slow_tokenizer import import_protobuf
+
+    return import_protobuf()  # type: ignore[no-untyped-call]  # transformers' own

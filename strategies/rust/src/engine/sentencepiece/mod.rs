@@ -20,7 +20,7 @@ use normalizer::Normalizer;
 use seams::Seams;
 use tally::Tally;
 use trie::Trie;
-use unigram::Unigram;
+use unigram::{Unigram, Ways};
 
 /// A model of the sentencepiece library.
 #[derive(Debug)]
@@ -90,10 +90,10 @@ impl Model {
             }
             Pieces::Bpe(bpe) => tally = bpe.count(&text, self.normalizer.user_defined()),
             Pieces::Unigram(unigram) => {
-                let mut score = 0.0;
+                let (mut score, mut ways) = (0.0, Ways::default());
                 self.seams.each_part(&text, |start, end| {
                     go_on(memory.stop)?;
-                    tally.join(unigram.count(&text[start..end], &mut score));
+                    tally.join(unigram.count(&text[start..end], &mut score, &mut ways));
                     Ok::<_, String>(())
                 })?;
             }

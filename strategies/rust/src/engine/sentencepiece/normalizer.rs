@@ -156,9 +156,33 @@ impl Normalizer {
     ///
     /// If what comes out is no text.
     pub fn normalize(&self, text: &str) -> Result<String, String> {
-        let mut out = Vec::with_capacity(text.len() + text.len() / 2 + ESCAPED.len());
+        let capacity = text.len() + text.len() / 2 + ESCAPED.len();
+        if self.charsmap.is_none() && !self.rules.drops_spaces {
+            return Ok(self.with_spaces(text, String::with_capacity(capacity)));
+        }
+        let mut out = Vec::with_capacity(capacity);
         self.replace(text.as_bytes(), &mut out);
         String::from_utf8(out).map_err(|_| "the normalized text is no text".to_owned())
+    }
+
+    /// Adds and escapes spaces, if nothing else is to be done.
+    ///
+    /// A user-defined piece replaces nothing, so here it changes nothing.
+    fn with_spaces(&self, text: &str, mut out: String) -> String {
+        let rules = &self.rules;
+        if rules.adds_space && !rules.at_the_end && !text.is_empty() {
+            out.push_str(self.space());
+        }
+        for (index, part) in text.split(' ').enumerate() {
+            if index > 0 {
+                out.push_str(self.space());
+            }
+            out.push_str(part);
+        }
+        if rules.adds_space && rules.at_the_end && !text.is_empty() {
+            out.push_str(self.space());
+        }
+        out
     }
 
     fn replace(&self, mut text: &[u8], out: &mut Vec<u8>) {
@@ -178,22 +202,17 @@ impl Normalizer {
         if rules.adds_space && !rules.at_the_end {
             out.extend_from_slice(self.space().as_bytes());
         }
-        if self.charsmap.is_none() && !rules.drops_spaces {
-            // A user-defined piece replaces nothing, so here it changes nothing.
-            self.push(text, out);
-        } else {
-            let mut after_space = rules.drops_spaces;
-            while !text.is_empty() {
-                let (length, mut replacement) = self.next(text);
-                while after_space && replacement.starts_with(b" ") {
-                    replacement = &replacement[1..];
-                }
-                if !replacement.is_empty() {
-                    self.push(replacement, out);
-                    after_space = rules.drops_spaces && replacement.ends_with(b" ");
-                }
-                text = &text[length..];
+        let mut after_space = rules.drops_spaces;
+        while !text.is_empty() {
+            let (length, mut replacement) = self.next(text);
+            while after_space && replacement.starts_with(b" ") {
+                replacement = &replacement[1..];
             }
+            if !replacement.is_empty() {
+                self.push(replacement, out);
+                after_space = rules.drops_spaces && replacement.ends_with(b" ");
+            }
+            text = &text[length..];
         }
         if rules.drops_spaces {
             while out.ends_with(self.space().as_bytes()) {

@@ -38,7 +38,8 @@ struct Best {
 }
 
 /// The best ways to all places of a text, as far as they are known.
-struct Ways(Vec<Option<Best>>);
+#[derive(Debug, Default)]
+pub struct Ways(Vec<Option<Best>>);
 
 impl Ways {
     fn offer(&mut self, end: usize, way: Best) {
@@ -82,10 +83,11 @@ impl Unigram {
 
     /// Counts the tokens of a normalized text that comes after others whose sum is `score`.
     ///
-    /// It adds its own to `score`.
-    pub fn count(&self, text: &str, score: &mut f32) -> Tally {
+    /// It adds its own to `score`. What `ways` holds is of no account.
+    pub fn count(&self, text: &str, score: &mut f32, ways: &mut Ways) -> Tally {
         let bytes = text.as_bytes();
-        let mut ways = Ways(vec![None; bytes.len() + 1]);
+        ways.0.clear();
+        ways.0.resize(bytes.len() + 1, None);
         for (start, character) in text.char_indices() {
             // A piece ends at each character, be it an unknown one.
             let mut so_far = ways.0[start].map_or(*score, |way| way.score);
@@ -121,7 +123,7 @@ impl Unigram {
         if let Some(last) = ways.0[bytes.len()] {
             *score = last.score;
         }
-        self.follow(&ways)
+        self.follow(ways)
     }
 
     /// Counts the pieces of the best way to the end.
