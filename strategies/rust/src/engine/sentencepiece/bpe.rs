@@ -10,8 +10,9 @@ use std::collections::BinaryHeap;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::file::{Kind, Piece};
+use super::search::longest;
 use super::tally::Tally;
-use super::trie::Trie;
+use crate::engine::trie::Trie;
 
 #[derive(Debug)]
 pub struct Bpe {
@@ -163,9 +164,10 @@ impl<'m> Merging<'m> {
     fn divide(&mut self, user_defined: Option<&Trie>) {
         let mut start = 0;
         while let Some(character) = self.text[start..].chars().next() {
-            let whole = user_defined.and_then(|t| t.longest_at(self.text.as_bytes(), start));
+            let rest = &self.text.as_bytes()[start..];
+            let whole = user_defined.and_then(|pieces| longest(pieces, rest));
             let index = self.symbols.len();
-            let end = whole.unwrap_or(start + character.len_utf8());
+            let end = start + whole.unwrap_or(character.len_utf8());
             self.symbols.push(Symbol {
                 start,
                 end,

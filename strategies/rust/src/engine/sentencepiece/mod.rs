@@ -7,8 +7,8 @@ mod bpe;
 mod file;
 mod normalizer;
 mod seams;
+mod search;
 mod tally;
-mod trie;
 mod unigram;
 
 use rustc_hash::FxHashSet;
@@ -18,8 +18,8 @@ use bpe::Bpe;
 use file::{Algorithm, Kind, ModelFile, Piece};
 use normalizer::Normalizer;
 use seams::Seams;
+use search::trie;
 use tally::Tally;
-use trie::Trie;
 use unigram::{Unigram, Ways};
 
 /// A model of the sentencepiece library.
@@ -52,7 +52,11 @@ impl Model {
             .filter(|piece| piece.kind == Kind::UserDefined)
             .map(|piece| (piece.text.as_bytes(), 0))
             .collect();
-        let user_defined = (!user_defined.is_empty()).then(|| Trie::of(user_defined));
+        let user_defined = if user_defined.is_empty() {
+            None
+        } else {
+            Some(trie(user_defined)?)
+        };
         let found_in_texts = file.pieces.iter().filter(|piece| is_found(piece));
         Ok(Self {
             vocabulary: file.pieces.len(),
@@ -60,7 +64,7 @@ impl Model {
             pieces: match file.algorithm {
                 Algorithm::Bpe => Pieces::Bpe(Bpe::new(&file.pieces, file.byte_fallback)),
                 Algorithm::Unigram => {
-                    Pieces::Unigram(Unigram::new(&file.pieces, file.byte_fallback))
+                    Pieces::Unigram(Unigram::new(&file.pieces, file.byte_fallback)?)
                 }
             },
             normalizer: Normalizer::new(file.rules, user_defined)?,

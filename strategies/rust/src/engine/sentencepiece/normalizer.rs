@@ -4,7 +4,8 @@
 //! piece stands, no rule is looked for. Then come the rules for spaces.
 
 use super::file::Rules;
-use super::trie::Trie;
+use super::search::longest;
+use crate::engine::trie::Trie;
 
 /// What stands for a space inside the model.
 const ESCAPED: &str = "▁";
@@ -118,7 +119,7 @@ impl Normalizer {
         if let Some(end) = self
             .user_defined
             .as_ref()
-            .and_then(|pieces| pieces.longest_at(text, 0))
+            .and_then(|pieces| longest(pieces, text))
         {
             return (end, &text[..end]);
         }
@@ -239,7 +240,7 @@ fn character_length(byte: u8) -> usize {
 mod tests {
     use super::Normalizer;
     use crate::engine::sentencepiece::file::Rules;
-    use crate::engine::sentencepiece::trie::Trie;
+    use crate::engine::sentencepiece::search::trie;
 
     const PLAIN: Rules = Rules {
         charsmap: Vec::new(),
@@ -250,8 +251,8 @@ mod tests {
     };
 
     fn normalized(rules: Rules, text: &str) -> String {
-        let trie = Trie::of(vec![(b"a  b", 0)]);
-        let normalizer = Normalizer::new(rules, Some(trie)).unwrap();
+        let user_defined = trie(vec![(b"a  b", 0)]).unwrap();
+        let normalizer = Normalizer::new(rules, Some(user_defined)).unwrap();
         normalizer.normalize(text).unwrap()
     }
 

@@ -4,8 +4,9 @@
 //! as in the library, added in the same order, and set back to zero at the same places.
 
 use super::file::{Kind, Piece};
+use super::search::trie;
 use super::tally::Tally;
-use super::trie::Trie;
+use crate::engine::trie::Trie;
 
 /// What an unknown character costs beyond the lowest score.
 const UNKNOWN_PENALTY: f32 = 10.0;
@@ -57,8 +58,10 @@ impl Ways {
 }
 
 impl Unigram {
-    #[must_use]
-    pub fn new(pieces: &[Piece], byte_fallback: bool) -> Self {
+    /// # Errors
+    ///
+    /// If there are too many pieces.
+    pub fn new(pieces: &[Piece], byte_fallback: bool) -> Result<Self, String> {
         let normal = pieces.iter().filter(|piece| piece.kind == Kind::Normal);
         let lowest = normal.fold(f32::MAX, |lowest, piece| lowest.min(piece.score));
         let mut texts = Vec::with_capacity(pieces.len());
@@ -73,12 +76,12 @@ impl Unigram {
             texts.push((piece.text.as_bytes(), scores.len().try_into().unwrap_or(0)));
             scores.push(score);
         }
-        Self {
-            trie: Trie::of(texts),
+        Ok(Self {
+            trie: trie(texts)?,
             scores,
             unknown: lowest - UNKNOWN_PENALTY,
             byte_fallback,
-        }
+        })
     }
 
     /// Counts the tokens of a normalized text that comes after others whose sum is `score`.
@@ -97,11 +100,12 @@ impl Unigram {
             }
             let next = start + character.len_utf8();
             let mut has_character = false;
-            self.trie.each_at(bytes, start, |end, index| {
+            self.trie.prefixes(&bytes[start..], |length, index| {
+                let end = start + length;
                 let score = match self.scores[index as usize] {
                     Score::Unused => return,
                     Score::Normal(score) => score,
-                    Score::UserDefined => user_defined(end - start),
+                    Score::UserDefined => user_defined(length),
                 };
                 has_character |= end == next;
                 let way = Best {
