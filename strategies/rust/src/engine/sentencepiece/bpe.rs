@@ -29,14 +29,21 @@ struct Entry {
     unused: bool,
 }
 
+/// Number of a symbol, or a place in the text. Half the size of `usize`: there is one for each
+/// character of a text of megabytes.
+type Place = u32;
+
+/// Stands for the symbol that is not there at either end of the text.
+const NONE: Place = Place::MAX;
+
 /// A part of the text that may become longer.
 #[derive(Debug, Clone, Copy)]
 struct Symbol {
-    start: usize,
+    start: Place,
     /// The same as `start` for a symbol that has become part of another.
-    end: usize,
-    before: Option<usize>,
-    after: Option<usize>,
+    end: Place,
+    before: Place,
+    after: Place,
     frozen: bool,
 }
 
@@ -44,10 +51,10 @@ struct Symbol {
 #[derive(Debug, Clone, Copy)]
 struct Merge {
     score: f32,
-    left: usize,
-    right: usize,
+    left: Place,
+    right: Place,
     /// Length of both. If it has changed, one of them has been merged with another since.
-    length: usize,
+    length: Place,
 }
 
 impl Ord for Merge {
@@ -77,10 +84,9 @@ struct Merging<'m> {
     bpe: &'m Bpe,
     text: &'m str,
     symbols: Vec<Symbol>,
-    merges: BinaryHeap<Merge>,
     /// Where each unused piece was last seen to come together: its left part ends there, counted
     /// from its start.
-    apart: FxHashMap<&'m str, usize>,
+    apart: FxHashMap<&'m str, Place>,
 }
 
 impl Bpe {
@@ -136,88 +142,103 @@ impl Bpe {
     }
 
     /// Counts the tokens of a normalized text.
-    #[must_use]
-    pub fn count(&self, text: &str, user_defined: Option<&Trie>) -> Tally {
+    ///
+    /// # Errors
+    ///
+    /// If it is too long.
+    pub fn count(&self, text: &str, user_defined: Option<&Trie>) -> Result<Tally, String> {
+        let length = Place::try_from(text.len())
+            .ok()
+            .filter(|length| *length < NONE);
         let mut merging = Merging {
             bpe: self,
             text,
-            symbols: Vec::with_capacity(text.len()),
-            merges: BinaryHeap::new(),
+            symbols: Vec::new(),
             apart: FxHashMap::default(),
         };
-        merging.divide(user_defined);
-        for right in 1..merging.symbols.len() {
-            merging.propose(Some(right - 1), Some(right));
-        }
-        merging.run();
+        merging.divide(length.ok_or("the text is too long")?, user_defined);
+        merging.merge();
         let mut tally = Tally::default();
         for symbol in &merging.symbols {
             if symbol.end > symbol.start {
-                merging.count(&text[symbol.start..symbol.end], &mut tally);
+                merging.count(merging.between(symbol.start, symbol.end), &mut tally);
             }
         }
-        tally
+        Ok(tally)
     }
 }
 
 impl<'m> Merging<'m> {
-    fn divide(&mut self, user_defined: Option<&Trie>) {
-        let mut start = 0;
-        while let Some(character) = self.text[start..].chars().next() {
-            let rest = &self.text.as_bytes()[start..];
-            let whole = user_defined.and_then(|pieces| longest(pieces, rest));
-            let index = self.symbols.len();
-            let end = start + whole.unwrap_or(character.len_utf8());
+    fn between(&self, start: Place, end: Place) -> &'m str {
+        &self.text[start as usize..end as usize]
+    }
+
+    /// Makes a symbol of each character and each user-defined piece.
+    fn divide(&mut self, length: Place, user_defined: Option<&Trie>) {
+        let (mut start, mut index) = (0, 0);
+        while start < length {
+            let rest = &self.text[start as usize..];
+            let whole = user_defined.and_then(|pieces| longest(pieces, rest.as_bytes()));
+            let taken = whole.or_else(|| rest.chars().next().map(char::len_utf8));
+            let taken = taken.and_then(|taken| Place::try_from(taken).ok());
+            let end = taken.map_or(length, |taken| start + taken);
             self.symbols.push(Symbol {
                 start,
                 end,
-                before: index.checked_sub(1),
-                after: (end < self.text.len()).then_some(index + 1),
+                before: if index == 0 { NONE } else { index - 1 },
+                after: if end < length { index + 1 } else { NONE },
                 frozen: whole.is_some(),
             });
-            start = end;
+            (start, index) = (end, index + 1);
         }
     }
 
-    /// Notes that two neighbours can be merged, if they can.
-    fn propose(&mut self, left: Option<usize>, right: Option<usize>) {
-        let (Some(left), Some(right)) = (left, right) else {
-            return;
-        };
-        let (one, two) = (self.symbols[left], self.symbols[right]);
+    /// The merge of two neighbours, if they make a piece.
+    fn proposed(&mut self, left: Place, right: Place) -> Option<Merge> {
+        let one = self.symbols.get(left as usize)?;
+        let two = self.symbols.get(right as usize)?;
         if one.frozen || two.frozen {
-            return;
+            return None;
         }
-        let piece = &self.text[one.start..two.end];
-        let Some(entry) = self.bpe.pieces.get(piece) else {
-            return;
-        };
-        self.merges.push(Merge {
+        let piece = self.between(one.start, two.end);
+        let length = two.end - one.start;
+        let place = one.end - one.start;
+        let entry = self.bpe.pieces.get(piece)?;
+        if entry.unused {
+            self.apart.insert(piece, place);
+        }
+        Some(Merge {
             score: entry.score,
             left,
             right,
-            length: piece.len(),
-        });
-        if entry.unused {
-            self.apart.insert(piece, one.end - one.start);
-        }
+            length,
+        })
     }
 
-    fn run(&mut self) {
-        while let Some(merge) = self.merges.pop() {
-            let (left, right) = (self.symbols[merge.left], self.symbols[merge.right]);
+    /// Merges until no two neighbours make a piece.
+    fn merge(&mut self) {
+        let mut first = Vec::new();
+        for index in 1..self.symbols.len() {
+            let right = Place::try_from(index).unwrap_or(NONE);
+            first.extend(self.proposed(right - 1, right));
+        }
+        let mut merges = BinaryHeap::from(first);
+        while let Some(merge) = merges.pop() {
+            let left = self.symbols[merge.left as usize];
+            let right = self.symbols[merge.right as usize];
             let gone = left.start == left.end || right.start == right.end;
             if gone || right.end - left.start != merge.length {
                 continue;
             }
-            self.symbols[merge.left].end = right.end;
-            self.symbols[merge.left].after = right.after;
-            if let Some(after) = right.after {
-                self.symbols[after].before = Some(merge.left);
+            let merged = &mut self.symbols[merge.left as usize];
+            merged.end = right.end;
+            merged.after = right.after;
+            if let Some(after) = self.symbols.get_mut(right.after as usize) {
+                after.before = merge.left;
             }
-            self.symbols[merge.right].end = right.start;
-            self.propose(left.before, Some(merge.left));
-            self.propose(Some(merge.left), right.after);
+            self.symbols[merge.right as usize].end = right.start;
+            merges.extend(self.proposed(left.before, merge.left));
+            merges.extend(self.proposed(merge.left, right.after));
         }
     }
 
@@ -228,8 +249,9 @@ impl<'m> Merging<'m> {
             // An unused piece that has not come together is a character, which is unknown then.
             _ => match self.apart.get(symbol) {
                 Some(place) => {
-                    self.count(&symbol[..*place], tally);
-                    self.count(&symbol[*place..], tally);
+                    let (left, right) = symbol.split_at(*place as usize);
+                    self.count(left, tally);
+                    self.count(right, tally);
                 }
                 None if self.bpe.byte_fallback => tally.add_bytes(symbol.len()),
                 None => tally.add_unknown(),

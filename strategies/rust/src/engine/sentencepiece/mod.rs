@@ -92,7 +92,7 @@ impl Model {
                     Ok::<_, String>(())
                 })?;
             }
-            Pieces::Bpe(bpe) => tally = bpe.count(&text, self.normalizer.user_defined()),
+            Pieces::Bpe(bpe) => tally = bpe.count(&text, self.normalizer.user_defined())?,
             Pieces::Unigram(unigram) => {
                 let (mut score, mut ways) = (0.0, Ways::default());
                 self.seams.each_part(&text, |start, end| {
@@ -118,11 +118,11 @@ impl Model {
         let user_defined = self.normalizer.user_defined();
         if bpe.may_end_unknown(part) {
             go_on(memory.stop)?;
-            return Ok(bpe.count(part, user_defined));
+            return bpe.count(part, user_defined);
         }
         let count = memory.worker.known.count(text.as_bytes(), start, end, |_| {
             go_on(memory.stop)?;
-            Ok(bpe.count(part, user_defined).tokens())
+            Ok(bpe.count(part, user_defined)?.tokens())
         });
         Ok(Tally::of(count?))
     }
