@@ -1,8 +1,9 @@
 //! Counts spans with a model of the sentencepiece library, as transformers uses it.
 //!
 //! transformers splits a prompt at its added tokens in Python and hands what stands between to the
-//! library. The text of a span comes out of the rules here; they are those of `SentencePieceBackend`
-//! and of `strategies/chat/model_file.py`.
+//! library. The markers are those of `strategies/splicing.py`, which says when a cut at them is exact.
+//! What a span becomes before the library sees it is done here, by the rules of
+//! `SentencePieceBackend` and of `strategies/chat/model_file.py`.
 
 use std::sync::atomic::AtomicBool;
 
