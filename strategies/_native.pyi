@@ -40,6 +40,15 @@ class Counter:
     def __new__(
         cls, tokenizer: str, *, workers: int, split_special_tokens: bool = False
     ) -> Counter: ...
+    @staticmethod
+    def of_sentencepiece(
+        model: bytes,
+        tokens: Sequence[tuple[str, bool, bool]],
+        *,
+        workers: int,
+        adds_space: bool = False,
+        shield: str | None = None,
+    ) -> Counter: ...
     @property
     def vocabulary(self) -> int: ...
     @property

@@ -132,7 +132,7 @@ def test_what_a_commit_or_machine_lacks_is_not_available() -> None:
         with pytest.raises(NotImplementedError, match="no strategy teleport"):
             workloads.require("teleport", family)
     with pytest.raises(NotImplementedError, match="no tokenizers backend"):
-        workloads.require("rust", "sentencepiece library")
+        workloads.require("batched", "sentencepiece library")
     with pytest.raises(NotImplementedError, match="cores asked for"):
         workloads.use_cores(len(workloads.available()) + 1)
     with pytest.raises(NotImplementedError, match=r"no bench\.teleport"):
@@ -196,7 +196,7 @@ def test_the_environments_are_pinned_to_the_tested_set() -> None:
 
 
 def test_asv_itself_runs_the_suite(tmp_path: Path) -> None:
-    chosen = "correctness.Exact.*'(spliced|rust)', '(Unigram|sentencepiece library)'"
+    chosen = "correctness.Exact.*'(spliced|rust|batched)', '(Unigram|sentencepiece library)'"
     config = tmp_path / "asv.conf.json"
     # asv writes descriptions of the suite and the machine even if it records no results.
     places = {
@@ -225,7 +225,8 @@ def test_asv_itself_runs_the_suite(tmp_path: Path) -> None:
     rows = [line.split() for line in done.stdout.splitlines()]
     assert ["spliced", "Unigram", "0"] in rows
     assert ["rust", "Unigram", "0"] in rows
-    assert ["rust", "sentencepiece", "library", "n/a"] in rows
+    assert ["rust", "sentencepiece", "library", "0"] in rows
+    assert ["batched", "sentencepiece", "library", "n/a"] in rows
     assert any(row[:3] == ["spliced", "Unigram", "1"] and row[-1].endswith("ms") for row in rows)
     if len(workloads.available()) < 16:
         assert ["spliced", "Unigram", "16", "agentic", "n/a"] in rows

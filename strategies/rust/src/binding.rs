@@ -18,7 +18,9 @@ use crate::fault::Fault;
 use crate::prompts::{Conversation, Prompts, Rendered};
 use crate::render::limits::Limits;
 use crate::render::{self, constructs};
-use crate::tokenizer::SpanCounter;
+use crate::tokenizer::markers::Added;
+use crate::tokenizer::sentencepiece::{Preparation, SentencePiece};
+use crate::tokenizer::{SpanCounter, SpanLengths};
 
 create_exception!(
     strategies._native,
@@ -225,7 +227,7 @@ type PyCounts<'py> = (Vec<Vec<Option<u32>>>, Vec<PyFailure>, Bound<'py, PyDict>)
 /// A tokenizer that counts the prompts of many turns.
 #[pyclass(module = "strategies._native", frozen)]
 struct Counter {
-    inner: Arc<SpanCounter>,
+    inner: Arc<dyn SpanLengths>,
     workers: usize,
 }
 
@@ -290,6 +292,34 @@ impl Counter {
     ) -> PyResult<Self> {
         let inner = py
             .detach(|| SpanCounter::new(tokenizer, split_special_tokens))
+            .map_err(NativeError::new_err)?;
+        Ok(Self {
+            inner: Arc::new(inner),
+            workers: workers.max(1),
+        })
+    }
+
+    /// Loads a model of the sentencepiece library, and the added tokens of transformers.
+    ///
+    /// Of each token it takes the text, and whether it strips the white space before and after it.
+    #[staticmethod]
+    #[pyo3(signature = (model, tokens, *, workers, adds_space=false, shield=None))]
+    fn of_sentencepiece(
+        py: Python<'_>,
+        model: &[u8],
+        tokens: Vec<(String, bool, bool)>,
+        workers: usize,
+        adds_space: bool,
+        shield: Option<String>,
+    ) -> PyResult<Self> {
+        let tokens = tokens.into_iter().map(|(text, left, right)| Added {
+            text: text.into(),
+            cuts: true,
+            strips: (left, right),
+        });
+        let preparation = Preparation { adds_space, shield };
+        let inner = py
+            .detach(|| SentencePiece::new(model, tokens, preparation))
             .map_err(NativeError::new_err)?;
         Ok(Self {
             inner: Arc::new(inner),

@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 
 use crate::engine::memory::{Memory, Worker};
 use crate::fault::Fault;
-use crate::tokenizer::SpanCounter;
+use crate::tokenizer::SpanLengths;
 use crate::tokenizer::markers::{Marker, is_token};
 use chunks::{Chunk, chunks, next_batch};
 use prompt::{CutTurn, GrowingPrompt};
@@ -100,8 +100,8 @@ fn add_time(figure: &AtomicU64, since: Instant) {
 /// # Errors
 ///
 /// If the call was cancelled or the core failed. Turns that have no prompt are no error here.
-pub fn count(
-    tokenizer: &Arc<SpanCounter>,
+pub fn count<T: SpanLengths + ?Sized + 'static>(
+    tokenizer: &Arc<T>,
     source: Arc<dyn Source>,
     options: &mut Options,
 ) -> Result<Counts, Stop> {
@@ -135,8 +135,8 @@ pub fn count(
 }
 
 /// What the workers of a call share.
-struct Call {
-    tokenizer: Arc<SpanCounter>,
+struct Call<T: ?Sized> {
+    tokenizer: Arc<T>,
     source: Arc<dyn Source>,
     spans: Spans,
     progress: Arc<Progress>,
@@ -153,7 +153,7 @@ struct CutChunk {
     failures: Vec<Failure>,
 }
 
-impl Call {
+impl<T: SpanLengths + ?Sized + 'static> Call<T> {
     /// Cuts all chunks; each result comes with the index of its chunk, in no order.
     fn cut_all(
         self: &Arc<Self>,

@@ -57,6 +57,16 @@ pub struct Cut {
 /// Bytes that are searched for markers before they are searched for places.
 const STEP: usize = 4096;
 
+/// An added token, as the search takes it.
+#[derive(Debug, Clone)]
+pub struct Added {
+    pub text: Box<str>,
+    /// Whether it is a marker; the others only take part in the search.
+    pub cuts: bool,
+    /// Whether it strips white space on its left, and on its right.
+    pub strips: (bool, bool),
+}
+
 #[derive(Debug)]
 pub struct Cutter {
     search: Option<AhoCorasick>,
@@ -85,25 +95,38 @@ impl Cutter {
             .filter(|(_, token)| !token.normalized && !token.content.is_empty())
             .collect();
         tokens.sort_unstable_by_key(|(id, _)| **id);
-        let mut cutter = Self {
-            search: None,
-            texts: Vec::with_capacity(tokens.len()),
-            cuts: Vec::with_capacity(tokens.len()),
-            strips: Vec::with_capacity(tokens.len()),
-            longest: 0,
-            places: None,
-        };
-        for (_, token) in tokens {
+        Self::of(tokens.into_iter().map(|(_, token)| {
             let text = token.content.as_str();
             let skipped = skips_special && vocabulary.is_special_token(text);
             let touches_space =
                 text.starts_with(char::is_whitespace) || text.ends_with(char::is_whitespace);
-            cutter
-                .cuts
-                .push(!token.single_word && !skipped && !touches_space);
-            cutter.strips.push((token.lstrip, token.rstrip));
-            cutter.texts.push(text.into());
-            cutter.longest = cutter.longest.max(text.len());
+            Added {
+                text: text.into(),
+                cuts: !token.single_word && !skipped && !touches_space,
+                strips: (token.lstrip, token.rstrip),
+            }
+        }))
+    }
+
+    /// Takes the tokens to search for. A marker's number is its place among them.
+    ///
+    /// # Errors
+    ///
+    /// If the search cannot be built.
+    pub fn of(tokens: impl Iterator<Item = Added>) -> Result<Self, String> {
+        let mut cutter = Self {
+            search: None,
+            texts: Vec::new(),
+            cuts: Vec::new(),
+            strips: Vec::new(),
+            longest: 0,
+            places: None,
+        };
+        for token in tokens {
+            cutter.longest = cutter.longest.max(token.text.len());
+            cutter.texts.push(token.text);
+            cutter.cuts.push(token.cuts);
+            cutter.strips.push(token.strips);
         }
         if cutter.cuts.contains(&true) {
             let search = AhoCorasick::builder()
@@ -141,16 +164,28 @@ impl Cutter {
     /// What is left of a span when its neighbours have stripped it.
     #[must_use]
     pub fn stripped<'t>(&self, before: Marker, span: &'t str, after: Marker) -> &'t str {
+        self.stripped_of(char::is_whitespace, before, span, after)
+    }
+
+    /// The same, if what `is_space` names is white space.
+    #[must_use]
+    pub fn stripped_of<'t>(
+        &self,
+        is_space: impl Fn(char) -> bool,
+        before: Marker,
+        span: &'t str,
+        after: Marker,
+    ) -> &'t str {
         let strips = |marker: Marker| {
             let index = usize::try_from(marker).ok();
             index.and_then(|index| self.strips.get(index)).copied()
         };
         let mut left = span;
         if let Some((_, true)) = strips(before) {
-            left = left.trim_start();
+            left = left.trim_start_matches(&is_space);
         }
         if let Some((true, _)) = strips(after) {
-            left = left.trim_end();
+            left = left.trim_end_matches(&is_space);
         }
         left
     }
