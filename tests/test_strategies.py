@@ -178,7 +178,7 @@ def test_progress_adds_up_where_turns_are_skipped(strategy_name: str) -> None:
 @pytest.mark.parametrize(
     ("strategy", "constant"),
     [
-        ("batched", "batched.BATCH_CHARACTERS"),
+        ("batched", "whole_prompts.BATCH_CHARACTERS"),
         ("spliced", "spliced.PENDING_CHARACTERS"),
         ("rust", "native.BATCH_CHARACTERS"),
     ],

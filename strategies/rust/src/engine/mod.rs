@@ -13,7 +13,7 @@ mod local;
 pub mod memory;
 pub mod merges;
 mod normal;
-mod others;
+pub mod others;
 mod paths;
 mod patterns;
 mod pieces;

@@ -19,6 +19,7 @@ pub static KNOWN: Environment = Environment {
     loop_attributes: LOOP_ATTRIBUTES,
 };
 
+const EXTREME: &[&str] = &["attribute", "case_sensitive"];
 const DUMPS: &[&str] = &["ensure_ascii", "indent", "separators", "sort_keys"];
 
 #[rustfmt::skip] // one row a line
@@ -29,6 +30,7 @@ const FILTERS: &[Filter] = &[
     Filter::new("default", filters::default).takes(2, &["default_value", "boolean"]),
     Filter::new("dictsort", filters::dictsort).takes_marked(),
     Filter::new("first", filters::first),
+    Filter::new("indent", filters::indent).takes(3, &["blank", "first", "width"]),
     Filter::new("int", filters::int).mappable(),
     Filter::new("items", filters::items),
     Filter::new("join", filters::join).takes(1, &["d"]),
@@ -37,6 +39,8 @@ const FILTERS: &[Filter] = &[
     Filter::new("list", filters::list).mappable(),
     Filter::new("lower", filters::lower).mappable(),
     Filter::new("map", filters::map).takes(1, &["attribute"]).form(Form::FilterName),
+    Filter::new("max", filters::max).takes(2, EXTREME),
+    Filter::new("min", filters::min).takes(2, EXTREME),
     Filter::new("reject", filters::reject).takes(2, &[]).form(Form::TestName),
     Filter::new("rejectattr", filters::rejectattr).takes(3, &[]).form(Form::AttributeAndTestName),
     Filter::new("replace", filters::replace).takes(2, &[]),
@@ -46,6 +50,7 @@ const FILTERS: &[Filter] = &[
     Filter::new("selectattr", filters::selectattr).takes(3, &[]).form(Form::AttributeAndTestName),
     Filter::new("sort", filters::sort).takes(0, &["attribute"]),
     Filter::new("string", filters::string).mappable().takes_marked().printing(Printing::AsInput),
+    Filter::new("title", filters::title).mappable(),
     Filter::new("tojson", filters::to_json).takes(4, DUMPS).mappable()
         .printing(Printing::By(json::push_plainly)),
     Filter::new("trim", filters::trim).takes(1, &["chars"]).mappable(),

@@ -1,6 +1,7 @@
 //! Chat templates, rendered as transformers' Jinja2 environment renders them.
 
 mod attributes;
+mod casing;
 mod compile;
 mod environment;
 mod eval;

@@ -103,6 +103,8 @@ pub enum Stmt {
     Set(Target, Expr),
     /// `{% set x %}…{% endset %}`, with its filters from the inside out.
     SetBlock(Target, Loads, Vec<Stmt>, Vec<(&'static Filter, Args)>),
+    /// `{% filter f %}…{% endfilter %}`, with its filters from the inside out.
+    FilterBlock(Loads, Vec<Stmt>, Vec<(&'static Filter, Args)>),
     Macro(Slot, usize),
     /// A body with a scope of its own: `{% generation %}`.
     Scope(Loads, Vec<Stmt>),

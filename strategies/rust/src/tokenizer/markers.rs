@@ -7,7 +7,8 @@
 //!
 //! - it is `single_word`, because then the text around it decides whether it counts;
 //! - the tokenizer ignores it, because it is special and special tokens are to be split; or
-//! - its text begins or ends with white space, because a neighbour that strips could take that.
+//! - it strips white space before it (`lstrip`) and begins with white space, because a neighbour
+//!   that strips could have taken that white space already.
 //!
 //! A token that is no marker still takes part in the search: it hides what it overlaps.
 //!
@@ -15,20 +16,15 @@
 //! No token of the search lies across such a cut, so the search goes on after it as if it had
 //! come from the start.
 //!
-//! The rule of `splicing.py` differs in two places.
-//!
-//! - White space: `splicing.py` rules out only an `lstrip` token that begins with white space.
-//!   This rule is narrower, and a narrower rule is always safe: with fewer markers the spans are
-//!   longer, and the tokenizer finds the other tokens inside a span by itself. Tokens that begin
-//!   or end with white space are rare, so the finer rule would save nothing. The engine also
-//!   relies on it: what markers strip from a span is then nothing but white space of the span.
-//! - Special tokens that are to be split: `splicing.py` then cuts nowhere, because Python cannot
-//!   ask the library which tokens it ignores. Here the library tells, so the other tokens stay
-//!   markers. No count depends on it today: the strategy is not available for such a tokenizer.
+//! The rule of `splicing.py` differs in one place: if special tokens are to be split, it cuts
+//! nowhere, because Python cannot ask the library which tokens it ignores. Here the library tells,
+//! so the other tokens stay markers. No count depends on it today: the strategy is not available
+//! for such a tokenizer.
 
 use aho_corasick::{AhoCorasick, Anchored, Input, MatchKind, StartKind};
 use tokenizers::Tokenizer;
 
+use crate::engine::others::ends_a_span;
 use crate::engine::places::{LEAST, Places};
 
 /// A marker by its number; the start and the end of a text are [`EDGE`].
@@ -98,11 +94,9 @@ impl Cutter {
         Self::of(tokens.into_iter().map(|(_, token)| {
             let text = token.content.as_str();
             let skipped = skips_special && vocabulary.is_special_token(text);
-            let touches_space =
-                text.starts_with(char::is_whitespace) || text.ends_with(char::is_whitespace);
             Added {
                 text: text.into(),
-                cuts: !token.single_word && !skipped && !touches_space,
+                cuts: !skipped && ends_a_span(token),
                 strips: (token.lstrip, token.rstrip),
             }
         }))
@@ -274,6 +268,18 @@ mod tests {
         assert_eq!(found(&cutter, "<a>x<n><a>"), ["7:<a>"]);
         let cutter = Cutter::new(&tokenizer(&["word:x<a>", "<a>"])).unwrap();
         assert_eq!(found(&cutter, "x<a><a>"), ["4:<a>"]);
+    }
+
+    #[test]
+    fn a_token_that_touches_white_space_is_a_marker_unless_it_reaches_back() {
+        let cutter = Cutter::new(&tokenizer(&["\n<a>", "<b> ", "right:<c>\n", "  "])).unwrap();
+        let text = "x\n<a>y<b> <c>\n   z";
+        assert_eq!(
+            found(&cutter, text),
+            ["1:\n<a>", "6:<b> ", "10:<c>\n", "14:  "]
+        );
+        let cutter = Cutter::new(&tokenizer(&["left: <a>", "left:<b> ", "<c>"])).unwrap();
+        assert_eq!(found(&cutter, "x <a><b> <c>"), ["5:<b> ", "9:<c>"]);
     }
 
     #[test]

@@ -6,8 +6,9 @@ mod expressions;
 use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use super::environment::Filter;
 use super::limits::{self, Limits};
-use super::program::{Expr, For, Load, Loads, Program, Slot, Stmt, Target};
+use super::program::{Args, Expr, For, Load, Loads, Program, Slot, Stmt, Target};
 use super::state::{LoopState, State};
 use super::value::{Seq, Value};
 use crate::fault::{Fault, Outcome, raised, unsupported};
@@ -150,16 +151,20 @@ impl<'a> Evaluator<'a> {
                 self.assign(target, value)?;
             }
             Stmt::SetBlock(target, loads, body, filters) => {
-                self.load(loads);
-                let (flow, text) = self.captured(body)?;
-                if !matches!(flow, Flow::Next) {
-                    return Ok(flow);
+                match self.filtered_block(loads, body, filters)? {
+                    Ok(value) => self.assign(target, value)?,
+                    Err(flow) => return Ok(flow),
                 }
-                let mut value = Value::text(text);
-                for (filter, args) in filters {
-                    value = self.filter(filter, &value, args)?;
+            }
+            Stmt::FilterBlock(loads, body, filters) => {
+                match self.filtered_block(loads, body, filters)? {
+                    Ok(Value::Str(text) | Value::Safe(text)) => self.out.push_str(text.as_str()),
+                    // Jinja2 does not make a text of what is none.
+                    Ok(other) => {
+                        return unsupported(format!("a filter block of a {}", other.kind()));
+                    }
+                    Err(flow) => return Ok(flow),
                 }
-                self.assign(target, value)?;
             }
             Stmt::Macro(slot, index) => {
                 let at = self.at(*slot);
@@ -186,6 +191,25 @@ impl<'a> Evaluator<'a> {
             Stmt::Continue => return Ok(Flow::Continue),
         }
         Ok(Flow::Next)
+    }
+
+    /// What filters make of the text of a block, or how the block was left.
+    fn filtered_block(
+        &mut self,
+        loads: &Loads,
+        body: &'a [Stmt],
+        filters: &'a [(&'static Filter, Args)],
+    ) -> Outcome<Result<Value<'a>, Flow>> {
+        self.load(loads);
+        let (flow, text) = self.captured(body)?;
+        if !matches!(flow, Flow::Next) {
+            return Ok(Err(flow));
+        }
+        let mut value = Value::text(text);
+        for (filter, args) in filters {
+            value = self.filter(filter, &value, args)?;
+        }
+        Ok(Ok(value))
     }
 
     fn run_for(&mut self, inner: &'a For) -> Outcome<Flow> {
