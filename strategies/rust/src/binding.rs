@@ -303,6 +303,12 @@ impl Counter {
         self.inner.vocabulary()
     }
 
+    /// Kind of the engine that counts spans, None if the library does.
+    #[getter]
+    fn engine(&self) -> Option<&'static str> {
+        self.inner.engine()
+    }
+
     /// Renders and counts the turns of conversations given as (messages, tools, turns).
     #[pyo3(signature = (template, conversations, *, progress=None))]
     fn count<'py>(

@@ -99,6 +99,14 @@ impl Engine {
         engine.agrees(tokenizer).then_some(engine)
     }
 
+    /// What kind of engine this is.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match &self.kind {
+            Kind::ByteLevel(_) => "byte-level",
+        }
+    }
+
     fn agrees(&self, tokenizer: &Tokenizer) -> bool {
         let mut worker = Worker::default();
         let mut memory = Memory {

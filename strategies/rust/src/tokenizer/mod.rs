@@ -63,6 +63,12 @@ impl SpanCounter {
         })
     }
 
+    /// Kind of the engine that counts spans, if there is one.
+    #[must_use]
+    pub fn engine(&self) -> Option<&'static str> {
+        self.engine.as_ref().map(Engine::name)
+    }
+
     /// Number of entries in the model's vocabulary.
     #[must_use]
     pub fn vocabulary(&self) -> usize {
