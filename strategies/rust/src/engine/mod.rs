@@ -104,6 +104,8 @@ impl Engine {
     pub fn name(&self) -> &'static str {
         match &self.kind {
             Kind::ByteLevel(_) => "byte-level",
+            Kind::Pieces(_) => "pieces",
+            Kind::Unigram(_) => "unigram",
         }
     }
 
