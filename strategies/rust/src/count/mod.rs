@@ -48,7 +48,7 @@ pub struct Report {
     pub turns: usize,
     /// Bytes of all prompts.
     pub characters: u64,
-    /// Markers that the search found, without those taken over from the turn before.
+    /// Cuts that the search found, without those taken over from the turn before.
     pub markers_found: u64,
 }
 
@@ -329,7 +329,7 @@ mod tests {
     use super::{Counts, GROUP, count, groups};
     use crate::fault::Fault;
     use crate::tokenizer::SpanCounter;
-    use crate::tokenizer::testing::tokenizer;
+    use crate::tokenizer::testing::{byte_level, tokenizer};
 
     /// Prompts of each conversation's turns; a turn may have none.
     #[derive(Clone)]
@@ -442,6 +442,20 @@ mod tests {
         // The first prompt ends in what the second continues to a longer marker.
         let source = prompts(&[&["xx<a><b>", "xx<a><b><c>", "xx<a><b><d>", "xx<a>"]]);
         assert_eq!(counts(&counter, &source, 1), expected(&counter, &source));
+    }
+
+    #[test]
+    fn resuming_never_trusts_a_place_at_the_edge_of_what_is_common() {
+        let counter = Arc::new(SpanCounter::of(byte_level(&[]), None).unwrap());
+        let long = "the they a\nthe ".repeat(60);
+        // Whether a text is cut after a letter depends on what follows it.
+        for kept in 500..600 {
+            let other = format!("{}a they", &long[..kept]);
+            let source = prompts(&[&[&long, &other, &long]]);
+            assert_eq!(counts(&counter, &source, 1), expected(&counter, &source));
+        }
+        let found = run(&counter, &prompts(&[&[&long, &long]]), 1).report;
+        assert_eq!(found.markers_found, 1);
     }
 
     #[test]

@@ -45,10 +45,11 @@ impl Tables {
             .map(|(left, right)| {
                 whole.clear();
                 whole.extend(left.bytes().chain(right.bytes()));
-                match tokens.ids([left.as_bytes(), right.as_bytes(), &whole]) {
-                    [Some(left), Some(right), Some(made)] => Some((left, right, made)),
-                    _ => None,
-                }
+                // The library builds no model whose merges are not made of tokens.
+                let texts = [left.as_bytes(), right.as_bytes(), &whole];
+                tokens
+                    .ids_of(texts)
+                    .map(|[left, right, made]| (left, right, made))
             })
             .collect();
         Some(Self {

@@ -526,7 +526,7 @@ mod tests {
     fn assert_counts(random: &mut Random, options: impl Fn(BpeBuilder) -> BpeBuilder) {
         let (mut divided, mut cut) = (0, 0);
         for way in ways() {
-            for _ in 0..16 {
+            for _ in 0..6 {
                 let model = random_model(random, &options, &[]);
                 let tokenizer = tokenizer(model.clone(), &way);
                 let pieces = engine(&tokenizer, &model).unwrap();
@@ -574,7 +574,7 @@ mod tests {
                 }
             }
         }
-        assert!(divided > 3000 && cut > 3000, "{divided} {cut}");
+        assert!(divided > 1000 && cut > 1000, "{divided} {cut}");
     }
 
     #[test]

@@ -5,14 +5,22 @@ use super::saved::{Reader, Writer};
 /// Stands for the id of no token.
 pub const UNKNOWN: u32 = u32::MAX;
 
-/// A slot without a token: no token is that long.
+/// A slot without a token: no id has all bits of its part.
 const EMPTY: u64 = u64::MAX;
 
-/// Open addressing. A slot holds some bits of the hash, the length and the start of a token.
+/// Bits of a slot for the id; the others are the highest of the hash.
+const ID_BITS: u32 = 21;
+const ID: u64 = (1 << ID_BITS) - 1;
+
+/// Bits for the start of a token in the bytes of all; the others are its length.
+const START_BITS: u32 = 40;
+
+/// Open addressing. A slot holds bits of the hash and the id; where the token's bytes are stands
+/// beside it.
 #[derive(Debug)]
 pub struct Tokens {
     slots: Box<[u64]>,
-    ids: Box<[u32]>,
+    spans: Box<[u64]>,
     bytes: Box<[u8]>,
 }
 
@@ -49,16 +57,13 @@ impl Tokens {
         let mut size = 0;
         let mut count = 0;
         for (token, _) in tokens.clone() {
-            if token.len() >= 0xffff {
-                return None;
-            }
             size += token.len();
             count += 1;
         }
-        let places = (count * 2_usize).next_power_of_two().max(2);
+        let places = (count * 3_usize / 2 + 1).next_power_of_two().max(2);
         let mut table = Self {
             slots: vec![EMPTY; places].into(),
-            ids: vec![UNKNOWN; places].into(),
+            spans: vec![0; places].into(),
             bytes: Box::default(),
         };
         let mut bytes = Vec::with_capacity(size);
@@ -66,12 +71,18 @@ impl Tokens {
             let hash = hash(token.as_bytes());
             let mut place = table.first(hash);
             while table.slots[place] != EMPTY {
-                place = (place + 1) % places;
+                // Of tokens that are searched from here on, each has bits of its own.
+                if table.slots[place] & !ID == hash & !ID {
+                    return None;
+                }
+                place = (place + 1) & (places - 1);
             }
-            let start = u32::try_from(bytes.len()).ok()?;
-            table.slots[place] =
-                (hash & 0xffff) << 48 | (token.len() as u64) << 32 | u64::from(start);
-            table.ids[place] = id;
+            let (start, length) = (bytes.len() as u64, token.len() as u64);
+            if u64::from(id) >= ID || start >> START_BITS != 0 || length >> 24 != 0 {
+                return None;
+            }
+            table.slots[place] = hash & !ID | u64::from(id);
+            table.spans[place] = length << START_BITS | start;
             bytes.extend(token.as_bytes());
         }
         table.bytes = bytes.into();
@@ -83,28 +94,19 @@ impl Tokens {
     fn first(&self, hash: u64) -> usize {
         // Masked to the table, whatever is cut off.
         #[allow(clippy::cast_possible_truncation)]
-        let place = (hash >> 16) as usize;
+        let place = hash as usize;
         place & (self.slots.len() - 1)
     }
 
-    /// Begins the search for a token: its hash, and what the first place holds. Searches that
-    /// are begun together wait for memory together.
+    /// The place of the token with these bits of the hash, as [`Tokens::new`] makes sure.
     #[inline]
-    fn search(&self, token: &[u8]) -> (u64, u64) {
-        let hash = hash(token);
-        (hash, self.slots[self.first(hash)])
-    }
-
-    /// The place of a token whose search has begun.
-    #[inline]
-    fn find(&self, token: &[u8], (hash, mut slot): (u64, u64)) -> Option<usize> {
-        let wanted = (hash & 0xffff) << 16 | token.len() as u64;
+    fn place(&self, hash: u64, mut slot: u64) -> Option<usize> {
         let mut place = self.first(hash);
         loop {
             if slot == EMPTY {
                 return None;
             }
-            if slot >> 32 == wanted && self.text(slot) == token {
+            if slot & !ID == hash & !ID {
                 return Some(place);
             }
             place = (place + 1) & (self.slots.len() - 1);
@@ -112,34 +114,47 @@ impl Tokens {
         }
     }
 
-    /// The ids of some tokens.
+    #[inline]
+    fn id_at(&self, place: usize) -> u32 {
+        // The mask leaves 21 bits.
+        #[allow(clippy::cast_possible_truncation)]
+        let id = (self.slots[place] & ID) as u32;
+        id
+    }
+
+    /// The ids of texts that are known to be tokens: the bits of the hash tell them apart. All
+    /// searches begin together, so that they wait for memory together.
     #[must_use]
-    pub fn ids<const N: usize>(&self, tokens: [&[u8]; N]) -> [Option<u32>; N] {
-        let mut searches = [(0, EMPTY); N];
-        for (token, search) in tokens.iter().zip(&mut searches) {
-            *search = self.search(token);
+    pub fn ids_of<const N: usize>(&self, tokens: [&[u8]; N]) -> Option<[u32; N]> {
+        let hashes = tokens.map(hash);
+        let slots = hashes.map(|hash| self.slots[self.first(hash)]);
+        let mut ids = [0; N];
+        for (one, id) in ids.iter_mut().enumerate() {
+            *id = self.id_at(self.place(hashes[one], slots[one])?);
         }
-        std::array::from_fn(|one| {
-            let place = self.find(tokens[one], searches[one]);
-            place.map(|place| self.ids[place])
-        })
+        Some(ids)
+    }
+
+    fn find(&self, token: &[u8]) -> Option<usize> {
+        let hash = hash(token);
+        let place = self.place(hash, self.slots[self.first(hash)])?;
+        (self.text(place) == token).then_some(place)
     }
 
     /// The id of a token.
     #[must_use]
     pub fn id(&self, token: &[u8]) -> Option<u32> {
-        let [id] = self.ids([token]);
-        id
+        self.find(token).map(|place| self.id_at(place))
     }
 
     #[must_use]
     pub fn has(&self, token: &[u8]) -> bool {
-        self.find(token, self.search(token)).is_some()
+        self.find(token).is_some()
     }
 
-    fn text(&self, slot: u64) -> &[u8] {
-        let start = (slot & 0xffff_ffff) as usize;
-        &self.bytes[start..start + (slot >> 32 & 0xffff) as usize]
+    fn text(&self, place: usize) -> &[u8] {
+        let (start, length) = bounds(self.spans[place]);
+        &self.bytes[start..start + length]
     }
 
     /// All tokens with their ids, in no order.
@@ -149,17 +164,19 @@ impl Tokens {
 
     /// The tokens of at most so many bytes with their ids, in no order.
     pub fn up_to(&self, longest: usize) -> impl Iterator<Item = (&str, u32)> + Clone {
-        let fits = move |slot: u64| slot != EMPTY && (slot >> 32 & 0xffff) as usize <= longest;
-        let taken = self.slots.iter().zip(&self.ids);
-        taken
-            .filter(move |(slot, _)| fits(**slot))
+        let fits = move |place: &usize| {
+            self.slots[*place] != EMPTY && bounds(self.spans[*place]).1 <= longest
+        };
+        (0..self.slots.len()).filter(fits).map(|place| {
             // They were text when they came in, and a saved table has a checksum.
-            .map(|(slot, id)| (std::str::from_utf8(self.text(*slot)).unwrap_or(""), *id))
+            let text = std::str::from_utf8(self.text(place)).unwrap_or("");
+            (text, self.id_at(place))
+        })
     }
 
     pub fn save(&self, out: &mut Writer) {
         out.words(&self.slots);
-        out.halves(&self.ids);
+        out.words(&self.spans);
         out.bytes(&self.bytes);
     }
 
@@ -169,24 +186,71 @@ impl Tokens {
     pub fn restore(saved: &mut Reader) -> Result<Self, String> {
         let table = Self {
             slots: saved.words()?,
-            ids: saved.halves()?,
+            spans: saved.words()?,
             bytes: saved.bytes()?.into(),
         };
-        let inside = |slot: &u64| {
-            let end = (slot & 0xffff_ffff) + (slot >> 32 & 0xffff);
-            end <= table.bytes.len() as u64
+        let inside = |span: &u64| {
+            let (start, length) = bounds(*span);
+            start + length <= table.bytes.len()
         };
         let sound = table.slots.len().is_power_of_two()
-            && table.slots.len() == table.ids.len()
+            && table.slots.len() == table.spans.len()
             && table.slots.contains(&EMPTY)
-            && table
-                .slots
-                .iter()
-                .all(|slot| *slot == EMPTY || inside(slot));
+            && table.spans.iter().all(inside);
         if sound {
             Ok(table)
         } else {
             Err("the tokens are damaged".to_owned())
         }
+    }
+}
+
+/// The start and the length of a token.
+#[inline]
+#[allow(clippy::cast_possible_truncation)]
+fn bounds(span: u64) -> (usize, usize) {
+    let start = span & ((1 << START_BITS) - 1);
+    (start as usize, (span >> START_BITS) as usize)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Tokens;
+    use crate::engine::saved::{Reader, Writer};
+
+    #[test]
+    fn tokens_are_found_by_their_bytes() {
+        let names: Vec<String> = (0..5000).map(|number| format!("t{number}é")).collect();
+        let all = || names.iter().map(String::as_str).zip(0..);
+        let tokens = Tokens::new(all()).unwrap();
+        let mut out = Writer::default();
+        tokens.save(&mut out);
+        let saved = out.finish();
+        let restored = Tokens::restore(&mut Reader::new(&saved).unwrap()).unwrap();
+        for table in [&tokens, &restored] {
+            for (name, id) in all() {
+                assert_eq!(table.id(name.as_bytes()), Some(id));
+                assert_eq!(
+                    table.ids_of([name.as_bytes(), b"t7\xc3\xa9"]),
+                    Some([id, 7])
+                );
+            }
+            for other in ["", "t", "t1", "t5000é", "t1éé"] {
+                assert_eq!(
+                    (table.id(other.as_bytes()), table.has(other.as_bytes())),
+                    (None, false)
+                );
+            }
+            assert_eq!(table.iter().count(), names.len());
+            assert_eq!(table.up_to(4).count(), 10);
+            assert!(table.iter().all(|(name, id)| names[id as usize] == name));
+        }
+    }
+
+    #[test]
+    fn what_does_not_fit_is_no_table() {
+        assert!(Tokens::new([("a", 1), ("a", 2)].into_iter()).is_none());
+        assert!(Tokens::new([("a", 1 << 21)].into_iter()).is_none());
+        assert!(Tokens::new([].into_iter()).is_some_and(|tokens| tokens.id(b"a").is_none()));
     }
 }

@@ -1,8 +1,8 @@
-//! Reads a tokenizer from its JSON, a BPE model by a shorter way.
+//! Reads a tokenizer from its JSON, a BPE or Unigram model by a shorter way.
 //!
 //! The library first reads a model of any kind into a tree of values, which takes longer than to
-//! build the model from it. Here a BPE model is read field by field and built by the library's own
-//! builder. JSON that looks different from what the library writes today is left to the library.
+//! build the model from it. Here these two are read field by field and built by the library's own
+//! functions. JSON that looks different from what the library writes today is left to the library.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -10,6 +10,7 @@ use std::sync::Mutex;
 
 use serde::{Deserialize, Deserializer, de};
 use tokenizers::models::bpe::BPE;
+use tokenizers::models::unigram::Unigram;
 use tokenizers::{
     DecoderWrapper, Model, ModelWrapper, NormalizerWrapper, PostProcessorWrapper,
     PreTokenizerWrapper, Result, Token, Tokenizer, TokenizerImpl,
@@ -17,8 +18,9 @@ use tokenizers::{
 
 use crate::engine::bpe::Tables;
 
-type BpeTokenizer = TokenizerImpl<
-    Bpe,
+/// A tokenizer whose model is read field by field.
+type Short<M> = TokenizerImpl<
+    Read<M>,
     NormalizerWrapper,
     PreTokenizerWrapper,
     PostProcessorWrapper,
@@ -31,25 +33,27 @@ type BpeTokenizer = TokenizerImpl<
 ///
 /// If the JSON is no tokenizer.
 pub fn tokenizer(json: &str) -> Result<(Tokenizer, Option<Tables>)> {
-    match serde_json::from_str::<BpeTokenizer>(json) {
-        Ok(tokenizer) => {
-            let tables = tokenizer.get_model().tables.lock();
-            let tables = tables.ok().and_then(|mut tables| tables.take());
-            Ok((tokenizer.into(), tables))
-        }
-        Err(_) => Ok((json.parse()?, None)),
+    if let Ok(tokenizer) = serde_json::from_str::<Short<BPE>>(json) {
+        let tables = tokenizer.get_model().tables.lock();
+        let tables = tables.ok().and_then(|mut tables| tables.take());
+        return Ok((tokenizer.into(), tables));
     }
+    // One of another kind is given up at the first field of its model.
+    if let Ok(tokenizer) = serde_json::from_str::<Short<Unigram>>(json) {
+        return Ok((tokenizer.into(), None));
+    }
+    Ok((json.parse()?, None))
 }
 
-/// A BPE model that is read field by field.
-struct Bpe {
-    model: BPE,
+/// A model that is read field by field.
+struct Read<M> {
+    model: M,
     /// Taken out before the model is handed on, which a shared reference has to allow.
     tables: Mutex<Option<Tables>>,
 }
 
 #[derive(Deserialize)]
-enum Kind {
+enum BpeKind {
     #[serde(rename = "BPE")]
     Bpe,
 }
@@ -57,9 +61,9 @@ enum Kind {
 /// The fields of a BPE model as the library writes them.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Fields {
+struct BpeFields {
     #[serde(rename = "type")]
-    _kind: Kind,
+    _kind: BpeKind,
     dropout: Option<f32>,
     unk_token: Option<String>,
     continuing_subword_prefix: Option<String>,
@@ -71,9 +75,9 @@ struct Fields {
     merges: Vec<(String, String)>,
 }
 
-impl<'de> Deserialize<'de> for Bpe {
+impl<'de> Deserialize<'de> for Read<BPE> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
-        let fields = Fields::deserialize(deserializer)?;
+        let fields = BpeFields::deserialize(deserializer)?;
         let tables = Mutex::new(Tables::new(&fields.vocab, &fields.merges));
         let mut builder = BPE::builder()
             .vocab_and_merges(fields.vocab, fields.merges)
@@ -97,15 +101,48 @@ impl<'de> Deserialize<'de> for Bpe {
     }
 }
 
-impl From<Bpe> for ModelWrapper {
-    fn from(model: Bpe) -> Self {
-        Self::BPE(model.model)
+#[derive(Deserialize)]
+enum UnigramKind {
+    Unigram,
+}
+
+/// The fields of a Unigram model as the library writes them.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct UnigramFields {
+    #[serde(rename = "type")]
+    _kind: UnigramKind,
+    unk_id: Option<usize>,
+    vocab: Vec<(String, f64)>,
+    byte_fallback: bool,
+}
+
+impl<'de> Deserialize<'de> for Read<Unigram> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        let fields = UnigramFields::deserialize(deserializer)?;
+        let model = Unigram::from(fields.vocab, fields.unk_id, fields.byte_fallback);
+        Ok(Self {
+            model: model.map_err(de::Error::custom)?,
+            tables: Mutex::default(),
+        })
+    }
+}
+
+impl From<Read<BPE>> for ModelWrapper {
+    fn from(read: Read<BPE>) -> Self {
+        Self::BPE(read.model)
+    }
+}
+
+impl From<Read<Unigram>> for ModelWrapper {
+    fn from(read: Read<Unigram>) -> Self {
+        Self::Unigram(read.model)
     }
 }
 
 /// What the library asks of a model while it puts a tokenizer together.
-impl Model for Bpe {
-    type Trainer = <BPE as Model>::Trainer;
+impl<M: Model> Model for Read<M> {
+    type Trainer = M::Trainer;
 
     fn tokenize(&self, sequence: &str) -> Result<Vec<Token>> {
         self.model.tokenize(sequence)
@@ -138,9 +175,10 @@ impl Model for Bpe {
 
 #[cfg(test)]
 mod tests {
-    use super::{BpeTokenizer, tokenizer};
+    use super::{Short, tokenizer};
     use crate::tokenizer::testing;
     use tokenizers::models::bpe::BPE;
+    use tokenizers::models::unigram::Unigram;
     use tokenizers::{ModelWrapper, Tokenizer};
 
     fn assert_read_as_the_library_reads(json: &str) {
@@ -156,7 +194,8 @@ mod tests {
     }
 
     fn reads_the_short_way(json: &str) -> bool {
-        serde_json::from_str::<BpeTokenizer>(json).is_ok()
+        serde_json::from_str::<Short<BPE>>(json).is_ok()
+            || serde_json::from_str::<Short<Unigram>>(json).is_ok()
     }
 
     #[test]
@@ -189,6 +228,25 @@ mod tests {
             .unwrap();
         assert!(reads_the_short_way(&json));
         assert_read_as_the_library_reads(&json);
+    }
+
+    #[test]
+    fn a_unigram_model_is_read_as_the_library_reads_it() {
+        let vocab = [
+            ("<u>", 0.0),
+            ("a", -0.1),
+            ("é", -12.123_456_789_012_345),
+            ("a", -3.0),
+        ];
+        for (unknown, fallback) in [(Some(0), true), (None, false)] {
+            let vocab = vocab.map(|(token, score)| (token.to_owned(), score));
+            let model = Unigram::from(vocab.to_vec(), unknown, fallback).unwrap();
+            let json = Tokenizer::new(ModelWrapper::from(model))
+                .to_string(false)
+                .unwrap();
+            assert!(reads_the_short_way(&json));
+            assert_read_as_the_library_reads(&json);
+        }
     }
 
     #[test]
