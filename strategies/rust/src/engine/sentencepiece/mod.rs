@@ -81,51 +81,69 @@ impl Model {
     ///
     /// # Errors
     ///
-    /// If the text cannot be normalized, or the call was cancelled.
+    /// If the text is too long or cannot be normalized, or the call was cancelled.
     pub fn count(&self, text: &str, memory: &mut Memory) -> Result<u32, String> {
         let text = self.normalizer.normalize(text)?;
-        let mut tally = Tally::default();
-        match &self.pieces {
-            Pieces::Bpe(bpe) if bpe.parts_are_independent() => {
-                self.seams.each_part(&text, |start, end| {
-                    tally.join(self.count_part(bpe, &text, start, end, memory)?);
-                    Ok::<_, String>(())
-                })?;
+        if u32::try_from(text.len()).is_err() {
+            return Err("the text is too long".to_owned());
+        }
+        let tally = match &self.pieces {
+            Pieces::Bpe(bpe) if bpe.parts_are_independent() && text.len() <= LONGEST_TEXT => {
+                // The worker keeps the room that they take from text to text.
+                let mut words = std::mem::take(&mut memory.worker.words);
+                let tally = self.count_parts(bpe, &text, &mut words, memory);
+                memory.worker.words = words;
+                tally?
             }
-            Pieces::Bpe(bpe) => tally = bpe.count(&text, self.normalizer.user_defined())?,
+            Pieces::Bpe(bpe) => bpe.count(&text, self.normalizer.user_defined())?,
             Pieces::Unigram(unigram) => {
-                let (mut score, mut ways) = (0.0, Ways::default());
+                let (mut tally, mut score) = (Tally::default(), 0.0);
+                let mut ways = Ways::default();
                 self.seams.each_part(&text, |start, end| {
                     go_on(memory.stop)?;
                     tally.join(unigram.count(&text[start..end], &mut score, &mut ways));
                     Ok::<_, String>(())
                 })?;
+                tally
             }
-        }
+        };
         Ok(tally.tokens())
     }
 
-    /// Counts a part between two seams, which has the same tokens wherever it stands.
-    fn count_part(
+    /// Counts the parts between two seams, which have the same tokens wherever they stand.
+    ///
+    /// Those that can be remembered by their number of tokens wait in `words`.
+    fn count_parts(
         &self,
         bpe: &Bpe,
         text: &str,
-        start: usize,
-        end: usize,
+        words: &mut Vec<(u32, u32)>,
         memory: &mut Memory,
     ) -> Result<Tally, String> {
-        let part = &text[start..end];
         let user_defined = self.normalizer.user_defined();
-        if bpe.may_end_unknown(part) || text.len() > LONGEST_TEXT {
-            go_on(memory.stop)?;
-            return bpe.count(part, user_defined);
-        }
-        let words = [(place(start), place(end))];
-        let count = memory.worker.known.count(text.as_bytes(), &words, |_| {
-            go_on(memory.stop)?;
-            Ok(bpe.count(part, user_defined)?.tokens())
-        });
-        Ok(Tally::of(count?))
+        let mut remembered = |words: &mut Vec<(u32, u32)>| {
+            let count = memory.worker.known.count(text.as_bytes(), words, |word| {
+                go_on(memory.stop)?;
+                let word = std::str::from_utf8(word).map_err(|error| error.to_string())?;
+                Ok(bpe.count(word, user_defined)?.tokens())
+            });
+            words.clear();
+            count.map(Tally::of)
+        };
+        let mut tally = Tally::default();
+        words.clear();
+        self.seams.each_part(text, |start, end| {
+            let part = &text[start..end];
+            if bpe.may_end_unknown(part) {
+                tally.join(remembered(words)?);
+                tally.join(bpe.count(part, user_defined)?);
+            } else {
+                words.push((place(start), place(end)));
+            }
+            Ok::<_, String>(())
+        })?;
+        tally.join(remembered(words)?);
+        Ok(tally)
     }
 }
 
