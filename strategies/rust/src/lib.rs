@@ -6,6 +6,7 @@ mod binding;
 mod count;
 mod data;
 mod fault;
+mod prefix;
 mod prompts;
 mod render;
 mod tokenizer;

@@ -68,6 +68,10 @@ pub struct Filter {
     pub printing: Printing,
     /// Whether `map` may name it: it is known to do the same to each item, whatever comes.
     pub mappable: bool,
+    /// Whether it gives the length of its input and nothing else.
+    pub measures: bool,
+    /// Whether it gives the items of its input in the opposite order and nothing else.
+    pub reverses: bool,
     takes_marked: bool,
 }
 
@@ -82,6 +86,8 @@ impl Filter {
             form: Form::Values,
             printing: Printing::Built,
             mappable: false,
+            measures: false,
+            reverses: false,
             takes_marked: false,
         }
     }
@@ -105,6 +111,18 @@ impl Filter {
 
     pub const fn mappable(mut self) -> Self {
         self.mappable = true;
+        self
+    }
+
+    /// It gives the items of its input in the opposite order.
+    pub const fn reverses(mut self) -> Self {
+        self.reverses = true;
+        self
+    }
+
+    /// It gives the length of its input.
+    pub const fn measures(mut self) -> Self {
+        self.measures = true;
         self
     }
 

@@ -48,6 +48,12 @@ pub struct Args {
     pub named: Vec<(Box<str>, Expr)>,
 }
 
+impl Args {
+    pub fn is_empty(&self) -> bool {
+        self.positional.is_empty() && self.named.is_empty()
+    }
+}
+
 #[derive(Debug, Clone)]
 pub enum Expr {
     Const(Const),
@@ -132,6 +138,7 @@ pub struct Macro {
 pub struct Program {
     /// What the template's names were looked up in.
     pub environment: &'static Environment,
+    /// Of the template's own scope, whose slots come before all others.
     pub loads: Loads,
     pub slots: usize,
     pub body: Vec<Stmt>,

@@ -24,7 +24,7 @@ impl<'a> Evaluator<'a> {
             named.push((&**name, self.eval(expr)?));
         }
         if value.is_held() {
-            self.reads.set(self.reads.get() + 1);
+            self.reads += 1;
             self.writes += 1;
         }
         let given = Given {
@@ -125,7 +125,7 @@ impl<'a> Evaluator<'a> {
     /// Runs a macro into the current output.
     pub fn run_macro(&mut self, value: usize, args: &'a Args) -> Outcome<()> {
         let program = self.program;
-        let inner = &program.macros[self.macros[value]];
+        let inner = &program.macros[value];
         if self.depth >= MACRO_DEPTH {
             return unsupported("macros nested very deeply");
         }
