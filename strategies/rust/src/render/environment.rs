@@ -209,6 +209,8 @@ pub struct Function {
     pub call: CallFunction,
     /// Whether its argument is a date's format, which Python fills in before the render.
     pub takes_date_format: bool,
+    /// Whether it makes a range of integers.
+    pub counts: bool,
 }
 
 impl Function {
@@ -217,7 +219,13 @@ impl Function {
             name,
             call,
             takes_date_format: false,
+            counts: false,
         }
+    }
+
+    pub const fn counts(mut self) -> Self {
+        self.counts = true;
+        self
     }
 
     pub const fn takes_date_format(mut self) -> Self {

@@ -115,12 +115,21 @@ impl<'a> Growing<'a> {
     }
 }
 
-/// The messages from a place to the growing end, forwards or backwards.
+/// The messages from a place to the growing end, forwards or backwards; or numbers in their place.
 #[derive(Debug, Clone)]
 pub struct Tail<'a> {
     list: Rc<Growing<'a>>,
     start: usize,
     backwards: bool,
+    /// If it is a range, what its numbers have more than the places.
+    numbers: Option<i64>,
+}
+
+/// An item of a [`Tail`].
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Item<'a> {
+    Message(&'a Data),
+    Number(i64),
 }
 
 impl<'a> Tail<'a> {
@@ -130,6 +139,18 @@ impl<'a> Tail<'a> {
             list,
             start: 0,
             backwards: false,
+            numbers: None,
+        }
+    }
+
+    /// A range that ends, or starts if it runs backwards, where the list does: the number for
+    /// each place from `start` on, which is `more` than the place.
+    pub fn range(list: Rc<Growing<'a>>, start: usize, backwards: bool, more: i64) -> Self {
+        Self {
+            list,
+            start,
+            backwards,
+            numbers: Some(more),
         }
     }
 
@@ -154,14 +175,23 @@ impl<'a> Tail<'a> {
         self.list.get(self.start).is_none()
     }
 
-    pub fn get(&self, index: usize) -> Option<&'a Data> {
+    pub fn get(&self, index: usize) -> Option<Item<'a>> {
         let at = if self.backwards {
             let at = self.len().checked_sub(index + 1)?;
             self.start + at
         } else {
             self.start.checked_add(index)?
         };
-        self.list.get(at)
+        self.at(at)
+    }
+
+    /// The item of a place in the list.
+    pub fn at(&self, at: usize) -> Option<Item<'a>> {
+        let message = self.list.get(at)?;
+        Some(match self.numbers {
+            Some(more) => Item::Number(signed(at).saturating_add(more)),
+            None => Item::Message(message),
+        })
     }
 
     /// The messages as a list that does not grow.
@@ -215,6 +245,7 @@ impl<'a> Tail<'a> {
     pub fn same(&self, other: &Self) -> bool {
         self.start == other.start
             && self.backwards == other.backwards
+            && self.numbers == other.numbers
             && Rc::ptr_eq(&self.list, &other.list)
     }
 }
@@ -229,16 +260,17 @@ pub enum Slice<'a> {
 mod tests {
     use std::rc::Rc;
 
-    use super::{Growing, Interval, Slice, Tail};
+    use super::{Growing, Interval, Item, Slice, Tail};
     use crate::data::Data;
 
     fn numbers(count: i64) -> Vec<Data> {
         (0..count).map(Data::Int).collect()
     }
 
-    fn number(item: Option<&Data>) -> Option<i64> {
+    fn number(item: Option<Item>) -> Option<i64> {
         match item {
-            Some(Data::Int(number)) => Some(*number),
+            Some(Item::Message(Data::Int(number))) => Some(*number),
+            Some(Item::Number(number)) => Some(number),
             _ => None,
         }
     }
@@ -280,6 +312,21 @@ mod tests {
         assert_eq!(number(rest.get(0)), Some(3));
         tail.list().show(2);
         assert!(rest.is_empty() && back.len() == 0);
+    }
+
+    #[test]
+    fn a_range_to_the_end_reads_no_more_than_its_items() {
+        let items = numbers(9);
+        let list = Rc::new(Growing::new(&items));
+        list.show(4);
+        let forth = Tail::range(Rc::clone(&list), 1, false, -1);
+        assert_eq!([forth.get(0), forth.get(2)].map(number), [Some(0), Some(2)]);
+        assert_eq!(list.seen(), Interval::at_least(4));
+        assert_eq!(forth.get(3), None);
+        assert_eq!(list.seen(), Interval::only(4));
+        let back = Tail::range(Rc::clone(&list), 1, true, 0);
+        assert_eq!([back.get(0), back.get(2)].map(number), [Some(3), Some(1)]);
+        assert_eq!(back.get(3), None);
     }
 
     #[test]

@@ -93,7 +93,7 @@ const FUNCTIONS: &[Function] = &[
     Function::new("dict", functions::dict),
     Function::new("namespace", functions::namespace),
     Function::new("raise_exception", functions::raise_exception),
-    Function::new("range", functions::range),
+    Function::new("range", functions::range).counts(),
     Function::new("strftime_now", functions::strftime_now).takes_date_format(),
 ];
 

@@ -9,6 +9,8 @@ use super::ops::{BinOp, CmpOp};
 pub struct Slot {
     pub root: bool,
     pub index: usize,
+    /// Whether it differs from pass to pass of a loop: it holds the item, or `loop`.
+    pub passing: bool,
 }
 
 /// How a slot gets its value when its scope is entered.

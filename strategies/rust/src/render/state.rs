@@ -56,7 +56,7 @@ impl<'a> LoopState<'a> {
 
     pub fn before(&self) -> Option<Value<'a>> {
         match &self.place {
-            Some((tail, at)) => tail.list().get(at + 1).map(Value::from_data),
+            Some((tail, at)) => tail.at(at + 1).map(Value::from_item),
             None => self.items.get(self.index.checked_sub(1)?),
         }
     }
@@ -64,7 +64,7 @@ impl<'a> LoopState<'a> {
     pub fn after(&self) -> Option<Value<'a>> {
         match &self.place {
             Some((tail, at)) if *at == tail.start() => None,
-            Some((tail, at)) => tail.list().get(at - 1).map(Value::from_data),
+            Some((tail, at)) => tail.at(at - 1).map(Value::from_item),
             None => self.items.get(self.index + 1),
         }
     }

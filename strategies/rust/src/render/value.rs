@@ -7,7 +7,7 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-use super::growing::Tail;
+use super::growing::{Item, Tail, signed};
 use super::number::{Number, range_len};
 use super::text::{Text, char_count};
 use crate::data::{Data, Dict};
@@ -49,6 +49,8 @@ pub enum Seq<'a> {
     Data(&'a [Data]),
     /// Messages up to the end of the list that grows from turn to turn.
     Tail(Tail<'a>),
+    /// The numbers of a range: start, stop and step.
+    Range(i64, i64, i64),
     Own(Rc<[Value<'a>]>),
 }
 
@@ -57,6 +59,7 @@ impl<'a> Seq<'a> {
         match self {
             Self::Data(items) => items.len(),
             Self::Tail(tail) => tail.len(),
+            Self::Range(start, stop, step) => range_len(*start, *stop, *step),
             Self::Own(items) => items.len(),
         }
     }
@@ -71,7 +74,11 @@ impl<'a> Seq<'a> {
     pub fn get(&self, index: usize) -> Option<Value<'a>> {
         match self {
             Self::Data(items) => items.get(index).map(Value::from_data),
-            Self::Tail(tail) => tail.get(index).map(Value::from_data),
+            Self::Tail(tail) => tail.get(index).map(Value::from_item),
+            Self::Range(start, stop, step) => {
+                let within = index < range_len(*start, *stop, *step);
+                within.then(|| Value::Int(start + signed(index) * step))
+            }
             Self::Own(items) => items.get(index).cloned(),
         }
     }
@@ -218,6 +225,13 @@ impl<'a> Value<'a> {
             Data::List(items) => Self::List(Seq::Data(items)),
             Data::Dict(dict) => Self::Dict(Map::Data(dict)),
             Data::Opaque(reason) => Self::Opaque(reason),
+        }
+    }
+
+    pub fn from_item(item: Item<'a>) -> Self {
+        match item {
+            Item::Message(data) => Self::from_data(data),
+            Item::Number(number) => Self::Int(number),
         }
     }
 

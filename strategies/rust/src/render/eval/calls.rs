@@ -88,7 +88,7 @@ impl<'a> Evaluator<'a> {
         }
     }
 
-    fn call_value(&mut self, function: &Value<'a>, args: &'a Args) -> Outcome<Value<'a>> {
+    pub fn call_value(&mut self, function: &Value<'a>, args: &'a Args) -> Outcome<Value<'a>> {
         match function {
             Value::Macro(index) => {
                 let outside = std::mem::take(&mut self.out);
@@ -110,6 +110,16 @@ impl<'a> Evaluator<'a> {
 
     fn call_function(&mut self, at: usize, args: &'a Args) -> Outcome<Value<'a>> {
         let positional = self.eval_all(&args.positional)?;
+        self.call_with(at, &positional, args)
+    }
+
+    /// Calls a function whose positional arguments are evaluated.
+    pub fn call_with(
+        &mut self,
+        at: usize,
+        positional: &[Value<'a>],
+        args: &'a Args,
+    ) -> Outcome<Value<'a>> {
         let mut named: Pairs<'a> = Vec::with_capacity(args.named.len());
         for (name, expr) in &args.named {
             let value = self.eval(expr)?;
@@ -119,7 +129,7 @@ impl<'a> Evaluator<'a> {
             return unsupported("a function of such a value");
         }
         let function = &self.program.environment.functions[at];
-        (function.call)(&mut self.state, &positional, &named)
+        (function.call)(&mut self.state, positional, &named)
     }
 
     /// Runs a macro into the current output.

@@ -11,6 +11,7 @@ use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::growing::Growing;
+use super::iterate::generators_read;
 use super::limits::{self, Limits};
 use super::program::{Expr, For, Load, Loads, Program, Slot, Stmt, Target};
 use super::state::{LoopState, State};
@@ -18,6 +19,8 @@ use super::text::Text;
 use super::value::{Seq, Value};
 use crate::fault::{Fault, Outcome, raised, unsupported};
 use trace::Trace;
+
+const TOO_MANY_STEPS: &str = "a render beyond the limit of its steps";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Flow {
@@ -75,6 +78,10 @@ pub struct Evaluator<'a> {
     stop: &'a AtomicBool,
     limits: Limits,
     steps_left: u64,
+    /// Steps that this passage would take more, were there one message more.
+    open_steps: u64,
+    /// Number of times that an item of a loop or `loop` was read.
+    passing_reads: u64,
     /// Number of statements that were run.
     statements: u64,
     out: String,
@@ -99,6 +106,8 @@ impl<'a> Evaluator<'a> {
             stop: run.stop,
             limits: run.limits,
             steps_left: 0,
+            open_steps: 0,
+            passing_reads: 0,
             statements: 0,
             out: String::new(),
         }
@@ -136,7 +145,7 @@ impl<'a> Evaluator<'a> {
     /// Counts the steps of a loop item or a macro call. A render is long only if it has many.
     fn count_steps(&mut self, number: u64) -> Outcome<()> {
         let Some(left) = self.steps_left.checked_sub(number) else {
-            return unsupported("a render beyond the limit of its steps");
+            return unsupported(TOO_MANY_STEPS);
         };
         self.steps_left = left;
         if self.stop.load(Ordering::Relaxed) {
@@ -232,7 +241,7 @@ impl<'a> Evaluator<'a> {
     }
 
     fn run_for(&mut self, inner: &'a For) -> Outcome<Flow> {
-        let iterable = self.eval(&inner.iter)?;
+        let iterable = self.iterable(&inner.iter)?;
         self.run_over(inner, &iterable)
     }
 
@@ -312,17 +321,50 @@ impl<'a> Evaluator<'a> {
         let items = self.loops[state].items.clone();
         for index in 0.. {
             let Some(item) = items.get(index) else { break };
+            let steps = self.steps_left;
+            let before = self.changes();
             self.count_steps(1)?;
             self.loops[state].index = index;
-            self.assign(&inner.target, item)?;
-            self.load(&inner.loads);
-            match self.run(&inner.body)? {
+            match self.pass(inner, item)? {
                 Flow::Next => any = true,
                 Flow::Continue => {}
                 Flow::Break => return Ok(Finished { any, broken: true }),
             }
+            if self.changes() == before {
+                // It has changed nothing and has not read which pass it is. So the others do the
+                // same as this one.
+                self.count_rest(&items, index + 1, steps - self.steps_left)?;
+                break;
+            }
         }
         Ok(Finished { any, broken: false })
+    }
+
+    /// What a pass of a loop may have changed, and how often it was asked which pass it is.
+    fn changes(&self) -> (usize, usize, u64, u64) {
+        let generators = generators_read();
+        (self.out.len(), self.writes, self.passing_reads, generators)
+    }
+
+    /// Counts the steps of the passes that are left of a loop.
+    fn count_rest(&mut self, items: &Seq<'a>, done: usize, steps: u64) -> Outcome<()> {
+        let left = match items {
+            Seq::Tail(tail) => {
+                // How many they are makes no other difference, and is not noted as read.
+                self.open_steps += steps;
+                let all = tail.list().end().saturating_sub(tail.start());
+                all.saturating_sub(done)
+            }
+            items => items.len() - done,
+        };
+        self.count_steps(steps.saturating_mul(left as u64))
+    }
+
+    /// Runs the body of a loop for one item.
+    fn pass(&mut self, inner: &'a For, item: Value<'a>) -> Outcome<Flow> {
+        self.assign(&inner.target, item)?;
+        self.load(&inner.loads);
+        self.run(&inner.body)
     }
 
     fn assign(&mut self, target: &'a Target, value: Value<'a>) -> Outcome<()> {

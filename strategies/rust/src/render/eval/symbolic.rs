@@ -4,12 +4,15 @@
 //! inside an interval. Everything else needs the integer itself.
 
 use std::cmp::Ordering;
+use std::rc::Rc;
 
 use super::Evaluator;
 use crate::fault::Outcome;
-use crate::render::growing::{Interval, signed};
+use crate::render::functions::MAX_RANGE;
+use crate::render::growing::{Interval, Tail, signed};
+use crate::render::limits::check_items;
 use crate::render::ops::{BinOp, CmpOp, binary, compare};
-use crate::render::program::{Attr, Expr, Target};
+use crate::render::program::{Args, Attr, Expr, Target};
 use crate::render::value::{Line, Seq, Value};
 
 /// A value that is not read yet, if it is an integer from outside of the passage.
@@ -152,6 +155,84 @@ impl<'a> Evaluator<'a> {
             (Symbol::Line(line), Target::Slot(_)) => Value::Line(line),
             (symbol, _) => self.settle(symbol),
         })
+    }
+
+    /// What a loop runs over. Messages that are reversed for it are not copied, and a range up to
+    /// the number of messages grows with them.
+    pub fn iterable(&mut self, iter: &'a Expr) -> Outcome<Value<'a>> {
+        match iter {
+            Expr::Filter(filter, inner, args) if filter.reverses && args.is_empty() => {
+                match self.eval(inner)? {
+                    Value::List(Seq::Tail(tail)) => {
+                        check_items(tail.list().end().saturating_sub(tail.start()))?;
+                        Ok(Value::List(Seq::Tail(tail.reversed())))
+                    }
+                    value => self.filter(filter, &value, args),
+                }
+            }
+            Expr::Call(callee, args) if matches!(**callee, Expr::Name(..)) => {
+                match self.eval(callee)? {
+                    Value::Func(at) if self.program.environment.functions[at].counts => {
+                        self.range(at, args)
+                    }
+                    function => self.call_value(&function, args),
+                }
+            }
+            iter => self.eval(iter),
+        }
+    }
+
+    fn range(&mut self, at: usize, args: &'a Args) -> Outcome<Value<'a>> {
+        let mut bounds = Vec::with_capacity(args.positional.len());
+        for expr in &args.positional {
+            bounds.push(self.symbol(expr)?);
+        }
+        if args.named.is_empty() {
+            if let Some(range) = self.growing_range(&bounds) {
+                return Ok(Value::List(Seq::Tail(range)));
+            }
+        }
+        let bounds: Vec<_> = bounds.into_iter().map(|each| self.settle(each)).collect();
+        self.call_with(at, &bounds, args)
+    }
+
+    /// A range that ends, or starts if it runs backwards, with the number of messages.
+    fn growing_range(&mut self, bounds: &[Symbol<'a>]) -> Option<Tail<'a>> {
+        const ZERO: Line = Line {
+            slope: 0,
+            offset: 0,
+        };
+        let (start, stop, step) = match bounds {
+            [stop] => (ZERO, line_of(stop)?, 1),
+            [start, stop] => (line_of(start)?, line_of(stop)?, 1),
+            [start, stop, step] => match line_of(step)? {
+                Line { slope: 0, offset } => (line_of(start)?, line_of(stop)?, offset),
+                Line { .. } => return None,
+            },
+            _ => return None,
+        };
+        let (more, first, length) = match (start.slope, stop.slope, step) {
+            (0, 1, 1) => (
+                stop.offset,
+                start.offset.checked_sub(stop.offset)?,
+                stop.offset.checked_sub(start.offset)?,
+            ),
+            (1, 0, -1) => (
+                start.offset.checked_add(1)?,
+                stop.offset.checked_sub(start.offset)?,
+                start.offset.checked_sub(stop.offset)?,
+            ),
+            _ => return None,
+        };
+        let first = usize::try_from(first).ok()?;
+        // A longer range raises.
+        let most = signed(MAX_RANGE);
+        let line = Line {
+            slope: 1,
+            offset: length.checked_sub(most)?,
+        };
+        let fits = self.compare_line(CmpOp::Le, line);
+        fits.then(|| Tail::range(Rc::clone(&self.list), first, step < 0, more))
     }
 
     fn attribute_symbol(&mut self, namespace: usize, name: &'a str) -> Symbol<'a> {

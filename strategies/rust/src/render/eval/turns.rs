@@ -7,12 +7,12 @@
 use std::mem::take;
 
 use super::trace::{Attribute, Bound, has_generator};
-use super::{Evaluator, Flow, Run};
-use crate::fault::{Outcome, unsupported};
+use super::{Evaluator, Flow, Run, TOO_MANY_STEPS};
+use crate::fault::{Fault, Outcome, unsupported};
 use crate::prefix::common_prefix;
 use crate::render::growing::{Interval, Tail, signed};
 use crate::render::limits;
-use crate::render::program::{Expr, For, Stmt};
+use crate::render::program::{For, Stmt};
 use crate::render::state::{Cell, LoopState};
 use crate::render::value::{Seq, Value};
 
@@ -59,7 +59,7 @@ struct Statement<'a> {
     slots: Vec<(usize, Value<'a>)>,
     attributes: Reads<'a>,
     seen: Interval,
-    steps: u64,
+    steps: Steps,
     /// No text of it was longer, in bytes.
     longest: usize,
     sets: Vec<(usize, Value<'a>)>,
@@ -92,9 +92,17 @@ struct Forward<'a> {
 struct Pass {
     /// Length of their text in bytes.
     len: usize,
-    steps: u64,
+    steps: Steps,
     seen: Interval,
     longest: usize,
+}
+
+/// The steps that something takes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Steps {
+    counted: u64,
+    /// At most that many more for each message that there is.
+    open: u64,
 }
 
 /// A loop over the messages from the last on.
@@ -113,8 +121,8 @@ struct Quiet<'a> {
     slots: Vec<(usize, Value<'a>)>,
     attributes: Reads<'a>,
     seen: Interval,
-    /// Steps of each pass.
-    steps: u64,
+    /// Of each pass.
+    steps: Steps,
     longest: usize,
 }
 
@@ -134,6 +142,8 @@ pub struct Turns<'a> {
     spare: String,
     /// Set if the unit that failed has passes that did not.
     partly: bool,
+    /// Set if the steps that were counted may be more than those of this turn.
+    loose: bool,
     /// Set if this turn must be rendered as a whole.
     give_up: bool,
     /// Why units were run again in every turn.
@@ -157,6 +167,7 @@ impl<'a> Turns<'a> {
             common: 0,
             spare: String::new(),
             partly: false,
+            loose: false,
             give_up: false,
             reason: None,
         }
@@ -195,10 +206,15 @@ impl<'a> Turns<'a> {
         self.at = 0;
         self.sure = 0;
         self.rest = None;
+        self.loose = false;
         let body = &self.run.program.body;
         for (index, statement) in body.iter().enumerate() {
             self.partly = false;
             let flow = self.unit(index, statement);
+            if let (true, Err(fault)) = (self.loose, &flow) {
+                let too_many = |reason: &String| reason == TOO_MANY_STEPS;
+                self.give_up |= matches!(&**fault, Fault::Unsupported(why) if too_many(why));
+            }
             if self.give_up {
                 return Ok(());
             }
@@ -305,6 +321,16 @@ impl<'a> Turns<'a> {
         Ok(())
     }
 
+    /// Counts steps of an earlier turn, or more than them if they depend on the messages.
+    fn count(&mut self, steps: Steps) -> Outcome<()> {
+        let more = steps
+            .open
+            .saturating_mul(self.run.list.end() as u64)
+            .saturating_add(steps.counted);
+        self.loose |= steps.open > 0;
+        self.run.count_steps(more)
+    }
+
     fn unit(&mut self, index: usize, statement: &'a Stmt) -> Outcome<Flow> {
         limits::check_bytes(self.length())?;
         match statement {
@@ -359,7 +385,7 @@ impl<'a> Turns<'a> {
             return Ok(false);
         }
         self.check_length(known.longest)?;
-        self.run.count_steps(known.steps)?;
+        self.count(known.steps)?;
         self.keep(self.units[index].len);
         for (at, value) in &known.sets {
             self.run.stack[*at] = value.clone();
@@ -445,7 +471,7 @@ impl<'a> Turns<'a> {
             slots: take(&mut trace.slots),
             attributes: take(&mut trace.attributes),
             seen: self.run.list.seen(),
-            steps: steps - self.run.steps_left,
+            steps: self.run.steps_since(steps),
             longest: limits::most(),
             sets,
             sets_attributes,
@@ -462,7 +488,7 @@ impl<'a> Turns<'a> {
         let begun = self.length();
         let steps = self.run.steps_left;
         let old = self.units[index].len;
-        let iterable = match self.iterable(&inner.iter) {
+        let iterable = match self.run.iterable(&inner.iter) {
             Ok(iterable) => iterable,
             Err(fault) => return self.finish(index, begun, steps, Err(fault)),
         };
@@ -485,24 +511,6 @@ impl<'a> Turns<'a> {
         self.finish(index, begun, steps, flow)
     }
 
-    /// What a loop runs over. Messages that are reversed for it are not copied.
-    fn iterable(&mut self, iter: &'a Expr) -> Outcome<Value<'a>> {
-        let Expr::Filter(filter, reversed, args) = iter else {
-            return self.run.eval(iter);
-        };
-        if !filter.reverses || !args.is_empty() {
-            return self.run.eval(iter);
-        }
-        let value = self.run.eval(reversed)?;
-        match value {
-            Value::List(Seq::Tail(tail)) => {
-                limits::check_items(tail.list().end().saturating_sub(tail.start()))?;
-                Ok(Value::List(Seq::Tail(tail.reversed())))
-            }
-            value => self.run.filter(filter, &value, args),
-        }
-    }
-
     fn forward(&mut self, index: usize, inner: &'a For, tail: &Tail<'a>) -> Outcome<Flow> {
         let mut known = match take(&mut self.units[index].memo) {
             Memo::Forward(known) if known.start == tail.start() => known,
@@ -515,7 +523,7 @@ impl<'a> Turns<'a> {
         let begun = self.length();
         let counted = self
             .check_length(before.longest)
-            .and_then(|()| self.run.count_steps(before.steps));
+            .and_then(|()| self.count(before.steps));
         let mut placed = false;
         let result = counted.and_then(|()| {
             for (attribute, values) in &known.writes {
@@ -557,7 +565,7 @@ impl<'a> Turns<'a> {
             .enter_loop(inner, LoopState::new(Seq::Tail(tail.clone())));
         for index in known.passes.len().. {
             self.run.begin(Vec::new());
-            let Some(item) = tail.get(index).map(Value::from_data) else {
+            let Some(item) = tail.get(index).map(Value::from_item) else {
                 break;
             };
             let namespaces = self.run.state.namespaces.len();
@@ -635,8 +643,7 @@ impl<'a> Turns<'a> {
             });
             if let Some(mut quiet) = known.quiet.pop_if(|_| skips) {
                 self.check_length(quiet.longest)?;
-                self.run
-                    .count_steps(quiet.steps.saturating_mul((at - quiet.low) as u64))?;
+                self.count(Steps::default().and(quiet.steps, (at - quiet.low) as u64))?;
                 quiet.high = at;
                 at = quiet.low;
                 join(&mut found, quiet);
@@ -644,7 +651,7 @@ impl<'a> Turns<'a> {
             }
             at -= 1;
             self.run.begin(Vec::new());
-            let Some(item) = tail.list().get(at).map(Value::from_data) else {
+            let Some(item) = tail.at(at).map(Value::from_item) else {
                 break;
             };
             let namespaces = self.run.state.namespaces.len();
@@ -683,7 +690,26 @@ impl<'a> Turns<'a> {
     }
 }
 
+impl Steps {
+    /// These and `times` as many as the others.
+    fn and(self, more: Self, times: u64) -> Self {
+        let add = |one: u64, two: u64| one.saturating_add(two.saturating_mul(times));
+        Self {
+            counted: add(self.counted, more.counted),
+            open: add(self.open, more.open),
+        }
+    }
+}
+
 impl<'a> Evaluator<'a> {
+    /// What this passage has taken since there were `left` steps left.
+    fn steps_since(&self, left: u64) -> Steps {
+        Steps {
+            counted: left - self.steps_left,
+            open: self.open_steps,
+        }
+    }
+
     fn enter_loop(&mut self, inner: &'a For, state: LoopState<'a>) -> usize {
         let place = self.loops.len();
         if let Some(slot) = inner.loop_slot {
@@ -691,13 +717,6 @@ impl<'a> Evaluator<'a> {
         }
         self.loops.push(state);
         place
-    }
-
-    /// Runs the body of a loop for one item.
-    fn pass(&mut self, inner: &'a For, item: Value<'a>) -> Outcome<Flow> {
-        self.assign(&inner.target, item)?;
-        self.load(&inner.loads);
-        self.run(&inner.body)
     }
 }
 
@@ -718,7 +737,7 @@ impl<'a> Forward<'a> {
     fn last(&self) -> Pass {
         self.passes.last().copied().unwrap_or(Pass {
             len: 0,
-            steps: 0,
+            steps: Steps::default(),
             seen: Interval::ALL,
             longest: 0,
         })
@@ -837,7 +856,7 @@ impl<'a> Forward<'a> {
         }
         self.passes.push(Pass {
             len,
-            steps: before.steps + (steps - run.steps_left),
+            steps: before.steps.and(run.steps_since(steps), 1),
             seen: before.seen.and(run.list.seen()),
             longest: before.longest.max(limits::most()),
         });
@@ -857,7 +876,7 @@ impl<'a> Quiet<'a> {
             slots: take(&mut run.trace.slots),
             attributes: take(&mut run.trace.attributes),
             seen: run.list.seen(),
-            steps: steps - run.steps_left,
+            steps: run.steps_since(steps),
             longest: limits::most(),
         })
     }

@@ -17,6 +17,7 @@ impl<'a> Evaluator<'a> {
         self.state.places = places;
         self.state.made.clear();
         self.trace.clear();
+        self.open_steps = 0;
         self.list.watch();
         limits::watch();
     }
@@ -24,6 +25,7 @@ impl<'a> Evaluator<'a> {
     /// The value of a variable as it is stored.
     pub(super) fn stored(&mut self, slot: Slot) -> &Value<'a> {
         let at = self.at(slot);
+        self.passing_reads += u64::from(slot.passing);
         if slot.root && at < self.own.len() && self.own[at].read != self.state.passage {
             self.own[at].read = self.state.passage;
             if self.own[at].written != self.state.passage {
