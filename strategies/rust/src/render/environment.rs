@@ -55,6 +55,16 @@ pub enum Printing {
     By(fn(&Value, &mut String) -> Outcome<()>),
 }
 
+/// What a filter without arguments gives, for filters that the evaluator knows better ways for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Gives {
+    Value,
+    /// The length of its input.
+    Length,
+    /// The items of its input in the opposite order.
+    Reverse,
+}
+
 /// A filter: one row of a table.
 #[derive(Debug)]
 pub struct Filter {
@@ -68,10 +78,7 @@ pub struct Filter {
     pub printing: Printing,
     /// Whether `map` may name it: it is known to do the same to each item, whatever comes.
     pub mappable: bool,
-    /// Whether it gives the length of its input and nothing else.
-    pub measures: bool,
-    /// Whether it gives the items of its input in the opposite order and nothing else.
-    pub reverses: bool,
+    pub gives: Gives,
     takes_marked: bool,
 }
 
@@ -86,8 +93,7 @@ impl Filter {
             form: Form::Values,
             printing: Printing::Built,
             mappable: false,
-            measures: false,
-            reverses: false,
+            gives: Gives::Value,
             takes_marked: false,
         }
     }
@@ -114,15 +120,8 @@ impl Filter {
         self
     }
 
-    /// It gives the items of its input in the opposite order.
-    pub const fn reverses(mut self) -> Self {
-        self.reverses = true;
-        self
-    }
-
-    /// It gives the length of its input.
-    pub const fn measures(mut self) -> Self {
-        self.measures = true;
+    pub const fn gives(mut self, gives: Gives) -> Self {
+        self.gives = gives;
         self
     }
 

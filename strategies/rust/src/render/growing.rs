@@ -311,7 +311,7 @@ mod tests {
         );
         assert_eq!(number(rest.get(0)), Some(3));
         tail.list().show(2);
-        assert!(rest.is_empty() && back.len() == 0);
+        assert!(rest.is_empty() && back.is_empty());
     }
 
     #[test]

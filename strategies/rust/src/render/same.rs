@@ -24,7 +24,9 @@ impl Value<'_> {
             (Self::Tuple(one), Self::Tuple(two)) => same_values(one, two),
             (Self::Dict(one), Self::Dict(two)) => same_map(one, two),
             (Self::View(kind, one), Self::View(other, two)) => kind == other && same_map(one, two),
-            (Self::Range(a, b, c), Self::Range(d, e, f)) => (a, b, c) == (d, e, f),
+            (Self::Range(start, stop, step), Self::Range(from, to, by)) => {
+                (start, stop, step) == (from, to, by)
+            }
             (Self::Namespace(one), Self::Namespace(two))
             | (Self::Loop(one), Self::Loop(two))
             | (Self::Macro(one), Self::Macro(two))

@@ -136,13 +136,11 @@ impl<'a> State<'a> {
             read: passage,
             written: passage,
         });
-        let place = match self.places.get(self.made.len()) {
-            Some(place) => *place,
-            None => {
-                self.namespaces.push(Namespace::default());
-                self.namespaces.len() - 1
-            }
-        };
+        let known = self.places.get(self.made.len()).copied();
+        let place = known.unwrap_or(self.namespaces.len());
+        if place == self.namespaces.len() {
+            self.namespaces.push(Namespace::default());
+        }
         let namespace = &mut self.namespaces[place];
         namespace.cells.clear();
         namespace.cells.extend(cells);

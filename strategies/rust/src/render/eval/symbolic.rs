@@ -8,6 +8,7 @@ use std::rc::Rc;
 
 use super::Evaluator;
 use crate::fault::Outcome;
+use crate::render::environment::Gives;
 use crate::render::functions::MAX_RANGE;
 use crate::render::growing::{Interval, Tail, signed};
 use crate::render::limits::check_items;
@@ -115,7 +116,7 @@ impl<'a> Evaluator<'a> {
                     }
                 }
             }
-            Expr::Filter(filter, inner, args) if filter.measures => {
+            Expr::Filter(filter, inner, args) if filter.gives == Gives::Length => {
                 let value = self.eval(inner)?;
                 match &value {
                     Value::List(Seq::Tail(tail)) if args.is_empty() => {
@@ -161,7 +162,9 @@ impl<'a> Evaluator<'a> {
     /// the number of messages grows with them.
     pub fn iterable(&mut self, iter: &'a Expr) -> Outcome<Value<'a>> {
         match iter {
-            Expr::Filter(filter, inner, args) if filter.reverses && args.is_empty() => {
+            Expr::Filter(filter, inner, args)
+                if filter.gives == Gives::Reverse && args.is_empty() =>
+            {
                 match self.eval(inner)? {
                     Value::List(Seq::Tail(tail)) => {
                         check_items(tail.list().end().saturating_sub(tail.start()))?;

@@ -641,7 +641,8 @@ impl<'a> Turns<'a> {
                         .run
                         .would_repeat(&quiet.slots, &quiet.attributes, quiet.seen)
             });
-            if let Some(mut quiet) = known.quiet.pop_if(|_| skips) {
+            let skipped = if skips { known.quiet.pop() } else { None };
+            if let Some(mut quiet) = skipped {
                 self.check_length(quiet.longest)?;
                 self.count(Steps::default().and(quiet.steps, (at - quiet.low) as u64))?;
                 quiet.high = at;

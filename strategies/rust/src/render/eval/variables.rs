@@ -59,26 +59,22 @@ impl<'a> Evaluator<'a> {
         self.reads += 1;
         let passage = self.state.passage;
         let made_here = self.state.namespaces[namespace].made == passage;
-        match self.state.find_mut(namespace, name) {
-            Some(cell) => {
-                let value = cell.value.clone();
-                if !made_here && cell.written != passage && cell.read != passage {
-                    cell.read = passage;
-                    let name = cell.name.clone();
-                    self.trace
-                        .note(Attribute { namespace, name }, Bound::Value(value.clone()));
-                }
-                value
+        let Some(cell) = self.state.find_mut(namespace, name) else {
+            if !made_here {
+                let name = Text::own(name.to_owned());
+                self.trace
+                    .note(Attribute { namespace, name }, Bound::Absent);
             }
-            None => {
-                if !made_here {
-                    let name = Text::own(name.to_owned());
-                    self.trace
-                        .note(Attribute { namespace, name }, Bound::Absent);
-                }
-                no_attribute(name)
-            }
+            return no_attribute(name);
+        };
+        let value = cell.value.clone();
+        if !made_here && cell.written != passage && cell.read != passage {
+            cell.read = passage;
+            let name = cell.name.clone();
+            let bound = Bound::Value(value.clone());
+            self.trace.note(Attribute { namespace, name }, bound);
         }
+        value
     }
 
     /// Notes that an integer attribute was compared.
