@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use pyo3::create_exception;
-use pyo3::exceptions::PyRuntimeError;
+use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedStr;
 use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple};
@@ -191,7 +191,49 @@ impl Template {
         })
         .map_err(render_error)
     }
+
+    /// Renders the prompts of a conversation's turns one after the other, as counting does.
+    ///
+    /// Gives for each turn its prompt or its error, how many bytes it keeps of the last prompt
+    /// before it, and how many statements of the template were run for it.
+    #[pyo3(signature = (messages, tools, turns))]
+    fn render_turns(
+        &self,
+        py: Python<'_>,
+        messages: &Bound<'_, PyAny>,
+        tools: &Bound<'_, PyAny>,
+        turns: Vec<usize>,
+    ) -> PyResult<Vec<PyTurn>> {
+        let messages = self::messages(messages)?;
+        let tools = self::tools(tools)?;
+        if turns.iter().any(|turn| *turn > messages.len()) {
+            return Err(PyValueError::new_err(
+                "a turn has more messages than there are",
+            ));
+        }
+        let rendered = py.detach(|| {
+            let stop = AtomicBool::new(false);
+            let mut all = self.inner.turns(&messages, tools.as_ref(), &stop);
+            let mut rendered = Vec::with_capacity(turns.len());
+            for turn in turns {
+                let render::Rendered { prompt, statements } = all.render(turn);
+                let prompt = prompt
+                    .map(|prompt| (prompt.text.to_owned(), prompt.kept))
+                    .map_err(|fault| *fault);
+                rendered.push((prompt, statements));
+            }
+            rendered
+        });
+        let turn = |(prompt, statements): (Result<(String, usize), Fault>, u64)| match prompt {
+            Ok((text, kept)) => (Some(text), None, kept, statements),
+            Err(fault) => (None, Some(render_error(fault)), 0, statements),
+        };
+        Ok(rendered.into_iter().map(turn).collect())
+    }
 }
+
+/// A rendered turn: its prompt or its error, the bytes kept, and the statements run.
+type PyTurn = (Option<String>, Option<PyErr>, usize, u64);
 
 /// A turn without a count: conversation, turn, whether the template raised, and why.
 type PyFailure = (usize, usize, bool, String);
@@ -218,6 +260,7 @@ fn figures<'py>(
     figures.set_item("encode_seconds", report.encode_seconds)?;
     figures.set_item("characters", report.characters)?;
     figures.set_item("markers_found", report.markers_found)?;
+    figures.set_item("statements", report.statements)?;
     Ok(figures)
 }
 

@@ -172,12 +172,13 @@ pub fn last<'a>(value: &Value<'a>, _: &Given<'_, 'a>) -> Outcome<Value<'a>> {
     if let Value::Gen(_) = value {
         return raised("'generator' object is not reversible");
     }
-    Ok(value
-        .collect()?
-        .pop()
-        .unwrap_or(Value::Undefined(Undef::Message(
-            "No last item, sequence was empty.",
-        ))))
+    let found = match value {
+        Value::List(items) => items.len().checked_sub(1).and_then(|last| items.get(last)),
+        other => other.collect()?.pop(),
+    };
+    Ok(found.unwrap_or(Value::Undefined(Undef::Message(
+        "No last item, sequence was empty.",
+    ))))
 }
 
 pub fn reverse<'a>(value: &Value<'a>, _: &Given<'_, 'a>) -> Outcome<Value<'a>> {

@@ -173,7 +173,7 @@ impl Compiler {
 
         self.scopes.enter();
         let loop_slot =
-            mentions(field(node, "body")?, &["loop"]).then(|| self.scopes.declare("loop"));
+            mentions(field(node, "body")?, &["loop"]).then(|| self.scopes.declare_passing("loop"));
         self.scopes.analyse_params(target_node)?;
         self.scopes.analyse(nodes)?;
         let target = self.target(target_node)?;
