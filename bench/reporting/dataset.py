@@ -7,7 +7,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from bench.reporting.facts import Reading
+from strategies.conversations.conversation import count_turns
 from strategies.conversations.datasets import Conversations, parse_dataset
+from strategies.conversations.direct import DirectConversations, read_directly
 from strategies.conversations.options import ReadOptions
 from strategies.conversations.reading import read_file
 
@@ -30,8 +32,15 @@ class Dataset:
 
     path: str
     sha256: str
-    conversations: Conversations
+    conversations: Conversations | DirectConversations
     options: ReadOptions
+
+    @property
+    def turns(self) -> int:
+        """Number of client turns over all conversations."""
+        if isinstance(self.conversations, DirectConversations):
+            return sum(len(turns) for _, turns in self.conversations.outlines)
+        return count_turns(self.conversations)
 
     @property
     def reading(self) -> Reading:
@@ -39,18 +48,27 @@ class Dataset:
         return Reading(**asdict(self.options), not_read=len(self.conversations.rejects))
 
 
-def read_dataset_file(path: Path, options: ReadOptions) -> Dataset:
+def read_dataset_file(path: Path, options: ReadOptions, *, directly: bool = False) -> Dataset:
     """Read a dataset from a file, once, so that the digest is of the bytes that are counted.
+
+    Parameters
+    ----------
+    path
+        The file.
+    options
+        How to read it.
+    directly
+        As for `dataset_of`.
 
     Raises
     ------
     InputError
         If it cannot be read, or is no dataset.
     """
-    return dataset_of(read_file(path), str(path), options)
+    return dataset_of(read_file(path), str(path), options, directly=directly)
 
 
-def dataset_of(data: bytes, name: str, options: ReadOptions) -> Dataset:
+def dataset_of(data: bytes, name: str, options: ReadOptions, *, directly: bool = False) -> Dataset:
     """Return the dataset in some bytes.
 
     Parameters
@@ -61,11 +79,15 @@ def dataset_of(data: bytes, name: str, options: ReadOptions) -> Dataset:
         Its path, or the name of a bundled sample; for reports and errors.
     options
         How to read it.
+    directly
+        Whether the native core may read it, so that it counts without Python objects. The
+        conversations are the same.
 
     Raises
     ------
     InputError
         If the bytes are no dataset.
     """
-    conversations = parse_dataset(data, name, options)
+    direct = read_directly(data, name, options) if directly else ""
+    conversations = parse_dataset(data, name, options) if isinstance(direct, str) else direct
     return Dataset(name, hashlib.sha256(data).hexdigest(), conversations, options)

@@ -36,6 +36,12 @@ impl Dict {
             .find_map(|(name, value)| (&**name == key).then_some(value))
     }
 
+    pub fn get_mut(&mut self, key: &str) -> Option<&mut Data> {
+        self.entries
+            .iter_mut()
+            .find_map(|(name, value)| (&**name == key).then_some(value))
+    }
+
     /// Appends a pair whose key the caller knows to be new.
     pub fn push(&mut self, key: Box<str>, value: Data) {
         self.entries.push((key, value));
@@ -47,6 +53,17 @@ impl Dict {
             Some(entry) => entry.1 = value,
             None => self.entries.push((key.into(), value)),
         }
+    }
+
+    /// Takes out the value under `key`; those after it move up.
+    pub fn take(&mut self, key: &str) -> Option<Data> {
+        let place = self.entries.iter().position(|(name, _)| &**name == key)?;
+        Some(self.entries.remove(place).1)
+    }
+
+    #[must_use]
+    pub fn into_entries(self) -> Vec<(Box<str>, Data)> {
+        self.entries
     }
 
     #[must_use]

@@ -12,6 +12,7 @@ mod data;
 mod engine;
 mod fault;
 mod prompts;
+mod records;
 mod render;
 mod tokenizer;
 
