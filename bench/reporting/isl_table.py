@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import IO, Any, TypeAlias
 
@@ -128,8 +129,12 @@ def _write_parquet(file: IO[bytes], table: Table, about: About) -> None:
 
 
 def _write_jsonl(file: IO[bytes], table: Table, _about: About) -> None:
+    line = "{{" + ", ".join(f'"{column}": {{}}' for column in table.columns) + "}}\n"
+    # The rows of a conversation follow each other, so its id is written once for all of them.
+    written = lru_cache(2)(json_line)
     for row in table.rows:
-        file.write(f"{json_line(dict(zip(table.columns, row, strict=True)))}\n".encode())
+        cells = [cell if isinstance(cell, int) else written(cell) for cell in row]
+        file.write(line.format(*cells).encode())
 
 
 def _write_csv(file: IO[bytes], table: Table, _about: About) -> None:

@@ -90,6 +90,8 @@ def read_directly(data: bytes, name: str, options: ReadOptions) -> DirectConvers
     """
     if options.records != "conversation":
         return "each record is one request"
+    if len(data) > records.MAX_DOCUMENT_BYTES:
+        return "it is larger than a dataset may be"
     try:
         read = _native.Records(
             data,

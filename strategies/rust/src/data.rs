@@ -28,6 +28,14 @@ impl Dict {
         Self::default()
     }
 
+    /// A mapping with room for that number of pairs.
+    #[must_use]
+    pub fn with_capacity(pairs: usize) -> Self {
+        Self {
+            entries: Vec::with_capacity(pairs),
+        }
+    }
+
     /// Value under `key`. Messages and schemas have few keys, so a scan beats hashing.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&Data> {

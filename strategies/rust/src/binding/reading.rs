@@ -14,6 +14,9 @@ use crate::records::{
     Bounds, Conversation, Harmless, Kinds, Names, Options, Profile, Serving, Stop, read,
 };
 
+/// Conversations that are served between two looks for signals.
+const SERVED_BETWEEN_LOOKS: usize = 1 << 10;
+
 /// Id, messages, tools, turns, and the line on which the conversation starts.
 type PyConversation<'py> = (
     String,
@@ -73,12 +76,17 @@ fn python_conversation<'py>(
     ))
 }
 
+/// What a signal that has come raises.
+fn interruption() -> Option<PyErr> {
+    Python::attach(|py| py.check_signals().err())
+}
+
 /// Reads without the GIL, and looks for signals now and then.
 fn read_all(py: Python<'_>, bytes: &[u8], options: &Options) -> PyResult<Vec<Conversation>> {
     let (result, error) = py.detach(|| {
         let mut error = None;
         let mut go_on = || {
-            error = Python::attach(|py| py.check_signals().err());
+            error = interruption();
             error.is_none()
         };
         (read(bytes, options, &mut go_on), error)
@@ -136,36 +144,44 @@ impl Records {
         *kept = Some(conversations);
     }
 
-    /// The conversations as a profile gives them to the template.
-    fn serve_all(
+    /// The conversations as a profile gives them to the template, each `finish`ed at once.
+    fn serve_all<T: Send>(
         &self,
         py: Python<'_>,
         profile: &str,
         reads_parts: bool,
         reads_parts_with_tools: bool,
-    ) -> PyResult<Vec<Conversation>> {
+        finish: impl Fn(Conversation) -> T + Sync,
+    ) -> PyResult<Vec<T>> {
         let Some(profile) = Profile::named(profile) else {
             return Err(RefusedError::new_err("a profile that is not known here"));
         };
+        let serve_one = |conversation: Conversation| {
+            let has_tools = conversation.tools.is_some();
+            Serving {
+                profile,
+                reads_parts: if has_tools {
+                    reads_parts_with_tools
+                } else {
+                    reads_parts
+                },
+                parses_arguments: self.options.parses_arguments,
+            }
+            .serve(conversation)
+            .map(&finish)
+            .map_err(|refusal| RefusedError::new_err(refusal.0))
+        };
         let conversations = self.take(py)?;
-        let parses_arguments = self.options.parses_arguments;
-        let served = py.detach(|| {
-            let served = conversations.into_iter().map(|conversation| {
-                let has_tools = conversation.tools.is_some();
-                Serving {
-                    profile,
-                    reads_parts: if has_tools {
-                        reads_parts_with_tools
-                    } else {
-                        reads_parts
-                    },
-                    parses_arguments,
+        py.detach(|| {
+            let mut served = Vec::with_capacity(conversations.len());
+            for (place, conversation) in conversations.into_iter().enumerate() {
+                if place % SERVED_BETWEEN_LOOKS == SERVED_BETWEEN_LOOKS - 1 {
+                    interruption().map_or(Ok(()), Err)?;
                 }
-                .serve(conversation)
-            });
-            served.collect::<Result<_, _>>()
-        });
-        served.map_err(|refusal| RefusedError::new_err(refusal.0))
+                served.push(serve_one(conversation)?);
+            }
+            Ok(served)
+        })
     }
 }
 
@@ -222,10 +238,6 @@ impl Records {
         })
     }
 
-    fn __len__(&self) -> usize {
-        self.outlines.len()
-    }
-
     /// Id and turns of each conversation.
     fn outlines(&self) -> Vec<(&str, &[usize])> {
         let outlines = self.outlines.iter();
@@ -279,9 +291,9 @@ impl Records {
         reads_parts: bool,
         reads_parts_with_tools: bool,
     ) -> PyResult<Served> {
-        let served = self.serve_all(py, profile, reads_parts, reads_parts_with_tools)?;
-        let prepared = py.detach(|| served.into_iter().map(prepared).map(Some).collect());
-        Ok(Served(Mutex::new(prepared)))
+        let wait = |conversation| Some(prepared(conversation));
+        let waiting = self.serve_all(py, profile, reads_parts, reads_parts_with_tools, wait)?;
+        Ok(Served(Mutex::new(waiting)))
     }
 
     /// The same as Python's values, to compare with Python's own profiles.
@@ -293,9 +305,9 @@ impl Records {
         reads_parts: bool,
         reads_parts_with_tools: bool,
     ) -> PyResult<Vec<PyConversation<'py>>> {
-        let served = self.serve_all(py, profile, reads_parts, reads_parts_with_tools)?;
-        let served = served.iter();
+        let served = self.serve_all(py, profile, reads_parts, reads_parts_with_tools, |it| it)?;
         served
+            .iter()
             .map(|conversation| python_conversation(py, conversation))
             .collect()
     }

@@ -19,6 +19,9 @@ const MAX_DIGITS: usize = 1000;
 /// Objects with more keys are checked for doubled keys by hashing.
 const FEW_KEYS: usize = 16;
 
+/// Keys of most objects: a role and a content. A dataset has very many of them.
+const USUAL_KEYS: usize = 2;
+
 /// Bytes that JSON calls white space.
 pub const SPACE: [u8; 4] = *b" \t\n\r";
 
@@ -132,11 +135,11 @@ impl<'a> Parser<'a> {
             return refuse("deep nesting");
         }
         self.place += 1;
-        let mut dict = Dict::new();
         if self.next_byte() == Some(b'}') {
             self.place += 1;
-            return Ok(Data::Dict(dict));
+            return Ok(Data::Dict(Dict::new()));
         }
+        let mut dict = Dict::with_capacity(USUAL_KEYS);
         loop {
             if self.next_byte() != Some(b'"') {
                 return refuse("no JSON");

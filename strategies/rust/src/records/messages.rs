@@ -21,7 +21,7 @@ impl Reader<'_> {
         let Data::Dict(value) = value else {
             return refuse("a message that is no object");
         };
-        let mut message = Dict::new();
+        let mut message = Dict::with_capacity(value.len());
         let mut has_role = false;
         for (key, value) in value.into_entries() {
             match &*key {
