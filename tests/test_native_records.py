@@ -317,7 +317,7 @@ ODD: list[Any] = [
 def with_field(place: str, name: str, value: Any) -> list[Row]:
     """Return a file with a field in one of its objects."""
     file, *way = PLACES[place]
-    read: list[Row] = json.loads(json.dumps(HOLDERS[file]))
+    read: list[Row] = copied(HOLDERS[file])
     holder: Any = read
     for step in way:
         holder = holder[step]
@@ -344,7 +344,7 @@ def test_a_field_is_read_alike_wherever_it_is(place: str) -> None:
 def test_a_field_that_is_missing_is_read_alike(place: str) -> None:
     file, *way = PLACES[place]
     for name in READ:
-        read: list[Row] = json.loads(json.dumps(HOLDERS[file]))
+        read: list[Row] = copied(HOLDERS[file])
         holder: Any = read
         for step in way:
             holder = holder[step]
@@ -424,6 +424,57 @@ def test_objects_of_any_shape_are_read_alike_or_not_at_all(
         place = data.draw(st.integers(0, len(read) - 1))
         read[place] = {**read[place], **record}
     same(lines(read))
+
+
+def nodes_in(value: Any) -> list[Any]:
+    """Return all objects and lists of a file."""
+    inner = value.values() if isinstance(value, dict) else value
+    below = [node for each in inner if isinstance(each, (dict, list)) for node in nodes_in(each)]
+    return [value, *below]
+
+
+def edit(read: list[Any], random: Random) -> None:
+    """Put something into an object or a list of a file, take it out, or move it."""
+    node = random.choice(nodes_in(read))
+    if isinstance(node, list):
+        place = random.randrange(len(node) + 1)
+        match random.randrange(4):
+            case 0:
+                node.insert(place, copied(random.choice(ODD)))
+            case 1:
+                node[place:] = node[place + 1 :]
+            case 2:
+                random.shuffle(node)
+            case _:
+                node[place:place] = copied(node[:1])
+    else:
+        name = random.choice([*READ, *node, *node])
+        match random.randrange(4):
+            case 0 | 1:
+                node[name] = copied(random.choice(ODD))
+            case 2:
+                node.pop(name, None)
+            case _:
+                pairs = list(node.items())
+                random.shuffle(pairs)
+                node.clear()
+                node.update(pairs)
+
+
+def copied(value: Any) -> Any:
+    return json.loads(json.dumps(value))
+
+
+@settings(max_examples=40)
+@given(st.integers(0, 2**32))
+def test_files_with_edits_are_read_alike_or_not_at_all(seed: int) -> None:
+    random = Random(seed)  # noqa: S311  # no secret
+    for holder in HOLDERS.values():
+        for _ in range(25):
+            read = copied(holder)
+            for _ in range(random.choice((1, 1, 1, 2, 3, 5))):
+                edit(read, random)
+            same(lines(read), tool_arguments=random.choice(("objects", "as-given")))
 
 
 #: Pieces that are put into files, over others.
