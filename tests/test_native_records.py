@@ -28,6 +28,7 @@ from strategies import (
     traceless,
 )
 from strategies.chat.serving import serve
+from strategies.conversations import records as limits
 from strategies.conversations.datasets import parse_dataset
 from strategies.conversations.detect import formats
 from strategies.conversations.direct import DirectConversations, read_directly
@@ -260,6 +261,19 @@ def test_cases_of_others_are_read_alike_or_not_at_all() -> None:
 def test_odd_and_broken_files_are_left_to_python(data: bytes) -> None:
     for name in ("data.jsonl", "data.json"):
         assert not same(data, name)
+
+
+@pytest.mark.parametrize("limit", ["MAX_RECORD_BYTES", "MAX_DOCUMENT_BYTES"])
+def test_what_may_be_too_large_is_left_to_python(
+    monkeypatch: pytest.MonkeyPatch, limit: str
+) -> None:
+    for read in ([CHAT], [CHAT] * 9):
+        for data in (lines(read), json.dumps(read).encode()):
+            for bytes_per_value in range(0, 2000, 40):
+                monkeypatch.setattr(limits, limit, bytes_per_value * limits.BYTES_PER_VALUE)
+                same(data)
+    monkeypatch.undo()
+    assert same(data)
 
 
 def test_logs_of_requests_are_left_to_python() -> None:
@@ -632,6 +646,11 @@ REFUSED: Row = {"messages": [USER, ANSWER, {"role": "user", "content": "no"}]}
         pytest.param([{"id": '=x,\x1b"\\é\n', **CHAT}], (), id="an odd id"),
         pytest.param([CHAT, REFUSED, CHAT], ("--template", RAISING), id="a turn that raises"),
         pytest.param([REFUSED, CHAT], ("--template", RAISING, "--on-error", "skip"), id="a skip"),
+        pytest.param(
+            [REFUSED, CHAT],
+            ("--template", RAISING, "--on-error", "skip", "--rejects", "rejects"),
+            id="rejects",
+        ),
         pytest.param([CHAT, TOOLS], ("--template", NOTHING), id="no trace"),
         pytest.param([CHAT, {**CHAT, "x": 1}], (), id="a mistake"),
         pytest.param([CHAT, {**CHAT, "x": 1}], ("--unknown-fields", "ignore"), id="a warning"),
@@ -646,22 +665,22 @@ def test_the_command_prints_and_writes_the_same(
     strategy: str,
 ) -> None:
     found = []
-    given_options = list(options)
-    if "--template" in options:
-        (tmp_path / "t.jinja").write_text(options[options.index("--template") + 1])
-        given_options[options.index("--template") + 1] = str(tmp_path / "t.jinja")
     # The core does not read a file with a NaN, which changes nothing: the field is harmless.
     for more in ({}, {"score": float("nan")}):
         folder = tmp_path / str(len(more))
         folder.mkdir()
-        path, out = folder / "data.jsonl", folder / f"isl.{ending}"
+        (folder / "t.jinja").write_text(options[1] if "--template" in options else "")
+        path, out, rejects = folder / "data.jsonl", folder / f"isl.{ending}", folder / "rejects"
         path.write_bytes(lines({**record, **more} for record in read))
+        places = {"rejects": rejects, RAISING: folder / "t.jinja", NOTHING: folder / "t.jinja"}
         done = bench(
             *("count", path, "--tokenizer", tokenizer_path("bpe-chatml"), "--out", out),
-            *("--strategy", strategy, "--workers", 1, *given_options),
+            *("--strategy", strategy, "--workers", 1),
+            *(places.get(option, option) for option in options),
         )
         told = (done.code, done.out, done.error.replace(str(folder), ""))
-        found.append((*told, out.read_bytes() if out.exists() else None))
+        written = [each.read_bytes() for each in (out, rejects) if each.exists()]
+        found.append((told, written))
     assert found[0] == found[1]
 
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 import hashlib
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bench.reporting.facts import Reading
 from strategies.conversations.conversation import count_turns
-from strategies.conversations.datasets import Conversations, parse_dataset
 from strategies.conversations.direct import DirectConversations, read_directly
+from strategies.conversations.files import read_file
 from strategies.conversations.options import ReadOptions
-from strategies.conversations.reading import read_file
+
+if TYPE_CHECKING:
+    from strategies.conversations.datasets import Conversations
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,5 +92,12 @@ def dataset_of(data: bytes, name: str, options: ReadOptions, *, directly: bool =
         If the bytes are no dataset.
     """
     direct = read_directly(data, name, options) if directly else ""
-    conversations = parse_dataset(data, name, options) if isinstance(direct, str) else direct
+    conversations = _parsed(data, name, options) if isinstance(direct, str) else direct
     return Dataset(name, hashlib.sha256(data).hexdigest(), conversations, options)
+
+
+def _parsed(data: bytes, name: str, options: ReadOptions) -> Conversations:
+    # Python's readers take a while to import, and most files do not need them.
+    from strategies.conversations.datasets import parse_dataset
+
+    return parse_dataset(data, name, options)
