@@ -1,4 +1,5 @@
 from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any, Literal, TypeAlias, final
 
 __version__: str
@@ -45,6 +46,33 @@ class Template:
         turns: Sequence[int],
     ) -> list[_Turn]: ...
 
+# Id, messages, tools, turns, and the line on which the conversation starts.
+_Read: TypeAlias = tuple[str, list[dict[str, Any]], list[dict[str, Any]] | None, list[int], int]
+
+@final
+class Records:
+    def __new__(
+        cls,
+        data: bytes,
+        *,
+        names_lines: bool,
+        longest_line: int,
+        longest_document: int,
+        parses_arguments: bool,
+        harmless: tuple[AbstractSet[str], AbstractSet[str], AbstractSet[str], AbstractSet[str]],
+    ) -> Records: ...
+    def outlines(self) -> list[tuple[str, list[int]]]: ...
+    def kinds(self) -> dict[str, int]: ...
+    def places(self, with_tools: bool) -> list[int]: ...
+    def conversation(self, place: int) -> _Read: ...
+    def serve(self, profile: str, *, reads_parts: bool, reads_parts_with_tools: bool) -> Served: ...
+    def served(
+        self, profile: str, *, reads_parts: bool, reads_parts_with_tools: bool
+    ) -> list[_Read]: ...
+
+@final
+class Served: ...
+
 @final
 class Counter:
     def __new__(
@@ -67,6 +95,14 @@ class Counter:
         self,
         template: Template,
         conversations: Iterable[_Conversation],
+        *,
+        progress: Callable[[int], object] | None = None,
+    ) -> _Counted: ...
+    def count_served(
+        self,
+        template: Template,
+        served: Served,
+        places: Sequence[int],
         *,
         progress: Callable[[int], object] | None = None,
     ) -> _Counted: ...

@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from strategies.contract import Counter
+from strategies.contract import Counter, DirectCounter
 from strategies.conversations.counts import Counts, OnError, Progress
 from strategies.errors import UnavailableError
 from strategies.registry import get
@@ -18,6 +18,7 @@ from strategies.words import many
 if TYPE_CHECKING:
     from strategies.chat.tokenizer import ChatTokenizer
     from strategies.conversations.conversation import Conversation
+    from strategies.conversations.direct import DirectConversations
 
 SAMPLED_CONVERSATIONS = 3
 SAMPLED_TURNS = 8
@@ -63,6 +64,37 @@ class _Counter:
         progress: Progress | None = None,
         on_error: OnError = "raise",
     ) -> Counts:
+        name, why, counter = self._picked(conversations)
+        counts = counter.count(conversations, progress=progress, on_error=on_error)
+        self._tell(name, why, counter)
+        return counts
+
+    def count_direct(
+        self,
+        conversations: DirectConversations,
+        *,
+        progress: Progress | None = None,
+        on_error: OnError = "raise",
+    ) -> Counts | None:
+        """Count conversations that the core has read; None if the picked strategy cannot.
+
+        Parameters
+        ----------
+        conversations
+            As the dataset has them.
+        progress, on_error
+            As for `count`.
+        """
+        name, why, counter = self._picked(conversations)
+        if not isinstance(counter, DirectCounter):
+            return None
+        counts = counter.count_direct(conversations, progress=progress, on_error=on_error)
+        if counts is not None:
+            self._tell(name, why, counter)
+        return counts
+
+    def _picked(self, conversations: Sequence[Conversation]) -> tuple[str, str, Counter]:
+        """Return the name of the strategy to use, why, and its counter."""
         name, why = pick(conversations, self.chat, self.workers, self.no_native)
         try:
             counter = self._counter(name)
@@ -73,11 +105,12 @@ class _Counter:
             self.no_native = str(error)
             name, why = pick(conversations, self.chat, self.workers, self.no_native)
             counter = self._counter(name)
-        counts = counter.count(conversations, progress=progress, on_error=on_error)
+        return name, why, counter
+
+    def _tell(self, name: str, why: str, counter: Counter) -> None:
         tried = f"{self.no_native}; " if self.no_native else ""
         self.note = f"picked {name}: {tried}{why}"
         self.parts = dict(getattr(counter, "parts", {}))
-        return counts
 
     def _counter(self, name: str) -> Counter:
         if name not in self.opened:

@@ -9,6 +9,7 @@ from typing import Protocol, runtime_checkable
 from strategies.chat.tokenizer import ChatTokenizer
 from strategies.conversations.conversation import Conversation
 from strategies.conversations.counts import Counts, OnError, Progress
+from strategies.conversations.direct import DirectConversations
 
 
 class Counter(Protocol):
@@ -48,6 +49,34 @@ class Counter(Protocol):
         ------
         TurnError
             With conversation, turn and the template's own message.
+        """
+        ...
+
+
+@runtime_checkable
+class DirectCounter(Protocol):
+    """A counter that can do without Python objects of what the core has read."""
+
+    def count_direct(
+        self,
+        conversations: DirectConversations,
+        *,
+        progress: Progress | None = None,
+        on_error: OnError = "raise",
+    ) -> Counts | None:
+        """Return what `Counter.count` returns; None, before it has counted, if it cannot.
+
+        Parameters
+        ----------
+        conversations
+            The conversations to count, as the dataset has them.
+        progress, on_error
+            As for `Counter.count`.
+
+        Raises
+        ------
+        TurnError
+            As `Counter.count` does.
         """
         ...
 

@@ -8,8 +8,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from strategies.chat.serving import serve_all
-from strategies.contract import Counter
+from strategies.contract import Counter, DirectCounter
 from strategies.conversations.counts import Counts, OnError, Progress
+from strategies.conversations.direct import DirectConversations
 from strategies.conversations.given import given_conversations
 
 if TYPE_CHECKING:
@@ -57,6 +58,10 @@ def count_with(
     ValueError
         If a counter without `on_error` returns too few or too many counts.
     """
+    if isinstance(conversations, DirectConversations) and isinstance(counter, DirectCounter):
+        direct = counter.count_direct(conversations, progress=progress, on_error=on_error)
+        if direct is not None:
+            return direct
     given = given_conversations(conversations)
     served, refusal = serve_all(given, chat.serve, on_error)
     counts = _count(counter, chat, served, progress, on_error)

@@ -12,6 +12,7 @@ from strategies import _native
 from strategies.chat.backend import NO_SEPARATE_RENDERING
 from strategies.chat.rendering import is_failure
 from strategies.conversations.conversation import Conversation
+from strategies.conversations.direct import DirectConversations
 from strategies.errors import TurnError, UnavailableError, WorkerError, one_line
 from strategies.native_sentencepiece import (
     check_sentencepiece,
@@ -153,15 +154,101 @@ class _Counter:
 
         for place, index in skipped:
             counts[place][index] = None
+        left = self._count_left(counts, conversations, failures, on_error)
+        self.note = self._note(reasons, left)
+        return counts
+
+    def count_direct(
+        self,
+        conversations: DirectConversations,
+        *,
+        progress: Progress | None = None,
+        on_error: OnError = "raise",
+    ) -> Counts | None:
+        """Count conversations that the core has read, and make no Python objects of them.
+
+        Parameters
+        ----------
+        conversations
+            As the dataset has them.
+        progress, on_error
+            As for `count`.
+
+        Returns
+        -------
+        list of list of int or None, or None
+            The counts that `count` returns; None, before anything is counted, if it needs Python
+            objects for them.
+
+        Raises
+        ------
+        TurnError
+            As `count` does.
+        """
+        served = self._served_directly(conversations)
+        if served is None:
+            return None
+        waiting, groups = served
+        self.figures, self.parts = {}, {}
+        counts: Counts = [[None] * len(turns) for _, turns in conversations.outlines]
+        failures: list[tuple[int, int, bool, str]] = []
+        for template, places in groups.items():
+            run = partial(self.native.count_served, template, waiting, places)
+            failures += self._merge(counts, places, run, progress)
+        left = self._count_left(counts, conversations, failures, on_error)
+        self.note = self._note([], left)
+        return counts
+
+    def _served_directly(
+        self, conversations: DirectConversations
+    ) -> tuple[_native.Served, dict[_native.Template, list[int]]] | None:
+        """Return what the core counts, and the places that each template renders."""
+        groups: dict[_native.Template, list[int]] = {}
+        reads_parts = {False: False, True: False}
+        for with_tools in (False, True):
+            places = conversations.records.places(with_tools)
+            if not places:
+                continue
+            # Template and traits depend on nothing else of a conversation.
+            probe = Conversation("probe", _PROBE, () if with_tools else None, (1,))
+            try:
+                served = self.chat.serve(probe).conversation
+                template = self.templates.of(served)
+            except Exception:
+                # There is no template for it, and the reference words the error.
+                return None
+            if isinstance(template, str):
+                return None
+            reads_parts[with_tools] = isinstance(served.messages[0]["content"], list)
+            groups.setdefault(template, []).extend(places)
+        try:
+            waiting = conversations.records.serve(
+                self.chat.profile.name,
+                reads_parts=reads_parts[False],
+                reads_parts_with_tools=reads_parts[True],
+            )
+        except _native.RefusedError:
+            return None
+        return waiting, groups
+
+    def _count_left(
+        self,
+        counts: Counts,
+        conversations: Sequence[Conversation],
+        failures: list[tuple[int, int, bool, str]],
+        on_error: OnError,
+    ) -> list[str]:
+        """Let the reference count the turns that the core has not; return why it has not.
+
+        A turn that the template raises for, here and there, is no news.
+        """
         left = []
         for place, index, raised, reason in sorted(failures):
-            # The reference counts the turns that the core has not.
             count = reference_turn(self.chat, conversations[place], index, on_error)
             counts[place][index] = count
             if count is not None or not raised:
                 left.append(reason)
-        self.note = self._note(reasons, left)
-        return counts
+        return left
 
     def _served(self, conversation: Conversation) -> Conversation:
         try:
@@ -285,6 +372,8 @@ def _check_texts(chat: ChatTokenizer) -> Iterator[str]:
     for word in known[:CHECK_WORDS]:
         yield "".join(f"{marker} {word} {marker}\n\n{word} " for marker in markers) + word
 
+
+_PROBE: tuple[dict[str, Any], ...] = ({"role": "user", "content": "a"},)
 
 _PARTS = {
     "convert": "convert_seconds",

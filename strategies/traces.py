@@ -12,6 +12,7 @@ from jinja2 import nodes
 
 from strategies.chat.rendering import parse_template
 from strategies.conversations.conversation import Conversation, Message, Tool
+from strategies.conversations.direct import DirectConversations
 from strategies.words import many
 
 if TYPE_CHECKING:
@@ -168,6 +169,9 @@ def traceless(conversations: Iterable[Conversation], chat: ChatTokenizer) -> tup
     """
     found = [0] * len(_KINDS)
     unread: Counter[str] = Counter()
+    if isinstance(conversations, DirectConversations):
+        found = [conversations.kinds.get(kind.name, 0) for kind in _KINDS]
+        conversations = ()  # none of them has template kwargs
     for conversation in conversations:
         if conversation.template_kwargs:
             unread.update(_unread(conversation, chat))

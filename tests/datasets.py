@@ -15,7 +15,8 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from strategies import Conversation, Conversations, InputError, read_conversations
-from strategies.conversations.reading import items_of, open_file
+from strategies.conversations.files import open_file
+from strategies.conversations.reading import items_of
 from strategies.conversations.records import Record, Unread
 
 Row = dict[str, Any]

@@ -256,7 +256,7 @@ def test_a_bug_has_an_exit_code_of_its_own_and_a_traceback(
     def mistaken(*_: Any, **__: Any) -> None:
         raise ZeroDivisionError("ours")
 
-    monkeypatch.setattr(dataset_room, "parse_dataset", mistaken)
+    monkeypatch.setattr(dataset_room, "read_file", mistaken)
     result = bench("count", dataset, "--tokenizer", TOKENIZER)
     assert result.code == 70
     assert result.error.endswith("ZeroDivisionError: ours\n")

@@ -30,7 +30,6 @@ from strategies import (
     OnError,
     TurnError,
     available_cores,
-    count_turns,
     count_with,
     get,
     hinted,
@@ -39,6 +38,9 @@ from strategies import (
     open_available,
     traceless,
 )
+
+DIRECT = ("auto", "rust")
+"""Strategies that count what the native core has read."""
 
 
 def _number(value: int | float | None) -> str:  # noqa: PYI041  # counts and means print differently
@@ -138,7 +140,8 @@ def count_command(
             field=strategy,
         )
     console = stderr(quiet)
-    data = read_dataset(dataset, read_options({**options, "on_error": on_error}), console)
+    reading = read_options({**options, "on_error": on_error})
+    data = read_dataset(dataset, reading, console, directly=strategy in DIRECT)
     conversations = data.conversations
     (spec,) = chat_specs([tokenizer], options)
     workers = workers or available_cores()
@@ -150,7 +153,7 @@ def count_command(
         with working(console, f"opening {strategy}"):
             counter = opened.enter_context(open_available(chosen, chat, workers))
         title = f"{chat.name}: {strategy}"
-        with progress_bar(console, title, count_turns(conversations)) as advance:
+        with progress_bar(console, title, data.turns) as advance:
             try:
                 counts = count_with(
                     counter, chat, conversations, progress=advance, on_error=on_error

@@ -25,7 +25,9 @@ def bundled_sample(size: str, options: ReadOptions) -> Dataset:
     return dataset_of(sample_bytes(size), name, options)
 
 
-def read_dataset(path: Path, options: ReadOptions, console: Console) -> Dataset:
+def read_dataset(
+    path: Path, options: ReadOptions, console: Console, *, directly: bool = False
+) -> Dataset:
     """Read a dataset from a file, and pass on what the reader warns about.
 
     Parameters
@@ -36,6 +38,8 @@ def read_dataset(path: Path, options: ReadOptions, console: Console) -> Dataset:
         How to read it.
     console
         Where progress and warnings go.
+    directly
+        Whether the native core may read it, for a strategy that counts what it has read.
 
     Raises
     ------
@@ -45,7 +49,7 @@ def read_dataset(path: Path, options: ReadOptions, console: Console) -> Dataset:
     from bench.reporting.dataset import read_dataset_file
 
     with working(console, f"reading {path.name}"):
-        dataset = read_dataset_file(path, options)
+        dataset = read_dataset_file(path, options, directly=directly)
     warn(console, path.name, dataset.conversations.warnings)
     return dataset
 

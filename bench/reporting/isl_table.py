@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import IO, Any, TypeAlias
 
@@ -18,6 +19,7 @@ from bench.reporting.json_file import json_line
 from bench.reporting.output import is_stream, write_whole
 from bench.reporting.words import CONTROLS
 from strategies import Conversation, Counts, InputError
+from strategies.conversations.direct import DirectConversations
 
 Row: TypeAlias = tuple[Any, ...]
 About: TypeAlias = Callable[[], Mapping[str, Any]]
@@ -47,12 +49,19 @@ class Table:
 
 def table_of(conversations: Sequence[Conversation], counts: Counts) -> Table:
     """Return the table of all turns."""
-    named = any(conversation.requests is not None for conversation in conversations)
+    # What the core has read has no requests, and need not become Python objects here.
+    direct = isinstance(conversations, DirectConversations)
+    named = not direct and any(each.requests is not None for each in conversations)
     columns = (*COLUMNS, REQUEST) if named else COLUMNS
     return Table(columns, [row[: len(columns)] for row in _rows(conversations, counts)])
 
 
 def _rows(conversations: Sequence[Conversation], counts: Counts) -> Iterator[Row]:
+    if isinstance(conversations, DirectConversations):
+        for (name, prefixes), lengths in zip(conversations.outlines, counts, strict=True):
+            for turn, (messages, isl) in enumerate(zip(prefixes, lengths, strict=True), 1):
+                yield name, turn, messages, isl
+        return
     for conversation, lengths in zip(conversations, counts, strict=True):
         requests = conversation.requests or (None,) * len(lengths)
         turns = zip(conversation.turns, lengths, requests, strict=True)
@@ -120,8 +129,12 @@ def _write_parquet(file: IO[bytes], table: Table, about: About) -> None:
 
 
 def _write_jsonl(file: IO[bytes], table: Table, _about: About) -> None:
+    line = "{{" + ", ".join(f'"{column}": {{}}' for column in table.columns) + "}}\n"
+    # The rows of a conversation follow each other, so its id is written once for all of them.
+    written = lru_cache(2)(json_line)
     for row in table.rows:
-        file.write(f"{json_line(dict(zip(table.columns, row, strict=True)))}\n".encode())
+        cells = [cell if isinstance(cell, int) else written(cell) for cell in row]
+        file.write(line.format(*cells).encode())
 
 
 def _write_csv(file: IO[bytes], table: Table, _about: About) -> None:

@@ -18,6 +18,7 @@ from strategies import (
     TurnError,
     hinted,
 )
+from strategies.conversations.direct import DirectConversations
 from strategies.plain import reference_turn
 
 
@@ -45,7 +46,10 @@ def refused_turns(
 
 
 def write_rejects(
-    path: Path, conversations: Conversations, counts: Counts, chat: ChatTokenizer
+    path: Path,
+    conversations: Conversations | DirectConversations,
+    counts: Counts,
+    chat: ChatTokenizer,
 ) -> None:
     """Write what was left out, one JSON object a line, each with its reason.
 

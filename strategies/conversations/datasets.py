@@ -17,10 +17,11 @@ from strategies.conversations.conversation import Conversation, ToolArguments
 from strategies.conversations.counts import OnError
 from strategies.conversations.detect import detect, formats
 from strategies.conversations.fields import Reader
+from strategies.conversations.files import open_file
 from strategies.conversations.format import Format, Group, unread
 from strategies.conversations.known_fields import MESSAGE, RECORD, ROW
 from strategies.conversations.options import ReadOptions, Records, UnknownFields
-from strategies.conversations.reading import items_of, open_file
+from strategies.conversations.reading import items_of
 from strategies.conversations.records import Needs, Record, Unread
 from strategies.conversations.requests import join_requests
 from strategies.errors import InputError, IslWarning, placed

@@ -1,11 +1,13 @@
 //! The Python module `strategies._native`: a thin skin over the core.
 
+mod errors;
+mod reading;
+
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
-use pyo3::create_exception;
-use pyo3::exceptions::{PyRuntimeError, PyValueError};
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedStr;
 use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple};
@@ -21,33 +23,8 @@ use crate::render::{self, constructs};
 use crate::tokenizer::markers::Added;
 use crate::tokenizer::sentencepiece::{Preparation, SentencePiece};
 use crate::tokenizer::{SpanCounter, SpanLengths};
-
-create_exception!(
-    strategies._native,
-    NativeError,
-    PyRuntimeError,
-    "The native core failed."
-);
-create_exception!(
-    strategies._native,
-    ThreadsError,
-    NativeError,
-    "The system starts no more threads."
-);
-create_exception!(
-    strategies._native,
-    RefusedError,
-    NativeError,
-    "The template, or this prompt of it, is not rendered here."
-);
-create_exception!(
-    strategies._native,
-    TemplateRaisedError,
-    NativeError,
-    "The template raised, here as in Jinja2."
-);
-
-const CANCELLED: &str = "cancelled";
+use errors::{CANCELLED, NativeError, RefusedError, TemplateRaisedError, ThreadsError};
+use reading::{Records, Served};
 
 /// Data nested deeper than this is left to Python.
 const DEPTH: usize = 128;
@@ -407,6 +384,21 @@ impl Counter {
         self.run(py, Arc::new(source), convert_seconds, progress)
     }
 
+    /// Renders and counts the turns of conversations that the core has read, at some places.
+    #[pyo3(signature = (template, served, places, *, progress=None))]
+    fn count_served<'py>(
+        &self,
+        py: Python<'py>,
+        template: &Bound<'py, Template>,
+        served: &Bound<'py, Served>,
+        places: Vec<usize>,
+        progress: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<PyCounts<'py>> {
+        let taken = served.get().take(places)?;
+        let source = Rendered::new(Arc::clone(&template.get().inner), taken);
+        self.run(py, Arc::new(source), 0.0, progress)
+    }
+
     /// Counts prompts that Jinja2 rendered, one list for each conversation.
     #[pyo3(signature = (prompts, *, progress=None))]
     fn count_prompts<'py>(
@@ -428,7 +420,10 @@ impl Counter {
 #[pymodule]
 mod _native {
     #[pymodule_export]
-    use super::{Counter, NativeError, RefusedError, Template, TemplateRaisedError, ThreadsError};
+    use super::{
+        Counter, NativeError, Records, RefusedError, Served, Template, TemplateRaisedError,
+        ThreadsError,
+    };
 
     use super::{
         Bound, PyDict, PyDictMethods, PyModule, PyModuleMethods, PyResult, constructs, pyfunction,

@@ -28,11 +28,25 @@ impl Dict {
         Self::default()
     }
 
+    /// A mapping with room for that number of pairs.
+    #[must_use]
+    pub fn with_capacity(pairs: usize) -> Self {
+        Self {
+            entries: Vec::with_capacity(pairs),
+        }
+    }
+
     /// Value under `key`. Messages and schemas have few keys, so a scan beats hashing.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&Data> {
         self.entries
             .iter()
+            .find_map(|(name, value)| (&**name == key).then_some(value))
+    }
+
+    pub fn get_mut(&mut self, key: &str) -> Option<&mut Data> {
+        self.entries
+            .iter_mut()
             .find_map(|(name, value)| (&**name == key).then_some(value))
     }
 
@@ -47,6 +61,17 @@ impl Dict {
             Some(entry) => entry.1 = value,
             None => self.entries.push((key.into(), value)),
         }
+    }
+
+    /// Takes out the value under `key`; those after it move up.
+    pub fn take(&mut self, key: &str) -> Option<Data> {
+        let place = self.entries.iter().position(|(name, _)| &**name == key)?;
+        Some(self.entries.remove(place).1)
+    }
+
+    #[must_use]
+    pub fn into_entries(self) -> Vec<(Box<str>, Data)> {
+        self.entries
     }
 
     #[must_use]

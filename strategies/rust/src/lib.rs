@@ -1,6 +1,6 @@
 //! Native core of isl-bench: renders, cuts and counts.
 //!
-//! Only `binding.rs` knows Python. README.md says what the rooms are for.
+//! Only `binding` knows Python. README.md says what the rooms are for.
 
 mod binding;
 mod count;
@@ -13,6 +13,7 @@ mod engine;
 mod fault;
 mod prefix;
 mod prompts;
+mod records;
 mod render;
 mod tokenizer;
 

@@ -1,0 +1,107 @@
+"""Datasets that the native core reads, from their bytes to its own data.
+
+It reads files in which it is sure of everything. For any other file, also for one with a mistake,
+Python's readers do it from the start: only they word errors and warnings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import PurePath
+from typing import overload
+
+from strategies import _native
+from strategies.conversations import records
+from strategies.conversations.conversation import Conversation, ToolArguments
+from strategies.conversations.known_fields import CALL, MESSAGE, RECORD, ROW
+from strategies.conversations.options import ReadOptions
+
+
+class DirectConversations(Sequence[Conversation]):
+    """The conversations of a dataset that the core has read.
+
+    One becomes a `Conversation` when it is asked for, and is then the one that Python's readers
+    make. To count all of them, nobody has to ask.
+
+    Attributes
+    ----------
+    records
+        What the core has read.
+    outlines
+        Id and turns of each conversation.
+    warnings, rejects
+        None: a dataset that gives reason for them is not read by the core.
+    """
+
+    def __init__(self, read: _native.Records, tool_arguments: ToolArguments) -> None:
+        self.records = read
+        self.outlines: list[tuple[str, list[int]]] = read.outlines()
+        self.warnings: tuple[str, ...] = ()
+        self.rejects: tuple[()] = ()
+        self._tool_arguments: ToolArguments = tool_arguments
+        self._made: dict[int, Conversation] = {}
+
+    def __len__(self) -> int:
+        return len(self.outlines)
+
+    @overload
+    def __getitem__(self, place: int) -> Conversation: ...
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[Conversation]: ...
+    def __getitem__(self, place: int | slice) -> Conversation | Sequence[Conversation]:
+        places = range(len(self))[place]
+        if isinstance(places, int):
+            return self._conversation(places)
+        return [self._conversation(each) for each in places]
+
+    def __iter__(self) -> Iterator[Conversation]:
+        return map(self._conversation, range(len(self)))
+
+    @property
+    def kinds(self) -> Mapping[str, int]:
+        """How much of each kind of content there is, by the names of `strategies.traces`."""
+        return self.records.kinds()
+
+    def _conversation(self, place: int) -> Conversation:
+        if place not in self._made:
+            name, messages, tools, turns, line = self.records.conversation(place)
+            self._made[place] = Conversation(
+                name,
+                tuple(messages),
+                None if tools is None else tuple(tools),
+                tuple(turns),
+                tool_arguments=self._tool_arguments,
+                line=line,
+            )
+        return self._made[place]
+
+
+def read_directly(data: bytes, name: str, options: ReadOptions) -> DirectConversations | str:
+    """Return the conversations of a dataset, or why Python's readers have to read it.
+
+    Parameters
+    ----------
+    data
+        The bytes of a whole file.
+    name
+        As for `parse_conversations`.
+    options
+        How to read it.
+    """
+    if options.records != "conversation":
+        return "each record is one request"
+    if len(data) > records.MAX_DOCUMENT_BYTES:
+        return "it is larger than a dataset may be"
+    try:
+        read = _native.Records(
+            data,
+            names_lines=bool({".jsonl", ".ndjson"}.intersection(PurePath(name).suffixes)),
+            # Longer ones have room for more values than they may have.
+            longest_line=records.MAX_RECORD_BYTES // records.BYTES_PER_VALUE,
+            longest_document=records.MAX_DOCUMENT_BYTES // records.BYTES_PER_VALUE,
+            parses_arguments=options.tool_arguments == "objects",
+            harmless=(RECORD.harmless, ROW.harmless, MESSAGE.harmless, CALL.harmless),
+        )
+    except _native.RefusedError as error:
+        return str(error)
+    return DirectConversations(read, options.tool_arguments)

@@ -1,0 +1,347 @@
+//! Datasets that the core reads, as Python sees them.
+
+use std::sync::{Mutex, PoisonError};
+
+use pyo3::exceptions::PyIndexError;
+use pyo3::prelude::*;
+use pyo3::pybacked::PyBackedBytes;
+use pyo3::types::{PyDict, PyInt, PyList};
+
+use super::errors::{CANCELLED, NativeError, RefusedError};
+use crate::data::{Data, Dict, prepare_message};
+use crate::prompts;
+use crate::records::{
+    Bounds, Conversation, Harmless, Kinds, Names, Options, Profile, Serving, Stop, read,
+};
+
+/// Conversations that are served between two looks for signals.
+const SERVED_BETWEEN_LOOKS: usize = 1 << 10;
+
+/// Id, messages, tools, turns, and the line on which the conversation starts.
+type PyConversation<'py> = (
+    String,
+    Bound<'py, PyList>,
+    Option<Bound<'py, PyList>>,
+    Vec<usize>,
+    usize,
+);
+
+fn python<'py>(py: Python<'py>, data: &Data) -> PyResult<Bound<'py, PyAny>> {
+    Ok(match data {
+        Data::None => py.None().into_bound(py),
+        Data::Bool(flag) => flag.into_pyobject(py)?.to_owned().into_any(),
+        Data::Int(number) => number.into_pyobject(py)?.into_any(),
+        Data::Big(digits) => py.get_type::<PyInt>().call1((&**digits,))?,
+        Data::Float(number) => number.into_pyobject(py)?.into_any(),
+        Data::Str(text) => text.into_pyobject(py)?.into_any(),
+        Data::List(items) => {
+            let list = PyList::empty(py);
+            for item in items {
+                list.append(python(py, item)?)?;
+            }
+            list.into_any()
+        }
+        Data::Dict(dict) => python_dict(py, dict)?.into_any(),
+        Data::Opaque(reason) => return Err(NativeError::new_err(reason.to_string())),
+    })
+}
+
+fn python_dict<'py>(py: Python<'py>, dict: &Dict) -> PyResult<Bound<'py, PyDict>> {
+    let out = PyDict::new(py);
+    for (key, value) in dict.entries() {
+        out.set_item(&**key, python(py, value)?)?;
+    }
+    Ok(out)
+}
+
+fn python_dicts<'py>(py: Python<'py>, dicts: &[Dict]) -> PyResult<Bound<'py, PyList>> {
+    let list = PyList::empty(py);
+    for dict in dicts {
+        list.append(python_dict(py, dict)?)?;
+    }
+    Ok(list)
+}
+
+fn python_conversation<'py>(
+    py: Python<'py>,
+    conversation: &Conversation,
+) -> PyResult<PyConversation<'py>> {
+    let tools = conversation.tools.as_deref();
+    Ok((
+        conversation.id.to_string(),
+        python_dicts(py, &conversation.messages)?,
+        tools.map(|tools| python_dicts(py, tools)).transpose()?,
+        conversation.turns.clone(),
+        conversation.line,
+    ))
+}
+
+/// What a signal that has come raises.
+fn interruption() -> Option<PyErr> {
+    Python::attach(|py| py.check_signals().err())
+}
+
+/// Reads without the GIL, and looks for signals now and then.
+fn read_all(py: Python<'_>, bytes: &[u8], options: &Options) -> PyResult<Vec<Conversation>> {
+    let (result, error) = py.detach(|| {
+        let mut error = None;
+        let mut go_on = || {
+            error = interruption();
+            error.is_none()
+        };
+        (read(bytes, options, &mut go_on), error)
+    });
+    if let Some(error) = error {
+        return Err(error);
+    }
+    result.map_err(|stop| match stop {
+        Stop::Refused { line, refusal } => {
+            RefusedError::new_err(format!("line {line}: {}", refusal.0))
+        }
+        Stop::Cancelled => NativeError::new_err(CANCELLED),
+    })
+}
+
+/// What is known of a conversation when its messages are gone.
+#[derive(Debug)]
+struct Outline {
+    id: Box<str>,
+    turns: Vec<usize>,
+    has_tools: bool,
+}
+
+/// The conversations of a dataset, read from its bytes.
+#[pyclass(module = "strategies._native", frozen)]
+pub struct Records {
+    bytes: PyBackedBytes,
+    options: Options,
+    outlines: Vec<Outline>,
+    kinds: Kinds,
+    /// None after they are given away. Then they are read again if someone asks.
+    conversations: Mutex<Option<Vec<Conversation>>>,
+}
+
+impl Records {
+    /// Gives the conversations away. The lock is not held while anything else goes on.
+    fn take(&self, py: Python<'_>) -> PyResult<Vec<Conversation>> {
+        let mut kept = self
+            .conversations
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let taken = kept.take();
+        drop(kept);
+        match taken {
+            Some(conversations) => Ok(conversations),
+            None => read_all(py, &self.bytes, &self.options),
+        }
+    }
+
+    fn put_back(&self, conversations: Vec<Conversation>) {
+        let mut kept = self
+            .conversations
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        *kept = Some(conversations);
+    }
+
+    /// The conversations as a profile gives them to the template, each `finish`ed at once.
+    fn serve_all<T: Send>(
+        &self,
+        py: Python<'_>,
+        profile: &str,
+        reads_parts: bool,
+        reads_parts_with_tools: bool,
+        finish: impl Fn(Conversation) -> T + Sync,
+    ) -> PyResult<Vec<T>> {
+        let Some(profile) = Profile::named(profile) else {
+            return Err(RefusedError::new_err("a profile that is not known here"));
+        };
+        let serve_one = |conversation: Conversation| {
+            let has_tools = conversation.tools.is_some();
+            Serving {
+                profile,
+                reads_parts: if has_tools {
+                    reads_parts_with_tools
+                } else {
+                    reads_parts
+                },
+                parses_arguments: self.options.parses_arguments,
+            }
+            .serve(conversation)
+            .map(&finish)
+            .map_err(|refusal| RefusedError::new_err(refusal.0))
+        };
+        let conversations = self.take(py)?;
+        py.detach(|| {
+            let mut served = Vec::with_capacity(conversations.len());
+            for (place, conversation) in conversations.into_iter().enumerate() {
+                if place % SERVED_BETWEEN_LOOKS == SERVED_BETWEEN_LOOKS - 1 {
+                    interruption().map_or(Ok(()), Err)?;
+                }
+                served.push(serve_one(conversation)?);
+            }
+            Ok(served)
+        })
+    }
+}
+
+#[pymethods]
+impl Records {
+    /// Reads a dataset, or refuses it as a whole.
+    ///
+    /// `harmless` has the names of fields of records, rows, messages and calls that cannot change
+    /// a prompt.
+    #[new]
+    #[pyo3(signature = (
+        data, *, names_lines, longest_line, longest_document, parses_arguments, harmless
+    ))]
+    fn new(
+        py: Python<'_>,
+        data: PyBackedBytes,
+        names_lines: bool,
+        longest_line: usize,
+        longest_document: usize,
+        parses_arguments: bool,
+        harmless: [Bound<'_, PyAny>; 4],
+    ) -> PyResult<Self> {
+        let [record, row, message, call] = harmless;
+        let options = Options {
+            bounds: Bounds {
+                names_lines,
+                line: longest_line,
+                document: longest_document,
+            },
+            harmless: Harmless {
+                record: names(&record)?,
+                row: names(&row)?,
+                message: names(&message)?,
+                call: names(&call)?,
+            },
+            parses_arguments,
+        };
+        let conversations = read_all(py, &data, &options)?;
+        let mut kinds = Kinds::default();
+        let outlines = conversations.iter().map(|conversation| {
+            kinds.add(conversation);
+            Outline {
+                id: conversation.id.clone(),
+                turns: conversation.turns.clone(),
+                has_tools: conversation.tools.is_some(),
+            }
+        });
+        Ok(Self {
+            outlines: outlines.collect(),
+            bytes: data,
+            options,
+            kinds,
+            conversations: Mutex::new(Some(conversations)),
+        })
+    }
+
+    /// Id and turns of each conversation.
+    fn outlines(&self) -> Vec<(&str, &[usize])> {
+        let outlines = self.outlines.iter();
+        outlines
+            .map(|outline| (&*outline.id, &*outline.turns))
+            .collect()
+    }
+
+    /// How much of each kind of content there is.
+    fn kinds<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let kinds = PyDict::new(py);
+        for (name, number) in [
+            ("system messages", self.kinds.system_messages),
+            ("tools", self.kinds.conversations_with_tools),
+            ("tool calls", self.kinds.messages_with_calls),
+            ("tool results", self.kinds.tool_results),
+            ("reasoning", self.kinds.messages_with_reasoning),
+        ] {
+            kinds.set_item(name, number)?;
+        }
+        Ok(kinds)
+    }
+
+    /// The places of conversations that are given tools, or of those that are given none.
+    fn places(&self, with_tools: bool) -> Vec<usize> {
+        let outlines = self.outlines.iter().enumerate();
+        outlines
+            .filter(|(_, outline)| outline.has_tools == with_tools)
+            .map(|(place, _)| place)
+            .collect()
+    }
+
+    /// A conversation as the dataset has it.
+    fn conversation<'py>(&self, py: Python<'py>, place: usize) -> PyResult<PyConversation<'py>> {
+        let conversations = self.take(py)?;
+        let conversation = conversations.get(place);
+        let found = conversation.map(|conversation| python_conversation(py, conversation));
+        self.put_back(conversations);
+        found.unwrap_or_else(|| Err(PyIndexError::new_err(place)))
+    }
+
+    /// The conversations as a messages profile gives them to the template, ready to be counted.
+    ///
+    /// Whether the template reads the parts of a content may depend on whether there are tools,
+    /// because these may have a template of their own.
+    #[pyo3(signature = (profile, *, reads_parts, reads_parts_with_tools))]
+    fn serve(
+        &self,
+        py: Python<'_>,
+        profile: &str,
+        reads_parts: bool,
+        reads_parts_with_tools: bool,
+    ) -> PyResult<Served> {
+        let wait = |conversation| Some(prepared(conversation));
+        let waiting = self.serve_all(py, profile, reads_parts, reads_parts_with_tools, wait)?;
+        Ok(Served(Mutex::new(waiting)))
+    }
+
+    /// The same as Python's values, to compare with Python's own profiles.
+    #[pyo3(signature = (profile, *, reads_parts, reads_parts_with_tools))]
+    fn served<'py>(
+        &self,
+        py: Python<'py>,
+        profile: &str,
+        reads_parts: bool,
+        reads_parts_with_tools: bool,
+    ) -> PyResult<Vec<PyConversation<'py>>> {
+        let served = self.serve_all(py, profile, reads_parts, reads_parts_with_tools, |it| it)?;
+        served
+            .iter()
+            .map(|conversation| python_conversation(py, conversation))
+            .collect()
+    }
+}
+
+fn names(names: &Bound<'_, PyAny>) -> PyResult<Names> {
+    let names = names.try_iter()?;
+    names
+        .map(|name| Ok(name?.extract::<String>()?.into()))
+        .collect()
+}
+
+fn prepared(conversation: Conversation) -> prompts::Conversation {
+    let messages = conversation.messages.into_iter().map(prepare_message);
+    let tools = conversation.tools;
+    prompts::Conversation {
+        messages: messages.map(Data::Dict).collect(),
+        tools: tools.map(|tools| Data::List(tools.into_iter().map(Data::Dict).collect())),
+        turns: conversation.turns,
+    }
+}
+
+/// Conversations that wait to be counted, each once.
+#[pyclass(module = "strategies._native", frozen)]
+pub struct Served(Mutex<Vec<Option<prompts::Conversation>>>);
+
+impl Served {
+    /// Gives away the conversations at some places.
+    pub fn take(&self, places: Vec<usize>) -> PyResult<Vec<prompts::Conversation>> {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let taken = places.into_iter().map(|place| {
+            let conversation = kept.get_mut(place).and_then(Option::take);
+            conversation.ok_or_else(|| NativeError::new_err("no conversation waits there"))
+        });
+        taken.collect()
+    }
+}
