@@ -9,7 +9,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 
 from strategies.chat.backend import NO_SEPARATE_RENDERING
-from strategies.chat.rendering import is_failure
+from strategies.chat.failures import is_failure
 from strategies.conversations.counts import Counts, OnError, Progress
 from strategies.errors import TurnError
 from strategies.plain import reference_turn

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from strategies import _native
 from strategies.chat.backend import NO_SEPARATE_RENDERING
-from strategies.chat.rendering import is_failure
+from strategies.chat.failures import is_failure
 from strategies.conversations.conversation import Conversation
 from strategies.errors import TurnError, UnavailableError, WorkerError, one_line
 from strategies.native_sentencepiece import (

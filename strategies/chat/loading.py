@@ -11,8 +11,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from strategies.chat.failures import is_failure
 from strategies.chat.packages import missing_package
-from strategies.chat.rendering import is_failure
 from strategies.chat.spec import ChatSpec
 from strategies.chat.templates import PROCESSOR_FILE, use_processor_template
 from strategies.errors import InputError, one_line

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import inspect
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
 from os import PathLike
 from typing import Any
 
-from strategies.chat.rendering import CAPTURE_NAME
+from strategies.chat.kwargs import check_kwargs
 from strategies.chat.templates import template_text
 from strategies.errors import InputError, one_line
 from strategies.profiles.catalog import DEFAULT_PROFILE, profile_named
-from strategies.runtime.collection import collection_paused
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,34 +115,3 @@ def chat_spec(
         clock=clock or today,
         messages=profile_named(messages).name,
     )
-
-
-def check_kwargs(kwargs: Mapping[str, Any], field: str) -> None:
-    """Refuse template kwargs that the template would not see.
-
-    Raises
-    ------
-    InputError
-        With the field, if one is an argument of `apply_chat_template`.
-    """
-    reserved = _reserved_kwargs().intersection(kwargs) if kwargs else None
-    if reserved:
-        raise InputError(
-            f"{min(reserved)!r} is an argument of apply_chat_template, not a template variable",
-            field=field,
-        )
-
-
-@cache
-def _reserved_kwargs() -> frozenset[str]:
-    # Else transformers says on standard error, when imported, that there is no PyTorch.
-    os.environ.setdefault("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1")
-    with collection_paused():
-        from transformers import PreTrainedTokenizerBase
-        from transformers.utils.chat_template_utils import render_jinja_template
-
-    taken = {"messages", CAPTURE_NAME}
-    for function in (PreTrainedTokenizerBase.apply_chat_template, render_jinja_template):
-        taken.update(inspect.signature(function).parameters)
-    # `documents` is an argument that reaches the template unchanged.
-    return frozenset(taken) - {"kwargs", "documents"}
