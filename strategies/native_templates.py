@@ -149,10 +149,25 @@ class Templates:
             with suppress(ValueError):
                 self.of(Conversation("probe", messages, tools, (1,)))
 
+    def check(self, text: str, kwargs: str) -> None:
+        """Compile a template and compare it with Jinja2.
+
+        Parameters
+        ----------
+        text
+            The template.
+        kwargs
+            The template kwargs of a conversation, as JSON; empty if there are none.
+        """
+        self._compile((text, kwargs), json.loads(kwargs) if kwargs else None)
+
     def keep(self) -> None:
         """Keep the sources of the templates that agree with Jinja2."""
         if self.chat.kept is not None:
-            rows = [(*key, source.tree, source.variables) for key, source in self.checked.items()]
+            rows = [
+                (*key, source.tree, source.variables)
+                for key, source in sorted(self.checked.items())
+            ]
             self.chat.kept.put(PART, json.dumps(rows).encode())
 
     def _compile(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -170,12 +170,13 @@ def traceless(conversations: Iterable[Conversation], chat: ChatTokenizer) -> tup
             unread.update(_unread(conversation, chat))
         for place, kind in enumerate(_KINDS):
             found[place] += kind.count(conversation)
-    seen = _Seen(chat)
+    present = [kind.name for kind, number in zip(_KINDS, found, strict=True) if number]
+    traces = find_traces(chat, present)
     warnings = []
     for kind, number in zip(_KINDS, found, strict=True):
         if not number:
             continue
-        trace = seen.trace(kind)
+        trace = traces[kind.name]
         if trace == _NONE:
             warnings.append(f"the template leaves out {kind.name}: {many(number, kind.unit)}")
         elif trace == _LIST:
@@ -183,7 +184,6 @@ def traceless(conversations: Iterable[Conversation], chat: ChatTokenizer) -> tup
                 f"the template writes {kind.name} as a Python list: {many(number, kind.unit)}; "
                 f"{chat.profile.label} gives its content in parts"
             )
-    seen.keep()
     warnings += [
         f"the template does not read {name}: {many(number, 'conversation')}"
         for name, number in unread.items()
@@ -198,30 +198,24 @@ PART = "traces"
 """Name under which the traces of a template are kept."""
 
 
-class _Seen:
-    """What a template makes of each kind of content, found out once and kept.
+def find_traces(chat: ChatTokenizer, kinds: Collection[str]) -> dict[str, str]:
+    """Return what a template makes of each kind of content, and keep it for the next run.
 
     Parameters
     ----------
     chat
         The tokenizer whose template is tried.
+    kinds
+        Names of kinds of content.
     """
-
-    def __init__(self, chat: ChatTokenizer) -> None:
-        self._chat = chat
-        kept = None if chat.kept is None else chat.kept.get(PART)
-        self._traces: dict[str, str] = {} if kept is None else json.loads(kept)
-
-    def trace(self, kind: _Kind) -> str:
-        """Return what the template makes of content of a kind."""
-        if kind.name not in self._traces:
-            self._traces[kind.name] = _trace(kind, self._chat)
-        return self._traces[kind.name]
-
-    def keep(self) -> None:
-        """Keep what was found out."""
-        if self._chat.kept is not None:
-            self._chat.kept.put(PART, json.dumps(self._traces).encode())
+    kept = None if chat.kept is None else chat.kept.get(PART)
+    known: dict[str, str] = {} if kept is None else json.loads(kept)
+    for kind in _KINDS:
+        if kind.name in kinds and kind.name not in known:
+            known[kind.name] = _trace(kind, chat)
+    if chat.kept is not None:
+        chat.kept.put(PART, json.dumps(known, sort_keys=True).encode())
+    return known
 
 
 def _trace(kind: _Kind, chat: ChatTokenizer) -> str:

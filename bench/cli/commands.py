@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from importlib import import_module
-from importlib.metadata import version
-from platform import python_version
 
 import click
 
@@ -16,6 +14,7 @@ COMMANDS = {
     "decide": "bench.cli.decide:decide_command",
     "show": "bench.cli.show:show_command",
     "growth": "bench.cli.growth:growth_command",
+    "cache": "bench.cli.cache:cache_command",
     "history": "bench.cli.history:history_command",
     "dashboard": "bench.cli.dashboard:dashboard_command",
 }
@@ -37,6 +36,9 @@ class _Commands(click.Group):
 def _print_version(context: click.Context, _option: click.Parameter, asked: bool) -> None:
     if not asked or context.resilient_parsing:
         return
+    from importlib.metadata import version
+    from platform import python_version
+
     from strategies import _native
 
     core = f"native core {_native.__version__}, {_native.build_profile} build"

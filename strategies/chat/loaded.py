@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from strategies.chat.checks import check_deterministic, check_template
+from strategies.chat.kwargs import check_kwargs
 from strategies.chat.loading import load_tokenizer
 from strategies.chat.templates import named_template
 
@@ -40,6 +42,7 @@ def load(spec: ChatSpec) -> Loaded:
     InputError
         With a one-line reason, if it cannot be loaded or its counts would not be exact.
     """
+    check_kwargs(json.loads(spec.template_kwargs), "template kwargs")
     tokenizer, warnings = load_tokenizer(spec)
     template = spec.template
     if spec.template_name is not None:

@@ -93,13 +93,47 @@ def chat_spec(
         If the template cannot be read, or is given and chosen by name as well. Also if a
         template kwarg is reserved or no JSON data, or there is no such profile.
     """
+    spec = unchecked_spec(
+        name_or_path,
+        template=template,
+        template_name=template_name,
+        template_kwargs=template_kwargs,
+        revision=revision,
+        trust_remote_code=trust_remote_code,
+        clock=clock,
+        messages=messages,
+    )
+    check_kwargs(template_kwargs or {}, "template kwargs")
+    return spec
+
+
+def unchecked_spec(
+    name_or_path: str | PathLike[str],
+    *,
+    template: str | PathLike[str] | None = None,
+    template_name: str | None = None,
+    template_kwargs: Mapping[str, Any] | None = None,
+    revision: str | None = None,
+    trust_remote_code: bool = False,
+    clock: datetime | None = None,
+    messages: str = DEFAULT_PROFILE,
+) -> ChatSpec:
+    """Return a specification as `chat_spec` does; `load` checks the names of its kwargs.
+
+    Checking them takes an import of transformers, and one that was loaded before was checked.
+
+    Parameters
+    ----------
+    name_or_path, template, template_name, template_kwargs, revision, trust_remote_code, clock, \
+    messages
+        As for `chat_spec`.
+    """
     if template is not None and template_name is not None:
         raise InputError(
             "chooses among the tokenizer's own templates; leave it out, or the template",
             field="template name",
         )
     kwargs = dict(template_kwargs or {})
-    check_kwargs(kwargs, "template kwargs")
     try:
         canonical = json.dumps(kwargs, sort_keys=True, allow_nan=False)
     except (TypeError, ValueError) as error:

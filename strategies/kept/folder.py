@@ -89,8 +89,16 @@ class Folder:
         """Where the entries lie."""
         return self.place / _NAME
 
-    def open_entry(self, name: str) -> int | None:
-        """Return an open descriptor of an entry; None if there is none, or it is not private."""
+    def open_entry(self, name: str, *, notes_use: bool = True) -> int | None:
+        """Return an open descriptor of an entry; None if there is none, or it is not private.
+
+        Parameters
+        ----------
+        name
+            Its name.
+        notes_use
+            Whether it counts as used now.
+        """
         with self._opened() as folder:
             if folder is None:
                 return None
@@ -102,7 +110,7 @@ class Folder:
         if not stat.S_ISREG(found.st_mode) or not _private(found):
             os.close(entry)
             return None
-        if time.time() - found.st_mtime > USED_SECONDS:
+        if notes_use and time.time() - found.st_mtime > USED_SECONDS:
             with suppress(OSError):
                 os.utime(entry)
         return entry
