@@ -84,7 +84,7 @@ _TOOL = {"type": "function", "function": {"name": "f", "parameters": {"type": "o
 
 
 def _facts_of(chat: ChatTokenizer) -> Facts | None:
-    """Return the facts of a loaded tokenizer; None if they do not decide which template it uses."""
+    """Return the facts of a loaded tokenizer; None if it depends on more than its files say."""
     from transformers import PreTrainedTokenizerBase
 
     from strategies.chat.traits import traits_of, variables_of
@@ -92,6 +92,8 @@ def _facts_of(chat: ChatTokenizer) -> Facts | None:
     chooses = type(chat.tokenizer).get_chat_template
     if chooses is not PreTrainedTokenizerBase.get_chat_template:
         # Its own way to choose may look at more than whether there are tools.
+        return None
+    if _reads_elsewhere(chat):
         return None
     without_tools, with_tools = _text(chat, None), _text(chat, [_TOOL])
     texts = {text for text in (without_tools, with_tools) if text is not None}
@@ -119,3 +121,15 @@ def _text(chat: ChatTokenizer, tools: list[dict[str, Any]] | None) -> str | None
         # There are several, and none for this.
         return None
     return text
+
+
+def _reads_elsewhere(chat: ChatTokenizer) -> bool:
+    """Whether the configuration of a tokenizer names a file outside of its folder."""
+    path = os.path.abspath(chat.spec.name_or_path)  # noqa: PTH100  # links stay
+    folder = path if os.path.isdir(path) else os.path.dirname(path)  # noqa: PTH112, PTH120  # of a text
+    named = [
+        value
+        for name, value in chat.tokenizer.init_kwargs.items()
+        if name.endswith("_file") and isinstance(value, str)
+    ]
+    return any(os.path.dirname(os.path.abspath(each)) != folder for each in named)  # noqa: PTH100, PTH120

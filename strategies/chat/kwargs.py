@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import inspect
-import os
 from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
+from strategies.chat.library import without_advice
 from strategies.errors import InputError
 from strategies.runtime.collection import collection_paused
 
@@ -33,8 +33,7 @@ def check_kwargs(kwargs: Mapping[str, Any], field: str) -> None:
 
 @cache
 def _reserved_kwargs() -> frozenset[str]:
-    # Else transformers says on standard error, when imported, that there is no PyTorch.
-    os.environ.setdefault("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1")
+    without_advice()
     with collection_paused():
         from transformers import PreTrainedTokenizerBase
         from transformers.utils.chat_template_utils import render_jinja_template

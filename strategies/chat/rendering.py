@@ -18,6 +18,7 @@ from jinja2 import nodes
 from strategies.chat.clock import frozen_clock
 from strategies.chat.failures import turn_error
 from strategies.chat.kwargs import CAPTURE_NAME
+from strategies.chat.library import without_advice
 from strategies.chat.limiting import limited
 from strategies.chat.preparing import check_constants, limit
 from strategies.errors import InputError
@@ -198,21 +199,25 @@ def compile_template(template: str) -> jinja2.Template:
     jinja2.TemplateSyntaxError
         If it is no template.
     """
+    _check_constants(template)
+    compiled = _compiled(template)
+    limit(compiled, template)
+    return compiled
+
+
+def _compiled(template: str) -> jinja2.Template:
     # transformers has no public way to this environment, and a copy of it could drift from
     # the one that the reference uses.
+    without_advice()
     from transformers.utils.chat_template_utils import _compile_jinja_template
 
-    _check_constants(template)
     compiled: jinja2.Template = _compile_jinja_template(template)
-    limit(compiled, template)
     return compiled
 
 
 @lru_cache(maxsize=64)
 def _check_constants(template: str) -> None:
-    from transformers.utils.chat_template_utils import _compile_jinja_template
-
-    check_constants(_compile_jinja_template("").environment, template)
+    check_constants(_compiled("").environment, template)
 
 
 def _capture(

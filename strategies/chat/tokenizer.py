@@ -141,14 +141,15 @@ class ChatTokenizer:
             # Strategies ask for one turn after the other.
             return last[1]
         try:
-            traits = self._traits(self.template_text(conversation))
+            traits = self.traits(self.template_text(conversation))
         except Exception as error:
             raise turn_error(conversation, 0, error) from error
         served = serve(conversation, self.profile, traits)
         self._served = conversation, served
         return served
 
-    def _traits(self, template: str) -> Traits:
+    def traits(self, template: str) -> Traits:
+        """Return what a messages profile asks about a template."""
         if self.facts is not None and template in self.facts.traits:
             return self.facts.traits[template]
         from strategies.chat.traits import traits_of

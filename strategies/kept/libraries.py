@@ -20,6 +20,9 @@ LIBRARIES = ("transformers", "tokenizers", "sentencepiece", "jinja2", "markupsaf
 _PREFIXES = ("TRANSFORMERS_", "HF_", "HUGGINGFACE_", "ISL_BENCH_MAX_", "USE_", "PROTOCOL_BUFFERS_")
 """Environment variables that those libraries, or the limits of a render, read."""
 
+_SET_BY_US = ("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1")
+"""`chat.library` sets it before transformers is imported, unless it is set already."""
+
 
 def libraries() -> dict[str, Any]:
     """Return what the result of loading depends on beside the tokenizer's own files.
@@ -35,7 +38,9 @@ def libraries() -> dict[str, Any]:
         "packages": [list(_packages(path)) for path in sys.path],
         "code": _code(Path(__file__).parents[1]),
         "environment": sorted(
-            (name, value) for name, value in os.environ.items() if name.startswith(_PREFIXES)
+            (name, value)
+            for name, value in os.environ.items()
+            if name.startswith(_PREFIXES) and (name, value) != _SET_BY_US
         ),
     }
 
