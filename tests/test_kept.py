@@ -1,6 +1,7 @@
 """What `bench count` keeps between runs: the same output, without the libraries, or not used.
 
-Each run is a process of its own, because only there nothing is imported yet.
+Whether a run imports the libraries shows in a process of its own, because only there nothing is
+imported yet. Whether it uses an entry also shows by whether it writes the entry anew.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from bench.samples import sample_bytes
 from strategies import ChatTokenizer, InputError, chat_spec
 from strategies.chat.keeping import keep, kept_of
 from strategies.kept.folder import Folder
-from tests.conftest import Bench, real_path
+from tests.conftest import Bench, Result, real_path
 
 HEAVY = {
     *("transformers", "tokenizers", "sentencepiece", "huggingface_hub", "jinja2", "numpy"),
@@ -137,6 +138,53 @@ def filled(tmp_path_factory: pytest.TempPathFactory, chats: Path) -> tuple[Comma
     assert run.code == 0
     assert run.loaded
     return command, run
+
+
+@dataclass(frozen=True, slots=True)
+class Inside:
+    """`bench count` in this process, with a cache folder."""
+
+    bench: Bench
+    folder: Path
+    chats: Path
+
+    @property
+    def cache(self) -> Folder:
+        return Folder(self.folder / "cache")
+
+    def count(self, *options: object) -> tuple[Result, bytes]:
+        """Return what a run said and wrote."""
+        out = self.folder / "isl.jsonl"
+        result = self.bench("count", self.chats, "--json", "--out", out, *options)
+        assert result.code == 0, result.error
+        return result, out.read_bytes()
+
+    def entry(self) -> Path:
+        (entry,) = self.cache.path.iterdir()
+        return entry
+
+    def written_anew(self, *options: object) -> bool:
+        """Count, and say whether that has written entries; the output is that without a cache."""
+        before = self._files()
+        said = self.count(*options)
+        after = self._files()
+        assert said == self.count(*options, "--no-cache")
+        assert after == self._files()
+        return before != after
+
+    def _files(self) -> list[tuple[str, int]]:
+        if not self.cache.path.is_dir():
+            return []
+        return sorted((each.name, each.lstat().st_ino) for each in self.cache.path.iterdir())
+
+
+@pytest.fixture
+def inside(bench: Bench, tmp_path: Path, chats: Path, monkeypatch: pytest.MonkeyPatch) -> Inside:
+    monkeypatch.setenv("ISL_BENCH_CACHE", str(tmp_path / "cache"))
+    return Inside(bench, tmp_path, chats)
+
+
+BUNDLED = ("--tokenizer", "bpe-chatml")
 
 
 def counted(command: Command, chats: Path, *options: object, **environment: str) -> Run:
@@ -268,18 +316,15 @@ def test_more_data_adds_to_what_is_kept(command: Command, chats: Path) -> None:
     ("template", "again"), [("{{ strftime_now('%d') }}", True), ("{{ messages }}", False)]
 )
 def test_a_template_that_reads_the_clock_is_asked_again_on_another_day(
-    template: str, again: bool, command: Command, chats: Path
+    template: str, again: bool, inside: Inside
 ) -> None:
-    file = command.folder / "template.jinja"
+    file = inside.folder / "template.jinja"
     file.write_text(template)
-    out = command.folder / "isl.parquet"
-    arguments = ["count", chats, "--tokenizer", "bpe-chatml", "--template", file, "--out", out]
-    loaded = []
-    for clock in ("2025-01-01", "2025-01-01", "2025-01-02", "2025-01-02", "2025-01-01"):
-        run = command.run(*arguments, "--clock", clock)
-        assert run.said == command.run(*arguments, "--clock", clock, "--no-cache").said
-        loaded.append(run.loaded)
-    assert loaded == ([True, False, True, False, True] if again else [True, *[False] * 4])
+    written = [
+        inside.written_anew(*BUNDLED, "--template", file, "--clock", clock)
+        for clock in ("2025-01-01", "2025-01-01", "2025-01-02", "2025-01-02", "2025-01-01")
+    ]
+    assert written == ([True, False, True, False, True] if again else [True, *[False] * 4])
 
 
 def changed_json(folder: Path, name: str, change: Callable[[dict[str, object]], None]) -> None:
@@ -312,21 +357,17 @@ def one_more_token(content: dict[str, object]) -> None:
     ids=["the model", "an added token", "the template", "a file more"],
 )
 def test_another_tokenizer_is_never_counted_with_what_is_kept(
-    change: Callable[[Path], None], command: Command, chats: Path
+    change: Callable[[Path], None], inside: Inside
 ) -> None:
-    folder = command.folder / "tokenizer"
+    folder = inside.folder / "tokenizer"
     shutil.copytree(tokenizer_path("bpe-chatml"), folder)
-    out = command.folder / "isl.jsonl"
-    arguments = ["count", chats, "--tokenizer", folder, "--out", out, "--json"]
-    command.run(*arguments)
+    assert inside.written_anew("--tokenizer", folder)
     times = {path: path.stat() for path in folder.iterdir()}
     change(folder)
     for path, then in times.items():
         os.utime(path, ns=(then.st_atime_ns, then.st_mtime_ns))
-    plain = command.run(*arguments, "--no-cache")
-    runs = [command.run(*arguments), command.run(*arguments)]
-    assert [run.said for run in runs] == [plain.said] * 2
-    assert [run.loaded for run in runs] == [True, False]
+    assert inside.written_anew("--tokenizer", folder)
+    assert not inside.written_anew("--tokenizer", folder)
 
 
 def cut_off(entry: Path) -> None:
@@ -356,7 +397,10 @@ def linked(entry: Path) -> None:
     "damage",
     [
         pytest.param(cut_off, id="cut off"),
-        *(pytest.param(flipped(place), id=f"byte {place}") for place in (0, 0.0001, 0.3, 0.9)),
+        *(
+            pytest.param(flipped(place), id=f"byte {place}")
+            for place in (0, 0.0001, 0.005, 0.3, 0.99999)
+        ),
         pytest.param(replaced_by(b""), id="empty"),
         pytest.param(replaced_by(b"isl-bench kept 2\n" + bytes(999)), id="of another format"),
         pytest.param(lambda entry: entry.chmod(0o666), id="open to others"),
@@ -364,24 +408,26 @@ def linked(entry: Path) -> None:
     ],
 )
 def test_a_damaged_entry_is_not_used_and_written_anew(
-    damage: Callable[[Path], object], full: Command, filled: tuple[Command, Run], chats: Path
+    damage: Callable[[Path], object], inside: Inside
 ) -> None:
-    damage(full.entry())
-    runs = [counted(full, chats), counted(full, chats)]
-    assert [run.said for run in runs] == [filled[1].said] * 2
-    assert [run.loaded for run in runs] == [True, False]
-    assert full.entry().stat().st_mode & 0o777 == 0o600
+    assert inside.written_anew(*BUNDLED)
+    damage(inside.entry())
+    assert inside.written_anew(*BUNDLED)
+    assert inside.entry().stat().st_mode & 0o777 == 0o600
+    assert not inside.entry().is_symlink()
+    assert not inside.written_anew(*BUNDLED)
 
 
 def test_another_version_of_a_library_uses_nothing(
-    full: Command, filled: tuple[Command, Run], chats: Path
+    inside: Inside, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    site = full.folder / "site"
+    inside.written_anew(*BUNDLED)
+    site = inside.folder / "site"
     (site / "tokenizers-99.0.dist-info").mkdir(parents=True)
-    run = counted(full, chats, PYTHONPATH=str(site))
-    assert run.said == filled[1].said
-    assert run.loaded
-    assert not counted(full, chats).loaded
+    with monkeypatch.context() as changed:
+        changed.syspath_prepend(str(site))
+        assert inside.written_anew(*BUNDLED)
+    assert not inside.written_anew(*BUNDLED)
 
 
 def test_runs_at_the_same_time_disturb_nobody(
@@ -431,44 +477,53 @@ def test_a_full_disk_is_as_good_as_no_cache(
 
 
 def test_a_folder_that_cannot_be_written_is_as_good_as_no_cache(
-    command: Command, filled: tuple[Command, Run], chats: Path
+    inside: Inside, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for place in ("/proc/nowhere", str(chats)):
-        assert counted(command, chats, ISL_BENCH_CACHE=place).said == filled[1].said
+    plain = inside.count(*BUNDLED, "--no-cache")
+    for place in ("/proc/nowhere", str(inside.chats)):
+        monkeypatch.setenv("ISL_BENCH_CACHE", place)
+        assert inside.count(*BUNDLED) == plain
 
 
-def test_a_link_in_place_of_the_folder_is_not_followed(
-    full: Command, filled: tuple[Command, Run], chats: Path
-) -> None:
-    full.entries.rename(full.folder / "elsewhere")
-    full.entries.symlink_to(full.folder / "elsewhere")
-    run = counted(full, chats)
-    assert run.said == filled[1].said
-    assert run.loaded
+def test_a_link_in_place_of_the_folder_is_not_followed(inside: Inside) -> None:
+    inside.written_anew(*BUNDLED)
+    elsewhere = inside.folder / "elsewhere"
+    inside.cache.path.rename(elsewhere)
+    inside.cache.path.symlink_to(elsewhere)
+    for entry in elsewhere.iterdir():
+        entry.write_bytes(b"")
+    assert not inside.written_anew(*BUNDLED)
+    assert [entry.stat().st_size for entry in elsewhere.iterdir()] == [0]
 
 
-def test_other_options_never_share_an_entry(full: Command, chats: Path) -> None:
+def test_other_options_never_share_an_entry(inside: Inside) -> None:
     options: tuple[tuple[str, ...], ...] = (
+        (),
         ("--template-kwargs", '{"enable_thinking": true}'),
         ("--messages", "as-written"),
         ("--template", str(tokenizer_path("sp-bpe") / "chat_template.jinja")),
     )
-    for some in options:
-        run = counted(full, chats, *some)
-        assert run.loaded
-        assert run.said == counted(full, chats, *some, "--no-cache").said
-    assert len(list(full.entries.iterdir())) == 1 + len(options)
+    assert all(inside.written_anew(*BUNDLED, *some) for some in options)
+    assert not any(inside.written_anew(*BUNDLED, *some) for some in options)
+    assert len(inside.cache.entries()) == len(options)
 
 
-def test_remote_code_and_names_on_the_hub_are_never_kept(command: Command, chats: Path) -> None:
-    run = counted(command, chats, "--trust-remote-code")
-    assert run.code == 0
-    assert not command.cache.exists()
-    folder = Folder(command.cache)
+def test_remote_code_and_names_on_the_hub_are_never_kept(inside: Inside) -> None:
+    assert not inside.written_anew(*BUNDLED, "--trust-remote-code")
     name = str(tokenizer_path("bpe-chatml"))
-    assert kept_of(chat_spec(name, trust_remote_code=True), folder) is None
-    assert kept_of(chat_spec("owner/name"), folder) is None
-    assert kept_of(chat_spec("owner/name", revision="0" * 40), folder) is None
+    assert kept_of(chat_spec(name, trust_remote_code=True), inside.cache) is None
+    assert kept_of(chat_spec("owner/name"), inside.cache) is None
+    assert kept_of(chat_spec("owner/name", revision="0" * 40), inside.cache) is None
+
+
+def test_a_tokenizer_that_names_a_file_elsewhere_is_never_kept(inside: Inside) -> None:
+    folder = inside.folder / "tokenizer"
+    shutil.copytree(tokenizer_path("bpe-chatml"), folder)
+    elsewhere = shutil.copy(folder / "tokenizer.json", inside.folder)
+    changed_json(
+        folder, "tokenizer_config.json", lambda content: content.update(spm_file=elsewhere)
+    )
+    assert not inside.written_anew("--tokenizer", folder)
 
 
 @pytest.fixture

@@ -33,7 +33,7 @@ def _collected_warnings() -> Iterator[list[str]]:
     import transformers  # noqa: F401  # for its effect on logging
 
     # transformers says some things once in a process, but each tokenizer has its own warnings.
-    once = getattr(logging.Logger, "warning_once", None)
+    once: Any = getattr(logging.Logger, "warning_once", None)
     if hasattr(once, "cache_clear"):
         once.cache_clear()
     lines: list[str] = []
