@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 from contextlib import ExitStack
@@ -244,7 +245,10 @@ def _by_conversations(job: Job, console: Messages) -> Counted:
     """
     data = read_dataset(job.dataset, job.reading, console)
     conversations = data.conversations
-    chat = load_tokenizer(job.spec, console, kept_of(job.spec, job.folder))
+    kept = None if job.folder is None else kept_of(job.spec, job.folder)
+    chat = load_tokenizer(job.spec, console, kept)
+    # What is loaded stays until the end. The garbage collector need not look at it each time.
+    gc.freeze()
     warn(console, chat.name, traceless(conversations, chat))
     name = job.strategy.name
     with ExitStack() as opened:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from strategies.kept.folder import Folder
 
 
-def kept_of(spec: ChatSpec, folder: Folder | None) -> Kept | None:
+def kept_of(spec: ChatSpec, folder: Folder) -> Kept | None:
     """Return what is kept of a specification; None if nothing may be.
 
     A name on the hub has to be asked for again, because what it names may change. What Python
@@ -33,7 +33,7 @@ def kept_of(spec: ChatSpec, folder: Folder | None) -> Kept | None:
     spec
         The specification.
     folder
-        Where entries lie; None keeps nothing beyond this process.
+        Where entries lie.
     """
     if spec.trust_remote_code or not os.path.exists(spec.name_or_path):  # noqa: PTH110  # raises nothing
         return None
