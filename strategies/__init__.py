@@ -1,45 +1,50 @@
-"""Ways to compute the input sequence length (ISL) of every turn of a conversation."""
+"""Ways to compute the input sequence length (ISL) of every turn of a conversation.
+
+A name is imported when it is first used, so that a program pays only for what it uses.
+"""
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Iterable
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-from strategies.chat.spec import ChatSpec, chat_spec
-from strategies.chat.tokenizer import ChatTokenizer, load_chat
-from strategies.contract import Counter, Strategy
-from strategies.conversations.conversation import (
-    Conversation,
-    Message,
-    Tool,
-    client_turns,
-    count_turns,
-)
-from strategies.conversations.counts import Counts, OnError, Progress
-from strategies.conversations.datasets import (
-    Conversations,
-    Reject,
-    parse_conversations,
-    read_conversations,
-)
-from strategies.conversations.given import given_conversations
-from strategies.counting import count_with
-from strategies.errors import (
-    InputError,
-    IslError,
-    IslWarning,
-    TurnError,
-    UnavailableError,
-    WorkerError,
-)
-from strategies.hints import hinted
-from strategies.plain import reference_counts
-from strategies.registry import availability, get, is_control, is_peer, names, open_available
-from strategies.repetition import Amplification, amplification
-from strategies.runtime.cores import available_cores
-from strategies.runtime.workers import MAX_WORKERS
-from strategies.traces import traceless
-from strategies.verification import Mismatch, Verification, verify
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from strategies.chat.spec import ChatSpec, chat_spec
+    from strategies.chat.tokenizer import ChatTokenizer, load_chat
+    from strategies.contract import Counter, Strategy
+    from strategies.conversations.conversation import (
+        Conversation,
+        Message,
+        Tool,
+        client_turns,
+        count_turns,
+    )
+    from strategies.conversations.counts import Counts, OnError, Progress
+    from strategies.conversations.datasets import (
+        Conversations,
+        Reject,
+        parse_conversations,
+        read_conversations,
+    )
+    from strategies.counting import count_with
+    from strategies.errors import (
+        InputError,
+        IslError,
+        IslWarning,
+        TurnError,
+        UnavailableError,
+        WorkerError,
+    )
+    from strategies.hints import hinted
+    from strategies.plain import reference_counts
+    from strategies.registry import availability, get, is_control, is_peer, names, open_available
+    from strategies.repetition import Amplification, amplification
+    from strategies.runtime.cores import available_cores
+    from strategies.runtime.workers import MAX_WORKERS
+    from strategies.traces import traceless
+    from strategies.verification import Mismatch, Verification, verify
 
 __all__ = [
     "MAX_WORKERS",
@@ -85,6 +90,51 @@ __all__ = [
     "traceless",
     "verify",
 ]
+
+_PLACES = {
+    "Amplification": "strategies.repetition",
+    "ChatSpec": "strategies.chat.spec",
+    "ChatTokenizer": "strategies.chat.tokenizer",
+    "Conversation": "strategies.conversations.conversation",
+    "Conversations": "strategies.conversations.datasets",
+    "Counter": "strategies.contract",
+    "Counts": "strategies.conversations.counts",
+    "InputError": "strategies.errors",
+    "IslError": "strategies.errors",
+    "IslWarning": "strategies.errors",
+    "MAX_WORKERS": "strategies.runtime.workers",
+    "Message": "strategies.conversations.conversation",
+    "Mismatch": "strategies.verification",
+    "OnError": "strategies.conversations.counts",
+    "Progress": "strategies.conversations.counts",
+    "Reject": "strategies.conversations.datasets",
+    "Strategy": "strategies.contract",
+    "Tool": "strategies.conversations.conversation",
+    "TurnError": "strategies.errors",
+    "UnavailableError": "strategies.errors",
+    "Verification": "strategies.verification",
+    "WorkerError": "strategies.errors",
+    "amplification": "strategies.repetition",
+    "availability": "strategies.registry",
+    "available_cores": "strategies.runtime.cores",
+    "chat_spec": "strategies.chat.spec",
+    "client_turns": "strategies.conversations.conversation",
+    "count_turns": "strategies.conversations.conversation",
+    "count_with": "strategies.counting",
+    "get": "strategies.registry",
+    "hinted": "strategies.hints",
+    "is_control": "strategies.registry",
+    "is_peer": "strategies.registry",
+    "load_chat": "strategies.chat.tokenizer",
+    "names": "strategies.registry",
+    "open_available": "strategies.registry",
+    "parse_conversations": "strategies.conversations.datasets",
+    "read_conversations": "strategies.conversations.datasets",
+    "reference_counts": "strategies.plain",
+    "traceless": "strategies.traces",
+    "verify": "strategies.verification",
+}
+"""The module of each name."""
 
 
 def count(
@@ -133,6 +183,16 @@ def count(
     TurnError
         For a turn that the template or the tokenizer refuses.
     """
+    import warnings
+
+    from strategies.conversations.given import given_conversations
+    from strategies.counting import count_with
+    from strategies.errors import IslWarning, TurnError
+    from strategies.hints import hinted
+    from strategies.registry import get, open_available
+    from strategies.runtime.cores import available_cores
+    from strategies.traces import traceless
+
     if isinstance(strategy, str):
         strategy = get(strategy)
     conversations = given_conversations(conversations)
@@ -143,3 +203,17 @@ def count(
             return count_with(counter, chat, conversations, progress=progress, on_error=on_error)
     except TurnError as error:
         raise hinted(error, conversations, chat) from error
+
+
+if not TYPE_CHECKING:
+    # A type checker would take it for a promise that every name is there.
+
+    def __getattr__(name: str) -> Any:
+        if name not in _PLACES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}", name=name)
+        value = getattr(import_module(_PLACES[name]), name)
+        globals()[name] = value
+        return value
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *_PLACES})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
@@ -12,7 +11,6 @@ from strategies.contract import Counter, DirectCounter
 from strategies.conversations.counts import Counts, OnError, Progress
 from strategies.errors import UnavailableError
 from strategies.registry import get
-from strategies.repetition import amplification
 from strategies.words import many
 
 if TYPE_CHECKING:
@@ -142,6 +140,10 @@ def pick(
         return "rust", "the native core can load this tokenizer"
     reason = get("spliced").availability(chat)
     if reason is None:
+        import random
+
+        from strategies.repetition import amplification
+
         # Seeded, so that the same input always picks the same strategy.
         some = random.Random(0).sample(  # noqa: S311  # no secret
             range(len(conversations)), min(SAMPLED_CONVERSATIONS, len(conversations))

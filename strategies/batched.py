@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from strategies.chat.backend import NO_SEPARATE_RENDERING
-from strategies.chat.rendering import is_failure
+from strategies.chat.failures import is_failure
 from strategies.plain import reference_turn
 from strategies.whole_prompts import RenderedTurn, WholePrompts
 

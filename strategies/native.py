@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -10,12 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 from strategies import _native
 from strategies.chat.backend import NO_SEPARATE_RENDERING
-from strategies.chat.rendering import is_failure
+from strategies.chat.failures import is_failure
 from strategies.conversations.conversation import Conversation
 from strategies.conversations.direct import DirectConversations
 from strategies.errors import TurnError, UnavailableError, WorkerError, one_line
+from strategies.native_sentencepiece import PART as SENTENCEPIECE_PART
 from strategies.native_sentencepiece import (
     check_sentencepiece,
+    keep_sentencepiece,
+    kept_sentencepiece,
     sentencepiece_loader,
     sentencepiece_reason,
 )
@@ -51,6 +53,13 @@ class Rust:
         """Return None, or why the core cannot stand in for this tokenizer."""
         if _native.build_profile != "release":
             return "the native core is a debug build, whose timings would mislead; run make setup"
+        parts = {PART, SENTENCEPIECE_PART}
+        if chat.kept is not None and not parts.isdisjoint(chat.kept.names):
+            # It was kept after all this had been asked, and the counts had been compared.
+            return None
+        return self._reason(chat)
+
+    def _reason(self, chat: ChatTokenizer) -> str | None:
         if not chat.renders_plainly:
             return NO_SEPARATE_RENDERING
         if chat.backend is None:
@@ -68,36 +77,90 @@ class Rust:
 
         Its threads live for one call. So there is no thread to stop, or to lose in a fork.
         """
-        backend = chat.backend
-        if backend is None:
-            load = sentencepiece_loader(chat, workers=workers)
-        else:
-            load = partial(
-                _native.Counter,
-                backend.to_str(),
-                workers=workers,
-                split_special_tokens=bool(chat.tokenizer.split_special_tokens),
-            )
         templates = Templates(chat)
-        with ThreadPoolExecutor(1) as loader:
-            # Loading does not hold the GIL, so templates are compiled at the same time.
-            try:
-                loading = loader.submit(load)
-            except RuntimeError as error:
-                raise no_threads("threads of rust", error) from error
-            templates.compile_usual()
-            try:
-                native = loading.result()
-            except _native.NativeError as error:
-                # Its version of the library may be older than the installed one.
-                reason = f"the native core cannot load its tokenizer: {one_line(error)}"
-                raise UnavailableError(reason) from error
-        if backend is None:
-            check_sentencepiece(chat, native)
+        native = _kept(chat, workers)
+        if native is None:
+            reason = self._reason(chat)
+            if reason is not None:
+                raise UnavailableError(reason)
+            native = _loaded(chat, workers, templates)
         else:
-            _check_vocabulary(backend, native)
-            _check_native(chat, native)
+            templates.compile_usual()
         yield _Counter(chat, native, templates)
+        templates.keep()
+
+
+PART, TOKENIZER_PART = "counter", "tokenizer"
+"""Names under which the native counter is kept, and the JSON of its tokenizer."""
+
+
+def _kept(chat: ChatTokenizer, workers: int) -> _native.Counter | None:
+    """Return the counter that is kept from an earlier run; None if there is none."""
+    kept = chat.kept
+    if kept is None:
+        return None
+    saved = kept.get(PART)
+    if saved is None:
+        return kept_sentencepiece(kept, workers=workers)
+
+    def load() -> str:
+        state = kept.get(TOKENIZER_PART)
+        return chat.backend_state() if state is None else state.decode()
+
+    try:
+        return _native.Counter.restore(saved, load, workers=workers)
+    except _native.NativeError:
+        return None
+
+
+def _loaded(chat: ChatTokenizer, workers: int, templates: Templates) -> _native.Counter:
+    """Return the counter of a loaded tokenizer, and compile the usual templates meanwhile.
+
+    Parameters
+    ----------
+    chat
+        The tokenizer.
+    workers
+        Threads of a call.
+    templates
+        The templates of the tokenizer.
+    """
+    from concurrent.futures import ThreadPoolExecutor
+
+    backend = chat.backend
+    if backend is None:
+        load = sentencepiece_loader(chat, workers=workers)
+    else:
+        load = partial(
+            _native.Counter,
+            chat.backend_state(),
+            workers=workers,
+            split_special_tokens=bool(chat.tokenizer.split_special_tokens),
+        )
+    with ThreadPoolExecutor(1) as loader:
+        # Loading does not hold the GIL, so templates are compiled at the same time.
+        try:
+            loading = loader.submit(load)
+        except RuntimeError as error:
+            raise no_threads("threads of rust", error) from error
+        templates.compile_usual()
+        try:
+            native = loading.result()
+        except _native.NativeError as error:
+            # Its version of the library may be older than the installed one.
+            reason = f"the native core cannot load its tokenizer: {one_line(error)}"
+            raise UnavailableError(reason) from error
+    if backend is None:
+        check_sentencepiece(chat, native)
+        keep_sentencepiece(chat)
+        return native
+    _check_vocabulary(backend, native)
+    _check_native(chat, native)
+    saved = native.save()
+    if chat.kept is not None and saved is not None:
+        chat.kept.put(PART, saved)
+        chat.kept.put(TOKENIZER_PART, chat.backend_state().encode())
+    return native
 
 
 @dataclass(slots=True)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Sequence
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 from strategies import _native
-from strategies.chat.rendering import is_failure
+from strategies.chat.failures import is_failure
 from strategies.errors import UnavailableError, one_line
 from strategies.splicing import markers_of
 
 if TYPE_CHECKING:
     from strategies.chat.tokenizer import ChatTokenizer
+    from strategies.kept.store import Kept
 
 CHECK_PIECES = 200
 """Pieces of a vocabulary that are put into a check text, and as many of each rare kind."""
@@ -70,25 +72,47 @@ def sentencepiece_loader(chat: ChatTokenizer, *, workers: int) -> Callable[[], _
     reason = sentencepiece_reason(chat) or _library_differs()
     if reason is not None:
         raise UnavailableError(reason)
+    options = _options(chat)
+    model = chat.tokenizer.sp_model.serialized_model_proto()
+    return partial(_native.Counter.of_sentencepiece, model, workers=workers, **options)
+
+
+def _options(chat: ChatTokenizer) -> dict[str, Any]:
+    """Return what the core is told about a tokenizer beside its model."""
     tokenizer = chat.tokenizer
     ids = tokenizer.get_added_vocab()
     added = tokenizer.added_tokens_decoder
     markers = markers_of(chat)
     assert not isinstance(markers, str)  # noqa: S101  # for the type checker; there was no reason
-    tokens = [
-        (text, token.lstrip, token.rstrip)
-        for text, token in ((text, added[ids[text]]) for text in sorted(markers.cuts))
-    ]
-    model = tokenizer.sp_model.serialized_model_proto()
-    adds_space = bool(getattr(tokenizer, "adds_space", False))
-    shield = tokenizer.unk_token if _shields_spaces(tokenizer) else None
+    return {
+        "tokens": [
+            (text, token.lstrip, token.rstrip)
+            for text, token in ((text, added[ids[text]]) for text in sorted(markers.cuts))
+        ],
+        "adds_space": bool(getattr(tokenizer, "adds_space", False)),
+        "shield": tokenizer.unk_token if _shields_spaces(tokenizer) else None,
+    }
 
-    def load() -> _native.Counter:
-        return _native.Counter.of_sentencepiece(
-            model, tokens, workers=workers, adds_space=adds_space, shield=shield
-        )
 
-    return load
+PART, MODEL_PART = "sentencepiece", "model"
+"""Names under which the options of a model are kept, and the model."""
+
+
+def keep_sentencepiece(chat: ChatTokenizer) -> None:
+    """Keep what the core needs to load the model in the next run."""
+    if chat.kept is not None:
+        chat.kept.put(PART, json.dumps(_options(chat)).encode())
+        chat.kept.put(MODEL_PART, chat.tokenizer.sp_model.serialized_model_proto())
+
+
+def kept_sentencepiece(kept: Kept, *, workers: int) -> _native.Counter | None:
+    """Return the counter of a model that is kept from an earlier run; None if there is none."""
+    written, model = kept.get(PART), kept.get(MODEL_PART)
+    if written is None or model is None:
+        return None
+    options = json.loads(written)
+    options["tokens"] = [tuple(token) for token in options["tokens"]]
+    return _native.Counter.of_sentencepiece(model, workers=workers, **options)
 
 
 def check_sentencepiece(chat: ChatTokenizer, native: _native.Counter) -> None:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from strategies import _native
 from strategies.chat.limits import render_limits
-from strategies.chat.syntax import template_tree
 from strategies.conversations.conversation import Conversation
 from strategies.errors import TurnError, one_line
 
@@ -67,6 +66,43 @@ _PROBES: tuple[tuple[tuple[dict[str, Any], ...], tuple[dict[str, Any], ...] | No
 """Conversations that both engines render when a template is compiled."""
 
 
+PART = "templates"
+"""Name under which the templates are kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What a template is compiled from by the core.
+
+    Parameters
+    ----------
+    tree
+        Jinja2's syntax tree, as JSON.
+    variables
+        The variables that all conversations share.
+    """
+
+    tree: str
+    variables: dict[str, Any]
+
+    def compiled(self, chat: ChatTokenizer) -> _native.Template:
+        """Return the template; it asks the clock of the tokenizer for its dates.
+
+        Raises
+        ------
+        RefusedError
+            If the core does not render it.
+        """
+        limits = render_limits()
+        return _native.Template(
+            self.tree,
+            self.variables,
+            chat.spec.clock.strftime,
+            max_steps=limits.steps,
+            max_bytes=limits.characters,
+        )
+
+
 @dataclass(slots=True)
 class Templates:
     """The templates of a tokenizer, compiled when a conversation first needs them.
@@ -78,10 +114,18 @@ class Templates:
     compiled
         Templates so far, by their text and the template kwargs of a conversation; a text says
         why Jinja2 renders instead.
+    checked
+        The sources of those that were compared with Jinja2, now or in an earlier run.
     """
 
     chat: ChatTokenizer
     compiled: dict[tuple[str, str], _native.Template | str] = field(default_factory=dict)
+    checked: dict[tuple[str, str], Source] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        kept = None if self.chat.kept is None else self.chat.kept.get(PART)
+        for text, kwargs, tree, variables in () if kept is None else json.loads(kept):
+            self.checked[text, kwargs] = Source(tree, variables)
 
     def of(self, conversation: Conversation) -> _native.Template | str:
         """Return the compiled template of a conversation, or why Jinja2 renders it."""
@@ -92,7 +136,10 @@ class Templates:
         if key not in self.compiled:
             if len(self.compiled) >= MAX_TEMPLATES:
                 return f"there are more than {MAX_TEMPLATES} sets of template kwargs"
-            self.compiled[key] = _compiled(self.chat, key[0], own)
+            if key in self.checked:
+                self.compiled[key] = self.checked[key].compiled(self.chat)
+            else:
+                self.compiled[key] = self._compile(key, own)
         return self.compiled[key]
 
     def compile_usual(self) -> None:
@@ -102,29 +149,62 @@ class Templates:
             with suppress(ValueError):
                 self.of(Conversation("probe", messages, tools, (1,)))
 
+    def check(self, text: str, kwargs: str) -> None:
+        """Compile a template and compare it with Jinja2.
 
-def _compiled(
-    chat: ChatTokenizer, text: str, kwargs: Mapping[str, Any] | None
-) -> _native.Template | str:
-    """Return a template for the core, or why Jinja2 has to render it."""
+        Parameters
+        ----------
+        text
+            The template.
+        kwargs
+            The template kwargs of a conversation, as JSON; empty if there are none.
+        """
+        self._compile((text, kwargs), json.loads(kwargs) if kwargs else None)
+
+    def keep(self) -> None:
+        """Keep the sources of the templates that agree with Jinja2."""
+        if self.chat.kept is not None:
+            rows = [
+                (*key, source.tree, source.variables)
+                for key, source in sorted(self.checked.items())
+            ]
+            self.chat.kept.put(PART, json.dumps(rows).encode())
+
+    def _compile(
+        self, key: tuple[str, str], kwargs: Mapping[str, Any] | None
+    ) -> _native.Template | str:
+        """Return a template for the core, or why Jinja2 has to render it."""
+        try:
+            source = _source(self.chat, key[0], kwargs)
+            template = source.compiled(self.chat)
+        except _native.RefusedError as error:
+            return f"the template uses {one_line(error)}"
+        except Exception as error:
+            return f"the template does not compile: {one_line(error)}"
+        refusal = _differs(self.chat, template, key[0], kwargs)
+        if refusal is not None:
+            return refusal
+        if json.loads(json.dumps(source.variables)) == source.variables:
+            self.checked[key] = source
+        return template
+
+
+def _source(chat: ChatTokenizer, text: str, kwargs: Mapping[str, Any] | None) -> Source:
+    """Return what the core compiles a template from."""
+    from strategies.chat.syntax import template_tree
+
     messages, _ = _PROBES[0]
-    try:
-        probe = Conversation("probe", messages, None, (1,), kwargs)
-        variables = dict(chat.renderer(probe).variables)
-        for own in ("messages", "tools"):
-            variables.pop(own, None)
-        limits = render_limits()
-        template = _native.Template(
-            template_tree(text),
-            variables,
-            chat.spec.clock.strftime,
-            max_steps=limits.steps,
-            max_bytes=limits.characters,
-        )
-    except _native.RefusedError as error:
-        return f"the template uses {one_line(error)}"
-    except Exception as error:
-        return f"the template does not compile: {one_line(error)}"
+    probe = Conversation("probe", messages, None, (1,), kwargs)
+    variables = dict(chat.renderer(probe).variables)
+    for own in ("messages", "tools"):
+        variables.pop(own, None)
+    return Source(template_tree(text), variables)
+
+
+def _differs(
+    chat: ChatTokenizer, template: _native.Template, text: str, kwargs: Mapping[str, Any] | None
+) -> str | None:
+    """Compare a template with Jinja2 on the probes; return why it cannot be used, or None."""
     agrees, refusal = False, ""
     for probe in _probes(chat, kwargs):
         try:
@@ -149,7 +229,7 @@ def _compiled(
     if refusal and not agrees:
         # Rendering with Jinja2 costs less than leaving every turn to the plain call.
         return f"the template uses {refusal}"
-    return template
+    return None
 
 
 def _probes(chat: ChatTokenizer, kwargs: Mapping[str, Any] | None) -> Iterator[Conversation]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from strategies.chat.rendering import is_failure, turn_error
+from strategies.chat.failures import is_failure, turn_error
 from strategies.conversations.counts import Counts, OnError, Progress
 from strategies.conversations.given import given_conversations
 from strategies.errors import TurnError

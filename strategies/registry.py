@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from importlib import import_module
-from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, cast
 
 from strategies.contract import Counter, Strategy
@@ -20,6 +19,7 @@ from strategies.runtime.workers import checked_workers
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
+    from importlib.metadata import EntryPoint
 
     from strategies.chat.tokenizer import ChatTokenizer
 
@@ -111,6 +111,8 @@ def open_available(strategy: Strategy, chat: ChatTokenizer, workers: int) -> Ite
 
 
 def _plugins() -> dict[str, EntryPoint]:
+    from importlib.metadata import entry_points
+
     return {point.name: point for point in entry_points(group=GROUP)}
 
 

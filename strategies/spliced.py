@@ -9,7 +9,7 @@ from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING, TypeVar
 
-from strategies.chat.rendering import is_failure
+from strategies.chat.failures import is_failure
 from strategies.conversations.counts import Counts, OnError, Progress
 from strategies.errors import TurnError, UnavailableError
 from strategies.plain import reference_turn

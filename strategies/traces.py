@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from jinja2 import nodes
-
-from strategies.chat.rendering import parse_template
 from strategies.conversations.conversation import Conversation, Message, Tool
 from strategies.conversations.direct import DirectConversations
 from strategies.words import many
@@ -177,16 +174,16 @@ def traceless(conversations: Iterable[Conversation], chat: ChatTokenizer) -> tup
             unread.update(_unread(conversation, chat))
         for place, kind in enumerate(_KINDS):
             found[place] += kind.count(conversation)
+    present = [kind.name for kind, number in zip(_KINDS, found, strict=True) if number]
+    traces = find_traces(chat, present)
     warnings = []
     for kind, number in zip(_KINDS, found, strict=True):
         if not number:
             continue
-        prompts = [prompt for probe in kind.probes for _, prompt in chat.prompts(probe, "skip")]
-        rendered = [prompt for prompt in prompts if prompt is not None]
-        # A template that refuses such content says so itself.
-        if rendered and not any(_MARK in prompt for prompt in rendered):
+        trace = traces[kind.name]
+        if trace == _NONE:
             warnings.append(f"the template leaves out {kind.name}: {many(number, kind.unit)}")
-        elif any("{'type': 'text'" in prompt for prompt in rendered):
+        elif trace == _LIST:
             warnings.append(
                 f"the template writes {kind.name} as a Python list: {many(number, kind.unit)}; "
                 f"{chat.profile.label} gives its content in parts"
@@ -198,16 +195,47 @@ def traceless(conversations: Iterable[Conversation], chat: ChatTokenizer) -> tup
     return tuple(warnings)
 
 
+_TEXT, _LIST, _NONE = "text", "list", "none"
+"""What a template makes of content: text, the text of a Python list, or nothing."""
+
+PART = "traces"
+"""Name under which the traces of a template are kept."""
+
+
+def find_traces(chat: ChatTokenizer, kinds: Collection[str]) -> dict[str, str]:
+    """Return what a template makes of each kind of content, and keep it for the next run.
+
+    Parameters
+    ----------
+    chat
+        The tokenizer whose template is tried.
+    kinds
+        Names of kinds of content.
+    """
+    kept = None if chat.kept is None else chat.kept.get(PART)
+    known: dict[str, str] = {} if kept is None else json.loads(kept)
+    for kind in _KINDS:
+        if kind.name in kinds and kind.name not in known:
+            known[kind.name] = _trace(kind, chat)
+    if chat.kept is not None:
+        chat.kept.put(PART, json.dumps(known, sort_keys=True).encode())
+    return known
+
+
+def _trace(kind: _Kind, chat: ChatTokenizer) -> str:
+    prompts = [prompt for probe in kind.probes for _, prompt in chat.prompts(probe, "skip")]
+    rendered = [prompt for prompt in prompts if prompt is not None]
+    # A template that refuses such content says so itself.
+    if rendered and not any(_MARK in prompt for prompt in rendered):
+        return _NONE
+    return _LIST if any("{'type': 'text'" in prompt for prompt in rendered) else _TEXT
+
+
 def _unread(conversation: Conversation, chat: ChatTokenizer) -> list[str]:
     """Return the template kwargs of a conversation that its template never names."""
     try:
-        named = _variables(chat.template_text(conversation))
+        named = chat.variables_named(chat.template_text(conversation))
     except ValueError:
         # It has no template for this conversation, and says so when it is rendered.
         return []
     return [name for name in conversation.template_kwargs or () if name not in named]
-
-
-@lru_cache(maxsize=64)
-def _variables(template: str) -> frozenset[str]:
-    return frozenset(name.name for name in parse_template(template).find_all(nodes.Name))

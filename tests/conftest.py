@@ -18,6 +18,8 @@ from jinja2 import Template
 
 # Set before anything imports the hub's client, so that a test that tries to download fails.
 os.environ["HF_HUB_OFFLINE"] = "1"
+# A test that is about what is kept between runs names a folder of its own.
+os.environ["ISL_BENCH_CACHE"] = "off"
 
 from transformers.utils import chat_template_utils
 

@@ -291,7 +291,7 @@ def test_a_turn_after_a_limit_renders_as_alone(name: str) -> None:
     messages = [user("a long question " * 9), assistant("an answer " * 9)] * 6
     turns = range(1, len(messages) + 1)
     for limits in ({"max_bytes": 700}, {"max_bytes": 1500}, {"max_steps": 9}, {"max_steps": 40}):
-        check(compiled(text, **limits), messages, None, turns)
+        check(compiled(text, None, **limits), messages, None, turns)
 
 
 def growing_chat(exchanges: int, *, agent: bool) -> Messages:

@@ -501,7 +501,8 @@ def test_no_console_prints_what_acts(
     printed: RenderableType, capsys: pytest.CaptureFixture[str]
 ) -> None:
     stdout().print(printed, markup=False)
-    stderr(quiet=False).print(printed, markup=False)
+    stderr(quiet=False).rich.print(printed, markup=False)
+    stderr(quiet=False).print(EVIL)
     warn(stderr(quiet=False), EVIL, [EVIL])
     captured = capsys.readouterr()
     assert not OBEYED.search(captured.out + captured.err)

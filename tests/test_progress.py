@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from bench.cli import progress
-from bench.cli.console import stderr
+from bench.cli.console import Messages, stderr
 
 
 @pytest.fixture
@@ -53,14 +53,14 @@ def test_nothing_is_shown_in_quiet_or_where_lines_cannot_be_replaced(
     reason: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(progress, "SHOWN_AFTER_SECONDS", 0.0)
-    monkeypatch.setattr(sys, "stderr", io.StringIO())
+    shown = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", shown)
     monkeypatch.setenv("TERM", "dumb" if reason == "a dumb terminal" else "xterm")
     if reason == "a pipe with colors":
         monkeypatch.setenv("FORCE_COLOR", "1")
-    if reason.startswith("a pipe"):
-        console = stderr(quiet=False)
-    else:
-        console = Console(file=io.StringIO(), force_terminal=True, quiet=reason == "quiet")
+    console: Messages | Console = stderr(quiet=False)
+    if not reason.startswith("a pipe"):
+        console = Console(file=shown, force_terminal=True, quiet=reason == "quiet")
     with progress.working(console, "loading"), progress.progress_bar(console, "counting", 7):
         time.sleep(0.05)
-    assert printed(console) == ""
+    assert shown.getvalue() == ""

@@ -10,8 +10,8 @@ from itertools import count, pairwise
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import pytest
-from rich.console import Console
 
+from bench.cli.console import stderr
 from bench.cli.progress import ConsoleWatcher
 from bench.measuring import jobs
 from bench.measuring.advice import recommended, timings
@@ -324,7 +324,7 @@ REFERENCE = Reference(
 
 def grouped(told: Told, plan: Plan = PLAN) -> Group:
     processes = cast("FreshProcesses", told)
-    watcher = ConsoleWatcher(Console(quiet=True))
+    watcher = ConsoleWatcher(stderr(quiet=True))
     budget = Budget(plan.budget_seconds, 2)
     session = Session(plan, "name", plan.chats[0], DATA, processes, watcher, budget)
     group = session.time(REFERENCE, session.check(REFERENCE, 1, 2))

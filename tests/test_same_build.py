@@ -6,9 +6,9 @@ import random
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 
 from bench.bundled import resolve
+from bench.cli.console import stderr
 from bench.cli.progress import ConsoleWatcher
 from bench.deciding.builds import built
 from bench.deciding.turns import Task, counting
@@ -27,7 +27,7 @@ ROUNDS = 15
 def test_the_same_build_is_never_called_a_difference(tmp_path: Path) -> None:
     data = tmp_path / "sample.jsonl"
     data.write_bytes(sample_bytes("small", shapes=["short-chat"]))
-    watcher = ConsoleWatcher(Console(quiet=True))
+    watcher = ConsoleWatcher(stderr(quiet=True))
     task = Task(resolve("bpe-chatml"), data, "spliced", first_cores(1), {})
     names = ("base", "again", "head")
     with built(ROOT, {"base": "HEAD", "head": "HEAD"}, tmp_path, watcher) as builds:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from importlib import import_module
-from importlib.metadata import version
-from platform import python_version
 
 import click
 
@@ -17,6 +15,7 @@ COMMANDS = {
     "show": "bench.cli.show:show_command",
     "growth": "bench.cli.growth:growth_command",
     "peers": "bench.cli.peers:peers_command",
+    "cache": "bench.cli.cache:cache_command",
     "history": "bench.cli.history:history_command",
     "dashboard": "bench.cli.dashboard:dashboard_command",
 }
@@ -38,6 +37,9 @@ class _Commands(click.Group):
 def _print_version(context: click.Context, _option: click.Parameter, asked: bool) -> None:
     if not asked or context.resilient_parsing:
         return
+    from importlib.metadata import version
+    from platform import python_version
+
     from strategies import _native
 
     core = f"native core {_native.__version__}, {_native.build_profile} build"

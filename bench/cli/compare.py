@@ -8,10 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from rich.console import Console
-from rich.text import Text
 
-from bench.cli.console import stderr, stdout, warn
+from bench.cli.console import Messages, stderr, stdout, warn
 from bench.cli.inputs import bundled_sample, read_dataset
 from bench.cli.options import (
     Names,
@@ -210,7 +208,7 @@ def _counts_with_another_library(name: str) -> bool:
         return False
 
 
-def _resume(recording: Recording, path: Path, console: Console) -> None:
+def _resume(recording: Recording, path: Path, console: Messages) -> None:
     """Take over what a report holds that was interrupted; if there is none, begin anew.
 
     Parameters
@@ -225,11 +223,11 @@ def _resume(recording: Recording, path: Path, console: Console) -> None:
     from bench.reporting.report import read_report
 
     if not path.exists():
-        console.print(Text(f"{path}: not there, so nothing is resumed"), soft_wrap=True)
+        console.print(f"{path}: not there, so nothing is resumed")
         return
     with placed(file=path):
         recording.resume(read_report(path))
-    console.print(Text(f"{path}: {_progress(recording)} are measured"), soft_wrap=True)
+    console.print(f"{path}: {_progress(recording)} are measured")
 
 
 def _keep(recording: Recording, path: Path) -> None:

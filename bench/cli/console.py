@@ -1,81 +1,117 @@
-"""What the command line writes to: tables on standard output, messages on standard error."""
+"""What the command line writes to: tables on standard output, messages on standard error.
+
+Rich draws tables, progress and colors. It takes a while to import, and a message needs none of
+them, so it is imported when something is drawn.
+"""
 
 from __future__ import annotations
 
 import io
 import os
 import sys
-from collections.abc import Iterator, Sequence
-from typing import Any, TextIO
-
-from rich.console import Console, ConsoleOptions, RenderableType
-from rich.segment import Segment
-from rich.text import Text
+from collections.abc import Sequence
+from contextlib import suppress
+from functools import cached_property
+from typing import TYPE_CHECKING, TextIO
 
 from bench.reporting.words import CONTROLS
 from strategies.words import printable
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 TABLE_WIDTH = 80
 """Characters in a line if there is no terminal."""
 
 
-class _Console(Console):
-    """A console on which no text of a dataset, a template or a name can act.
+class Messages:
+    """Messages on standard error, one a line. The command works even if nobody reads them.
 
-    An escape code could move the cursor, set the title or hide what is printed. Such characters
-    are shown as escapes, whatever prints them. Codes that rich itself sends are apart from text.
+    Parameters
+    ----------
+    quiet
+        Whether to print nothing.
     """
 
-    def render(
-        self, renderable: RenderableType, options: ConsoleOptions | None = None
-    ) -> Iterator[Segment]:
-        """Yield the segments of a renderable, with nothing in their text that acts."""
-        for segment in super().render(renderable, options):
-            if segment.control or not CONTROLS.search(segment.text):
-                yield segment
-            else:
-                lines = segment.text.split("\n")
-                yield Segment("\n".join(map(printable, lines)), segment.style)
+    def __init__(self, *, quiet: bool = False) -> None:
+        self.quiet = quiet
 
-    def on_broken_pipe(self) -> None:
-        """Leave it to `main`. Rich would exit with 1, which stands for wrong counts."""
-        raise BrokenPipeError
+    @property
+    def is_interactive(self) -> bool:
+        """Whether lines can be drawn over: standard error is a terminal that can do that."""
+        with suppress(ValueError):
+            # With FORCE_COLOR, Rich treats a file or a pipe as a terminal, in which lines can be
+            # replaced. They cannot, so progress needs a real terminal.
+            return sys.stderr is not None and sys.stderr.isatty() and self.rich.is_interactive
+        return False
 
+    @cached_property
+    def rich(self) -> Console:
+        """The console of Rich on standard error."""
+        from bench.cli.rich_console import SafeConsole
 
-class Messages(_Console):
-    """Messages on standard error. The command works even if nobody reads them."""
+        progress = None if sys.stderr is not None and sys.stderr.isatty() else False
+        return SafeConsole(
+            stderr=True, quiet=self.quiet, highlight=False, force_interactive=progress
+        )
 
-    def print(self, *objects: Any, **options: Any) -> None:
-        """Print. If standard error cannot be written, go on without it."""
+    def print(self, line: str, *, dim: bool = False) -> None:
+        """Print a line. If standard error cannot be written, go on without it.
+
+        Parameters
+        ----------
+        line
+            The line. What a terminal would obey is shown as escapes.
+        dim
+            Whether it is of less importance than other lines.
+        """
+        if self.quiet or sys.stderr is None:
+            return
         try:
-            super().print(*objects, **options)
+            if "rich" in vars(self) or (dim and sys.stderr.isatty()):
+                # Something may be drawn, and the line has to come above it.
+                from rich.text import Text
+
+                self.rich.print(Text(line, style="dim" if dim else ""), soft_wrap=True)
+            else:
+                print(without_controls(line), file=sys.stderr, flush=True)
         except OSError:
             drop(sys.stderr)
 
 
+def without_controls(text: str) -> str:
+    """Return a text in which nothing acts on a terminal; its line ends stay.
+
+    An escape code could move the cursor, set the title or hide what is printed. Such characters
+    are shown as escapes.
+    """
+    if not CONTROLS.search(text):
+        return text
+    return "\n".join(map(printable, text.split("\n")))
+
+
 def stdout() -> Console:
     """Return the console for tables: as wide as the terminal, or 80 without a terminal."""
-    console = _Console(highlight=False)
+    from bench.cli.rich_console import SafeConsole
+
+    console = SafeConsole(highlight=False)
     # Rich would use the width of the terminal that the command was typed into.
     if not console.is_terminal and "COLUMNS" not in os.environ:
         console.width = TABLE_WIDTH
     return console
 
 
-def complain(errors: Console, reason: str) -> None:
+def complain(errors: Messages, reason: str) -> None:
     """Print the one line of an error."""
-    errors.print(Text(f"bench: {reason}"))
+    errors.print(f"bench: {reason}")
 
 
-def stderr(quiet: bool) -> Console:
-    """Return the console for progress and warnings. If `quiet`, it prints nothing."""
-    # With FORCE_COLOR, Rich treats a file or a pipe as a terminal, in which lines can be
-    # replaced. They cannot, so progress needs a real terminal.
-    progress = None if sys.stderr is not None and sys.stderr.isatty() else False
-    return Messages(stderr=True, quiet=quiet, highlight=False, force_interactive=progress)
+def stderr(quiet: bool) -> Messages:
+    """Return where progress and warnings go. If `quiet`, nothing is printed."""
+    return Messages(quiet=quiet)
 
 
-def warn(console: Console, about: str, warnings: Sequence[str]) -> None:
+def warn(console: Messages, about: str, warnings: Sequence[str]) -> None:
     """Print warnings, one a line.
 
     Parameters
@@ -88,7 +124,7 @@ def warn(console: Console, about: str, warnings: Sequence[str]) -> None:
         What to say about it.
     """
     for warning in warnings:
-        console.print(Text(f"warning: {about}: {warning}"), soft_wrap=True)
+        console.print(f"warning: {about}: {warning}")
 
 
 def escape_output() -> None:

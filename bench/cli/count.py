@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 from contextlib import ExitStack
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
-from rich.text import Text
 
-from bench.cli.console import stderr, stdout, warn
+from bench.cli.console import Messages, stderr, stdout, warn
 from bench.cli.inputs import load_tokenizer, read_dataset
 from bench.cli.options import (
+    cache_folder,
+    cache_option,
     chat_specs,
     complete_strategy,
     read_options,
@@ -26,18 +28,82 @@ from bench.cli.progress import progress_bar, working
 from bench.interruption import INTERRUPTION
 from strategies import (
     MAX_WORKERS,
+    ChatSpec,
+    ChatTokenizer,
+    Counts,
     InputError,
     OnError,
+    Strategy,
     TurnError,
     available_cores,
     count_with,
     get,
-    hinted,
     is_control,
     is_peer,
     open_available,
     traceless,
 )
+from strategies.chat.keeping import keep, kept_of
+from strategies.conversations.options import ReadOptions
+
+if TYPE_CHECKING:
+    from bench.reporting.dataset import Dataset
+    from strategies.kept.folder import Folder
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What to count, and how.
+
+    Parameters
+    ----------
+    dataset, reading
+        The file, and how to read it.
+    spec
+        The tokenizer.
+    strategy, workers
+        How to count, and with how many threads or processes.
+    folder
+        Where what a start needs is kept; None to keep nothing.
+    """
+
+    dataset: Path
+    reading: ReadOptions
+    spec: ChatSpec
+    strategy: Strategy
+    workers: int
+    folder: Folder | None
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """What was counted.
+
+    Parameters
+    ----------
+    data
+        The conversations.
+    chat
+        The tokenizer.
+    counts
+        For each conversation one count per turn, in tokens.
+    note
+        What the strategy says about it.
+    """
+
+    data: Dataset
+    chat: ChatTokenizer
+    counts: Counts
+    note: str | None
+
+    def about(self) -> dict[str, Any]:
+        """Return what a count depends on, for the metadata of a Parquet file."""
+        return {
+            "tokenizer": self.chat.fingerprint,
+            "dataset_sha256": self.data.sha256,
+            "reading": asdict(self.data.reading),
+        }
+
 
 DIRECT = ("auto", "rust")
 """Strategies that count what the native core has read."""
@@ -108,6 +174,7 @@ def _check_targets(
     "as JSON lines.",
 )
 @reading_options
+@cache_option
 @shared_options
 def count_command(
     dataset: Path,
@@ -116,6 +183,7 @@ def count_command(
     workers: int | None,
     out: Path | None,
     rejects: Path | None,
+    cache: bool,
     on_error: OnError,
     quiet: bool,
     as_json: bool,
@@ -126,9 +194,7 @@ def count_command(
     The command prints how the ISLs are distributed. DATASET is a file of conversations; `bench
     sample --out chats.jsonl` writes one to try this on.
     """
-    from bench.reporting.fitting import Head, print_table
     from bench.reporting.isl_table import distribution, write_table
-    from bench.reporting.rejects import write_rejects
 
     _check_targets(dataset, out, rejects, on_error)
     chosen = get(strategy)
@@ -140,50 +206,71 @@ def count_command(
             field=strategy,
         )
     console = stderr(quiet)
+    (spec,) = chat_specs([tokenizer], options, loads=True)
     reading = read_options({**options, "on_error": on_error})
-    data = read_dataset(dataset, reading, console, directly=strategy in DIRECT)
-    conversations = data.conversations
-    (spec,) = chat_specs([tokenizer], options)
     workers = workers or available_cores()
     # The library reads this when its thread pool starts, at its first use.
     os.environ.setdefault("RAYON_NUM_THREADS", str(workers))
-    chat = load_tokenizer(spec, console)
-    warn(console, chat.name, traceless(conversations, chat))
-    with ExitStack() as opened:
-        with working(console, f"opening {strategy}"):
-            counter = opened.enter_context(open_available(chosen, chat, workers))
-        title = f"{chat.name}: {strategy}"
-        with progress_bar(console, title, data.turns) as advance:
-            try:
-                counts = count_with(
-                    counter, chat, conversations, progress=advance, on_error=on_error
-                )
-            except TurnError as error:
-                raise hinted(error, conversations, chat) from error
-        note = getattr(counter, "note", None)
-    summary = distribution(counts)
+    job = Job(dataset, reading, spec, chosen, workers, cache_folder(cache))
+    counted = _by_conversations(job, console)
+    summary = distribution(counted.counts)
     if out is not None:
-
-        def about() -> dict[str, Any]:
-            return {
-                "tokenizer": chat.fingerprint,
-                "dataset_sha256": data.sha256,
-                "reading": asdict(data.reading),
-            }
-
-        write_table(out, conversations, counts, about)
+        write_table(out, counted.data.conversations, counted.counts, counted.about)
     if rejects is not None:
-        write_rejects(rejects, conversations, counts, chat)
-    if note:
-        console.print(Text(f"{strategy}: {note}"))
+        from bench.reporting.rejects import write_rejects
+
+        write_rejects(rejects, counted.data.conversations, counted.counts, counted.chat)
+    if counted.note:
+        console.print(f"{strategy}: {counted.note}")
     if summary["skipped"]:
         console.print(
-            Text(f"warning: {summary['skipped']:,} turns have no ISL: the template refuses them")
+            f"warning: {summary['skipped']:,} turns have no ISL: the template refuses them"
         )
     INTERRUPTION.begin_output()
+    profile = counted.chat.profile
     if as_json:
-        click.echo(json.dumps({**summary, "messages": chat.profile.label}))
+        click.echo(json.dumps({**summary, "messages": profile.label}))
     elif not quiet:
+        from rich.text import Text
+
+        from bench.reporting.fitting import Head, print_table
+
         cells = [_number(value) for value in summary.values()]
         print_table(stdout(), [Head(title) for title in summary], [cells])
-        stdout().print(Text(f"messages: {chat.profile.label}, {chat.profile.summary}"))
+        stdout().print(Text(f"messages: {profile.label}, {profile.summary}"))
+    # Last, because nobody waits for it.
+    keep(counted.chat)
+
+
+def _by_conversations(job: Job, console: Messages) -> Counted:
+    """Read the dataset, load the tokenizer, and count.
+
+    Parameters
+    ----------
+    job
+        What to count.
+    console
+        Where progress and warnings go.
+    """
+    name = job.strategy.name
+    data = read_dataset(job.dataset, job.reading, console, directly=name in DIRECT)
+    conversations = data.conversations
+    kept = None if job.folder is None else kept_of(job.spec, job.folder)
+    chat = load_tokenizer(job.spec, console, kept)
+    # What is loaded stays until the end. The garbage collector need not look at it each time.
+    gc.freeze()
+    warn(console, chat.name, traceless(conversations, chat))
+    with ExitStack() as opened:
+        with working(console, f"opening {name}"):
+            counter = opened.enter_context(open_available(job.strategy, chat, job.workers))
+        with progress_bar(console, f"{chat.name}: {name}", data.turns) as advance:
+            try:
+                counts = count_with(
+                    counter, chat, conversations, progress=advance, on_error=job.reading.on_error
+                )
+            except TurnError as error:
+                from strategies import hinted
+
+                raise hinted(error, conversations, chat) from error
+        note = getattr(counter, "note", None)
+    return Counted(data, chat, counts, note)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
-from rich.text import Text
 
 from bench.cli.console import stderr
 
@@ -45,7 +44,7 @@ def dashboard_command(config: Path, html: Path, port: int, no_serve: bool) -> No
 
     console = stderr(quiet=False)
     for line in publish(config, html):
-        console.print(Text(f"asv: {line}"), soft_wrap=True)
+        console.print(f"asv: {line}")
     if no_serve:
         click.echo(f"wrote {html / 'index.html'}; pages load their data from a web server")
         return

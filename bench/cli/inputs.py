@@ -5,15 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-
-from bench.cli.console import warn
+from bench.cli.console import Messages, warn
 from bench.cli.progress import working
 from strategies import ChatSpec, ChatTokenizer
 from strategies.conversations.options import ReadOptions
 
 if TYPE_CHECKING:
     from bench.reporting.dataset import Dataset
+    from strategies.kept.store import Kept
 
 
 def bundled_sample(size: str, options: ReadOptions) -> Dataset:
@@ -26,7 +25,7 @@ def bundled_sample(size: str, options: ReadOptions) -> Dataset:
 
 
 def read_dataset(
-    path: Path, options: ReadOptions, console: Console, *, directly: bool = False
+    path: Path, options: ReadOptions, console: Messages, *, directly: bool = False
 ) -> Dataset:
     """Read a dataset from a file, and pass on what the reader warns about.
 
@@ -54,9 +53,19 @@ def read_dataset(
     return dataset
 
 
-def load_tokenizer(spec: ChatSpec, console: Console) -> ChatTokenizer:
-    """Load a tokenizer and pass on what transformers warned about."""
+def load_tokenizer(spec: ChatSpec, console: Messages, kept: Kept | None = None) -> ChatTokenizer:
+    """Load a tokenizer and pass on what transformers warned about.
+
+    Parameters
+    ----------
+    spec
+        The tokenizer.
+    console
+        Where progress and warnings go.
+    kept
+        What is kept of it between runs, if anything is.
+    """
     with working(console, f"loading {spec.name_or_path}"):
-        chat = ChatTokenizer(spec)
+        chat = ChatTokenizer(spec, kept)
     warn(console, chat.name, chat.warnings)
     return chat

@@ -6,15 +6,19 @@ import functools
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 import click
-from click.shell_completion import CompletionItem
 
 from bench.bundled import resolve, tokenizer_names
 from strategies import ChatSpec, InputError, chat_spec, get, names
+from strategies.chat.spec import unchecked_spec
 from strategies.conversations.options import ReadOptions, Records, UnknownFields
+from strategies.kept.folder import Folder, default_place
 from strategies.profiles.catalog import DEFAULT_PROFILE, profiles
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -42,6 +46,8 @@ class Names(click.ParamType[Sequence[str]]):
         incomplete: str,
     ) -> list[CompletionItem]:
         """Complete the last name of the list."""
+        from click.shell_completion import CompletionItem
+
         before, comma, last = incomplete.rpartition(",")
         taken = {name.strip() for name in before.split(",")}
         return [
@@ -97,6 +103,8 @@ class Tokenizer(click.ParamType[str]):
         incomplete: str,
     ) -> list[CompletionItem]:
         """Complete the names of the bundled tokenizers; if none fits, those of folders."""
+        from click.shell_completion import CompletionItem
+
         bundled = [name for name in tokenizer_names() if name.startswith(incomplete)]
         # The folders first: the bash script forgets what stands before them.
         return [CompletionItem(incomplete, type="dir"), *map(CompletionItem, bundled)]
@@ -234,6 +242,22 @@ def read_options(options: dict[str, Any]) -> ReadOptions:
     )
 
 
+def cache_option(command: _Command) -> _Command:
+    """Add the option `--no-cache`, as the parameter `cache`."""
+    return click.option(
+        "--cache/--no-cache",
+        default=True,
+        help="Keep what a start needs between runs, and use what is kept; `bench cache` shows it."
+        "  [default: cache]",
+    )(command)
+
+
+def cache_folder(cache: bool) -> Folder | None:
+    """Return where what a start needs is kept; None if nothing is to be kept."""
+    place = default_place() if cache else None
+    return None if place is None else Folder(place)
+
+
 def shared_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options that all commands that load tokenizers share.
 
@@ -256,7 +280,9 @@ def shared_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return functools.reduce(lambda wrapped, option: option(wrapped), reversed(_SHARED), hinting)
 
 
-def chat_specs(tokenizers: Sequence[str], options: dict[str, Any]) -> list[ChatSpec]:
+def chat_specs(
+    tokenizers: Sequence[str], options: dict[str, Any], *, loads: bool = False
+) -> list[ChatSpec]:
     """Return the specification of each tokenizer, with the shared options applied.
 
     Parameters
@@ -265,9 +291,13 @@ def chat_specs(tokenizers: Sequence[str], options: dict[str, Any]) -> list[ChatS
         As `--tokenizer` takes them.
     options
         The shared options by parameter name.
+    loads
+        Whether the tokenizers are loaded next. The names of template kwargs are then checked
+        only if that is necessary, because it takes an import of transformers.
     """
+    made = unchecked_spec if loads else chat_spec
     return [
-        chat_spec(
+        made(
             resolve(tokenizer),
             template=options["template"],
             template_name=options["template_name"],

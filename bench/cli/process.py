@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import sys
-import traceback
 from typing import Never
 
 import click
@@ -13,7 +11,6 @@ import click
 from bench.cli.commands import commands
 from bench.cli.console import Messages, complain, drop, escape_output
 from bench.interruption import EXIT_INTERRUPTED, INTERRUPTION
-from bench.measuring.ending import end_children, kill_descendants, kill_tree
 from strategies import IslError
 from strategies.errors import one_line
 
@@ -26,8 +23,8 @@ COMPLETION_VARIABLE = "_BENCH_COMPLETE"
 def main() -> Never:
     """Run the command line. Every error that a user can mend is one line."""
     INTERRUPTION.listen()
-    INTERRUPTION.kill_processes = lambda: kill_descendants(os.getpid())
-    errors = Messages(stderr=True, soft_wrap=True, highlight=False)
+    INTERRUPTION.kill_processes = _kill_processes
+    errors = Messages()
     try:
         try:
             code = _run()
@@ -76,6 +73,8 @@ def _explained(error: BaseException, errors: Messages) -> int:
             complain(errors, f"{one_line(place)}: {error.strerror or error}")
         case _:
             # A bug. Show all that is known, and do not use the exit code of wrong counts.
+            import traceback
+
             traceback.print_exception(error)
             return EXIT_INTERNAL
     return EXIT_BAD_INPUT
@@ -85,13 +84,28 @@ def _interrupted(errors: Messages) -> int:
     """End what still runs, say that the command was interrupted, and return its exit code."""
     # Whoever started a process has ended it, unless the interruption came in between. The
     # interpreter would wait for it.
-    for child in multiprocessing.active_children():
-        if child.pid is not None:
-            end_children(child.pid)
-            kill_tree(child.pid)
+    if "multiprocessing" in sys.modules:
+        # Else there are none.
+        from multiprocessing import active_children
+
+        from bench.measuring.ending import end_children, kill_tree
+
+        for child in active_children():
+            if child.pid is not None:
+                end_children(child.pid)
+                kill_tree(child.pid)
     complain(errors, INTERRUPTION.line)
     INTERRUPTION.told()
     return EXIT_INTERRUPTED
+
+
+def _kill_processes() -> None:
+    """Kill what this process has started; without these modules it has started nothing."""
+    if sys.modules.keys().isdisjoint({"multiprocessing.process", "subprocess"}):
+        return
+    from bench.measuring.ending import kill_descendants
+
+    kill_descendants(os.getpid())
 
 
 def _run() -> int:

@@ -6,18 +6,19 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from threading import Timer
+from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.live import Live
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.text import Text
+from bench.cli.console import Messages
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 SHOWN_AFTER_SECONDS = 1.0
 
 
 @contextmanager
 def progress_bar(
-    console: Console, what: str, total: int, unit: str = "turns"
+    console: Messages | Console, what: str, total: int, unit: str = "turns"
 ) -> Iterator[Callable[[float], None]]:
     """Show a bar, and yield a function to call with the number of units done since.
 
@@ -35,16 +36,24 @@ def progress_bar(
     unit
         Name of the unit, such as ``"turns"`` or ``"seconds"``.
     """
-    if not console.is_interactive or console.quiet or total <= 0:
+    if console.quiet or total <= 0 or not console.is_interactive:
         yield lambda _: None
         return
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
     bar = Progress(
         TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TextColumn(unit),
         TimeRemainingColumn(),
-        console=console,
+        console=_drawn_on(console),
         transient=True,
     )
     task = bar.add_task(what, total=total)
@@ -73,18 +82,25 @@ def _without_threads() -> AbstractContextManager[None]:
     return suppress(RuntimeError)
 
 
+def _drawn_on(console: Messages | Console) -> Console:
+    return console.rich if isinstance(console, Messages) else console
+
+
 @contextmanager
-def working(console: Console, what: str) -> Iterator[None]:
+def working(console: Messages | Console, what: str) -> Iterator[None]:
     """Show a line while something goes on whose end nobody can tell.
 
     It is drawn once and without a thread, because processes may be forked meanwhile.
     """
-    if not console.is_interactive or console.quiet:
+    if console.quiet or not console.is_interactive:
         yield
         return
+    from rich.live import Live
+    from rich.text import Text
+
     with Live(
         Text(f"{what} …", style="dim", no_wrap=True, overflow="ellipsis"),
-        console=console,
+        console=_drawn_on(console),
         auto_refresh=False,
         transient=True,
         redirect_stdout=False,
@@ -97,11 +113,11 @@ def working(console: Console, what: str) -> Iterator[None]:
 class ConsoleWatcher:
     """Shows on a console how far a comparison has come (`bench.measuring.compare.Watcher`)."""
 
-    console: Console
+    console: Messages
 
     def tell(self, what: str) -> None:
         """Print a line."""
-        self.console.print(Text(what, style="dim"), soft_wrap=True)
+        self.console.print(what, dim=True)
 
     def working(self, what: str) -> AbstractContextManager[None]:
         """Show a line until the block ends."""

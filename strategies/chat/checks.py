@@ -9,7 +9,8 @@ import jinja2
 from jinja2 import nodes
 
 from strategies.chat.backend import backend_of
-from strategies.chat.limits import RenderLimits, limited
+from strategies.chat.limiting import limited
+from strategies.chat.limits import RenderLimits
 from strategies.chat.rendering import compile_template, filters_named, parse_template
 from strategies.chat.spec import ChatSpec
 from strategies.errors import InputError, one_line

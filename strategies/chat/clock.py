@@ -16,6 +16,8 @@ from datetime import datetime, tzinfo
 from functools import cache
 from typing import Any
 
+from strategies.chat.library import without_advice
+
 _frozen: ContextVar[datetime | None] = ContextVar("isl_bench_frozen_clock", default=None)
 
 
@@ -45,6 +47,7 @@ def frozen_clock(instant: datetime) -> Iterator[None]:
 
 @cache
 def _install() -> None:
+    without_advice()
     from transformers.utils import chat_template_utils
 
     chat_template_utils.datetime = _FreezableDatetime  # type: ignore[attr-defined]  # a name that the module imports for itself

@@ -5,19 +5,15 @@ that nests loops, would take all memory or hours. So a template runs with two li
 transformers' own environment: the plain call, which is the reference, has them as well. A
 render within the limits gives the same text as without them.
 
-`operations` checks each operation before it is done, and `preparing` makes Jinja2 ask.
+`limiting` keeps what is left to a render, `operations` checks each operation before it is done,
+and `preparing` makes Jinja2 ask.
 """
 
 from __future__ import annotations
 
 import os
 import re
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-
-import jinja2
 
 from strategies.errors import InputError
 
@@ -36,10 +32,6 @@ MAX_BITS = 2**16
 STEPS_VARIABLE = "ISL_BENCH_MAX_RENDER_STEPS"
 CHARACTERS_VARIABLE = "ISL_BENCH_MAX_RENDER_CHARACTERS"
 """Environment variables that set other limits."""
-
-
-class RenderLimitError(jinja2.TemplateRuntimeError):
-    """A render that went beyond a limit; the turn has no ISL."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,62 +71,3 @@ def _from_environment(variable: str, default: int) -> int:
     if not re.fullmatch(r"0*[1-9][0-9]{0,17}", text):
         raise InputError(f"must be a whole number from 1 on, not {text!r}", field=variable)
     return int(text)
-
-
-class _Running(threading.local):
-    """What is left to the render that runs in this thread; nothing limits other renders."""
-
-    steps: int | None = None
-    limits: RenderLimits | None = None
-
-
-running = _Running()
-"""The render of each thread. A step or a text is looked at only while it has limits."""
-
-
-@contextmanager
-def limited(limits: RenderLimits | None = None) -> Iterator[None]:
-    """Limit the renders inside, in this thread, of templates that `preparing.limit` has prepared.
-
-    Parameters
-    ----------
-    limits
-        By default those of `render_limits`.
-    """
-    limits = limits or render_limits()
-    before = running.steps, running.limits
-    running.steps, running.limits = limits.steps, limits
-    try:
-        yield
-    finally:
-        running.steps, running.limits = before
-
-
-def too_long(limits: RenderLimits) -> RenderLimitError:
-    """Return the error of a text that is too long."""
-    return RenderLimitError(
-        f"the template makes a text of more than {limits.characters:,} characters "
-        f"({CHARACTERS_VARIABLE} sets another limit)"
-    )
-
-
-def check_length(length: int) -> None:
-    """Raise if a text of this length is too long; called before it is made."""
-    limits = running.limits
-    if limits is not None and length > limits.characters:
-        raise too_long(limits)
-
-
-def check_bits(bits: int) -> None:
-    """Raise if a number of this many bits is too large; called before it is made."""
-    if bits > MAX_BITS and running.limits is not None:
-        raise RenderLimitError(f"the template makes a number of more than {MAX_BITS:,} bits")
-
-
-def too_many_steps() -> RenderLimitError:
-    """Return the error of a render that has no steps left."""
-    limits = running.limits or render_limits()
-    return RenderLimitError(
-        f"the template takes more than {limits.steps:,} steps in its loops and macros "
-        f"({STEPS_VARIABLE} sets another limit)"
-    )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -11,8 +10,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from strategies.chat.failures import is_failure
+from strategies.chat.library import without_advice
 from strategies.chat.packages import missing_package
-from strategies.chat.rendering import is_failure
 from strategies.chat.spec import ChatSpec
 from strategies.chat.templates import PROCESSOR_FILE, use_processor_template
 from strategies.errors import InputError, one_line
@@ -28,11 +28,14 @@ _MISTRAL_COMMON = "MistralCommon"
 @contextmanager
 def _collected_warnings() -> Iterator[list[str]]:
     """Collect what transformers logs while it loads, so that it does not reach the terminal."""
-    # A tokenizer needs no PyTorch, so nobody needs to hear that it is missing. The import
-    # comes before the handlers are replaced, because it sets them up.
-    os.environ.setdefault("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1")
+    without_advice()
+    # Before the handlers are replaced, because it sets them up.
     import transformers  # noqa: F401  # for its effect on logging
 
+    # transformers says some things once in a process, but each tokenizer has its own warnings.
+    once: Any = getattr(logging.Logger, "warning_once", None)
+    if hasattr(once, "cache_clear"):
+        once.cache_clear()
     lines: list[str] = []
     loggers = [logging.getLogger(name) for name in ("transformers", "huggingface_hub")]
     handlers = [logger.handlers for logger in loggers]

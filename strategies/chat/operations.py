@@ -25,7 +25,8 @@ from typing import TYPE_CHECKING, Any
 import jinja2
 from jinja2.utils import Namespace
 
-from strategies.chat.limits import RenderLimits, check_bits, check_length, running, too_long
+from strategies.chat.limiting import check_bits, check_length, running, too_long
+from strategies.chat.limits import RenderLimits
 from strategies.errors import InputError, one_line
 
 if TYPE_CHECKING:

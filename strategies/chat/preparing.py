@@ -20,7 +20,7 @@ import jinja2
 from jinja2 import nodes
 from jinja2.visitor import NodeTransformer
 
-from strategies.chat.limits import RenderLimitError, limited, running, too_many_steps
+from strategies.chat.limiting import RenderLimitError, limited, running, too_many_steps
 from strategies.chat.operations import (
     FILTERS,
     OPERATORS,

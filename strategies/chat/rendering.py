@@ -16,18 +16,18 @@ import jinja2
 from jinja2 import nodes
 
 from strategies.chat.clock import frozen_clock
-from strategies.chat.limits import limited
+from strategies.chat.failures import turn_error
+from strategies.chat.kwargs import CAPTURE_NAME
+from strategies.chat.library import without_advice
+from strategies.chat.limiting import limited
 from strategies.chat.preparing import check_constants, limit
-from strategies.errors import InputError, TurnError, one_line
-from strategies.runtime.parallelism import is_refused_thread
+from strategies.errors import InputError
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from strategies.conversations.conversation import Conversation
 
-CAPTURE_NAME = "isl_bench_capture"
-"""Name of the function that the capturing template calls. No template variable may hide it."""
 _CAPTURE_TEMPLATE = f"{{{{ {CAPTURE_NAME}() }}}}"
 _captured: ContextVar[dict[str, Any]] = ContextVar("isl_bench_captured")
 
@@ -172,43 +172,6 @@ LEAVES_ITS_DATA_ALONE = frozenset(
 """Filters of Jinja2 3.1 and transformers that change nothing that they are given."""
 
 
-def is_failure(error: BaseException) -> bool:
-    """Whether an error means that a turn has no ISL, and not that the program must end.
-
-    A panic inside the tokenizers library arrives as PyO3's `PanicException`, which derives
-    from `BaseException`. A text that makes the library panic has no ISL either. But if it
-    panics because it cannot start its threads, that says nothing about the text.
-
-    An `InputError` is about the tokenizer or the template, and not about the turn.
-    """
-    if isinstance(error, InputError):
-        return False
-    if isinstance(error, Exception):
-        return True
-    return type(error).__module__ == "pyo3_runtime" and not is_refused_thread(error)
-
-
-def turn_error(conversation: Conversation, index: int, error: BaseException) -> TurnError:
-    """Return the `TurnError` of a turn.
-
-    Parameters
-    ----------
-    conversation
-        The conversation of the turn.
-    index
-        Place of the turn in the conversation, from 0.
-    error
-        The exception that rendering or encoding raised.
-    """
-    text = one_line(error)
-    if isinstance(error, RecursionError):
-        # Python adds what it was doing, which depends on how deep the caller already was.
-        text = "maximum recursion depth exceeded"
-    if not isinstance(error, jinja2.TemplateError) or not text:
-        text = f"{type(error).__name__}: {text}"
-    return TurnError(conversation.id, index + 1, conversation.turns[index], text)
-
-
 @lru_cache(maxsize=64)
 def parse_template(template: str) -> nodes.Template:
     """Return the syntax tree of a template. It is shared, so nobody may change it.
@@ -236,21 +199,25 @@ def compile_template(template: str) -> jinja2.Template:
     jinja2.TemplateSyntaxError
         If it is no template.
     """
+    _check_constants(template)
+    compiled = _compiled(template)
+    limit(compiled, template)
+    return compiled
+
+
+def _compiled(template: str) -> jinja2.Template:
     # transformers has no public way to this environment, and a copy of it could drift from
     # the one that the reference uses.
+    without_advice()
     from transformers.utils.chat_template_utils import _compile_jinja_template
 
-    _check_constants(template)
     compiled: jinja2.Template = _compile_jinja_template(template)
-    limit(compiled, template)
     return compiled
 
 
 @lru_cache(maxsize=64)
 def _check_constants(template: str) -> None:
-    from transformers.utils.chat_template_utils import _compile_jinja_template
-
-    check_constants(_compile_jinja_template("").environment, template)
+    check_constants(_compiled("").environment, template)
 
 
 def _capture(

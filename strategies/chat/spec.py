@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import inspect
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
 from os import PathLike
 from typing import Any
 
-from strategies.chat.rendering import CAPTURE_NAME
+from strategies.chat.kwargs import check_kwargs
 from strategies.chat.templates import template_text
 from strategies.errors import InputError, one_line
 from strategies.profiles.catalog import DEFAULT_PROFILE, profile_named
-from strategies.runtime.collection import collection_paused
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,13 +93,47 @@ def chat_spec(
         If the template cannot be read, or is given and chosen by name as well. Also if a
         template kwarg is reserved or no JSON data, or there is no such profile.
     """
+    spec = unchecked_spec(
+        name_or_path,
+        template=template,
+        template_name=template_name,
+        template_kwargs=template_kwargs,
+        revision=revision,
+        trust_remote_code=trust_remote_code,
+        clock=clock,
+        messages=messages,
+    )
+    check_kwargs(template_kwargs or {}, "template kwargs")
+    return spec
+
+
+def unchecked_spec(
+    name_or_path: str | PathLike[str],
+    *,
+    template: str | PathLike[str] | None = None,
+    template_name: str | None = None,
+    template_kwargs: Mapping[str, Any] | None = None,
+    revision: str | None = None,
+    trust_remote_code: bool = False,
+    clock: datetime | None = None,
+    messages: str = DEFAULT_PROFILE,
+) -> ChatSpec:
+    """Return a specification as `chat_spec` does; `load` checks the names of its kwargs.
+
+    Checking them takes an import of transformers, and one that was loaded before was checked.
+
+    Parameters
+    ----------
+    name_or_path, template, template_name, template_kwargs, revision, trust_remote_code, clock, \
+    messages
+        As for `chat_spec`.
+    """
     if template is not None and template_name is not None:
         raise InputError(
             "chooses among the tokenizer's own templates; leave it out, or the template",
             field="template name",
         )
     kwargs = dict(template_kwargs or {})
-    check_kwargs(kwargs, "template kwargs")
     try:
         canonical = json.dumps(kwargs, sort_keys=True, allow_nan=False)
     except (TypeError, ValueError) as error:
@@ -119,34 +149,3 @@ def chat_spec(
         clock=clock or today,
         messages=profile_named(messages).name,
     )
-
-
-def check_kwargs(kwargs: Mapping[str, Any], field: str) -> None:
-    """Refuse template kwargs that the template would not see.
-
-    Raises
-    ------
-    InputError
-        With the field, if one is an argument of `apply_chat_template`.
-    """
-    reserved = _reserved_kwargs().intersection(kwargs) if kwargs else None
-    if reserved:
-        raise InputError(
-            f"{min(reserved)!r} is an argument of apply_chat_template, not a template variable",
-            field=field,
-        )
-
-
-@cache
-def _reserved_kwargs() -> frozenset[str]:
-    # Else transformers says on standard error, when imported, that there is no PyTorch.
-    os.environ.setdefault("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1")
-    with collection_paused():
-        from transformers import PreTrainedTokenizerBase
-        from transformers.utils.chat_template_utils import render_jinja_template
-
-    taken = {"messages", CAPTURE_NAME}
-    for function in (PreTrainedTokenizerBase.apply_chat_template, render_jinja_template):
-        taken.update(inspect.signature(function).parameters)
-    # `documents` is an argument that reaches the template unchanged.
-    return frozenset(taken) - {"kwargs", "documents"}

@@ -8,21 +8,16 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property, partial
-from importlib.metadata import version
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from strategies.chat.backend import backend_of, renders_plainly
-from strategies.chat.checks import check_deterministic, check_template
-from strategies.chat.clock import frozen_clock
-from strategies.chat.limits import limited
-from strategies.chat.loading import load_tokenizer
-from strategies.chat.rendering import PromptRenderer, compile_template, turn_error
+from strategies.chat.facts import PART, Facts, facts_from
+from strategies.chat.failures import turn_error
+from strategies.chat.kwargs import check_kwargs
 from strategies.chat.serving import Served, serve
-from strategies.chat.spec import ChatSpec, chat_spec, check_kwargs
-from strategies.chat.templates import named_template
-from strategies.chat.traits import traits_of
+from strategies.chat.spec import ChatSpec, chat_spec
 from strategies.conversations.conversation import Conversation
 from strategies.conversations.counts import OnError
 from strategies.errors import InputError, IslWarning, TurnError, placed
@@ -32,6 +27,10 @@ from strategies.runtime.interruptible import interruptible
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
+    from strategies.chat.rendering import PromptRenderer
+    from strategies.kept.store import Kept
+    from strategies.profiles.profile import Traits
+
 FINGERPRINTED_LIBRARIES = ("transformers", "tokenizers", "sentencepiece", "jinja2")
 
 
@@ -40,11 +39,19 @@ class ChatTokenizer:
 
     Made by `load_chat`. Pickling keeps the specification only; unpickling loads again.
 
+    If what a count needs is kept from an earlier run, the tokenizer is loaded at its first use.
+    It must then be the one that was loaded before.
+
+    Parameters
+    ----------
+    spec
+        What to load.
+    kept
+        What is kept of it between runs. Only for a caller that changes nothing of the tokenizer.
+
     Attributes
     ----------
     spec : ChatSpec
-    tokenizer
-        The transformers tokenizer. It may be shared by threads only as transformers allows.
     template : str or None
         The chat template that is given or chosen by name; None for the tokenizer's own.
     profile : Profile
@@ -52,22 +59,38 @@ class ChatTokenizer:
     warnings : tuple of str
         What transformers warned about while it loaded, and what a user should know about the
         template and the backend; one line each.
+    kept : Kept or None
+    facts : Facts or None
+        What is known from an earlier run; None if the tokenizer was loaded for this object.
     """
 
-    def __init__(self, spec: ChatSpec) -> None:
+    def __init__(self, spec: ChatSpec, kept: Kept | None = None) -> None:
         self.spec = spec
         self.template_kwargs: dict[str, Any] = json.loads(spec.template_kwargs)
-        self.tokenizer, self.warnings = load_tokenizer(spec)
-        self.template = spec.template
-        if spec.template_name is not None:
-            self.template = named_template(self.tokenizer, spec.template_name, spec.name_or_path)
-        check_template(self.template or getattr(self.tokenizer, "chat_template", None), spec)
-        check_deterministic(self.tokenizer, spec)
+        self.kept = kept
+        self.facts = None if kept is None else _kept_facts(spec, kept)
+        self._backend_state: str | None = None
+        if self.facts is None:
+            from strategies.chat.loaded import load
+
+            loaded = load(spec)
+            self.tokenizer, self.warnings = loaded.tokenizer, loaded.warnings
+            self.template = loaded.template
+        else:
+            self.warnings, self.template = self.facts.warnings, self.facts.template
         self.profile = profile_named(spec.messages)
         self._served: tuple[Conversation, Served] | None = None
 
+    @cached_property
+    def tokenizer(self) -> Any:
+        """The transformers tokenizer. It may be shared by threads only as transformers allows."""
+        loaded = ChatTokenizer(self.spec)
+        if self.facts is not None and loaded.digest() != self.facts.digest:
+            raise _changed(self.spec)
+        return loaded.tokenizer
+
     def __reduce__(self) -> tuple[Callable[[ChatSpec, str], ChatTokenizer], tuple[ChatSpec, str]]:
-        return _load_same, (self.spec, self._digest())
+        return _load_same, (self.spec, self.digest())
 
     def load_again(self) -> ChatTokenizer:
         """Load the same tokenizer again, for use in another thread.
@@ -77,7 +100,7 @@ class ChatTokenizer:
         InputError
             If the tokenizer or its files have changed since.
         """
-        return _load_same(self.spec, self._digest())
+        return _load_same(self.spec, self.digest())
 
     @property
     def name(self) -> str:
@@ -86,6 +109,11 @@ class ChatTokenizer:
 
     def template_text(self, conversation: Conversation) -> str:
         """Return the chat template for a conversation; some models have one for tools."""
+        facts = self.facts
+        if facts is not None and self.template == facts.template:
+            known = facts.without_tools if conversation.tools is None else facts.with_tools
+            if known is not None:
+                return known
         tools = None if conversation.tools is None else list(conversation.tools)
         text: str = self.tokenizer.get_chat_template(self.template, tools)
         return text
@@ -113,12 +141,28 @@ class ChatTokenizer:
             # Strategies ask for one turn after the other.
             return last[1]
         try:
-            traits = traits_of(self.template_text(conversation))
+            traits = self.traits(self.template_text(conversation))
         except Exception as error:
             raise turn_error(conversation, 0, error) from error
         served = serve(conversation, self.profile, traits)
         self._served = conversation, served
         return served
+
+    def traits(self, template: str) -> Traits:
+        """Return what a messages profile asks about a template."""
+        if self.facts is not None and template in self.facts.traits:
+            return self.facts.traits[template]
+        from strategies.chat.traits import traits_of
+
+        return traits_of(template)
+
+    def variables_named(self, template: str) -> frozenset[str]:
+        """Return the names of all variables in a template."""
+        if self.facts is not None and template in self.facts.variables:
+            return self.facts.variables[template]
+        from strategies.chat.traits import variables_of
+
+        return variables_of(template)
 
     def kwargs_of(self, conversation: Conversation) -> dict[str, Any]:
         """Return the template kwargs of a conversation: its own, over those given for all.
@@ -143,6 +187,8 @@ class ChatTokenizer:
         TurnError
             For the first turn, if nothing of the conversation can be rendered.
         """
+        from strategies.chat.rendering import PromptRenderer
+
         conversation = self.serve(conversation).conversation
         try:
             template = self.template_text(conversation)
@@ -192,6 +238,10 @@ class ChatTokenizer:
 
         This is the reference. It raises what transformers and the template raise.
         """
+        from strategies.chat.clock import frozen_clock
+        from strategies.chat.limiting import limited
+        from strategies.chat.rendering import compile_template
+
         served = self.serve(conversation)
         conversation = served.conversation
         if served.refusal is not None and index >= len(conversation.turns):
@@ -229,6 +279,8 @@ class ChatTokenizer:
     @cached_property
     def renders_plainly(self) -> bool:
         """Whether rendering is a step apart from encoding: see `backend.renders_plainly`."""
+        if self.facts is not None:
+            return self.facts.renders_plainly
         return renders_plainly(self.tokenizer)
 
     def lengths(self, texts: Sequence[str]) -> list[int]:
@@ -246,8 +298,15 @@ class ChatTokenizer:
         return [len(encode(text, add_special_tokens=False)["input_ids"]) for text in texts]
 
     @cached_property
+    def kind(self) -> str:
+        """Name of the tokenizer's class."""
+        return type(self.tokenizer).__name__ if self.facts is None else self.facts.kind
+
+    @cached_property
     def family(self) -> str:
         """Kind of tokenizer, by what decides its speed: how it cuts text, and its model."""
+        if self.facts is not None:
+            return self.facts.family
         if self.backend is None:
             has_model = hasattr(self.tokenizer, "sp_model")
             return "sentencepiece library" if has_model else "Python"
@@ -262,14 +321,16 @@ class ChatTokenizer:
     @cached_property
     def fingerprint(self) -> dict[str, Any]:
         """All that a count depends on except the conversation: digests, kwargs, versions."""
+        from importlib.metadata import version
+
         return {
             "name_or_path": self.spec.name_or_path,
             "revision": self.spec.revision,
-            "class": type(self.tokenizer).__name__,
+            "class": self.kind,
             "family": self.family,
-            "tokenizer_sha256": _sha256(self._tokenizer_state()),
+            "tokenizer_sha256": self.tokenizer_sha256,
             "template_name": self.spec.template_name,
-            "template_sha256": _sha256(self._template_state()),
+            "template_sha256": self.template_sha256,
             "template_kwargs": self.template_kwargs,
             # A template that does not ask for the time gives the same counts at any time.
             "messages": self.profile.label,
@@ -278,19 +339,48 @@ class ChatTokenizer:
         }
 
     @cached_property
+    def tokenizer_sha256(self) -> str:
+        """Digest of the tokenizer's state."""
+        if self.facts is not None:
+            return self.facts.tokenizer_sha256
+        return _sha256(self._tokenizer_state())
+
+    @cached_property
+    def template_sha256(self) -> str:
+        """Digest of the template, or of all that the tokenizer has."""
+        if self.facts is not None:
+            return self.facts.template_sha256
+        return _sha256(self._template_state())
+
+    @cached_property
     def reads_clock(self) -> bool:
         """Whether the chat template asks for the date or the time."""
+        if self.facts is not None:
+            return self.facts.clock is not None
         return b"strftime_now" in self._template_state()
 
-    def _digest(self) -> str:
+    def digest(self) -> str:
+        """Return the digest of the tokenizer and its template as they are now."""
         # Not cached, because it shows whether the tokenizer has been changed since.
+        if self.facts is not None and "tokenizer" not in vars(self):
+            return self.facts.digest
         return _sha256(self._tokenizer_state() + self._template_state())
+
+    def backend_state(self) -> str:
+        """Return the backend as JSON. There must be one."""
+        assert self.backend is not None  # noqa: S101  # for the type checker
+        if self.kept is None:
+            return self.backend.to_str()
+        # Writing it takes a while, and whoever keeps something changes nothing.
+        if self._backend_state is None:
+            self._backend_state = self.backend.to_str()
+        return self._backend_state
 
     def _tokenizer_state(self) -> bytes:
         added = {index: repr(token) for index, token in self.tokenizer.added_tokens_decoder.items()}
         parts = [json.dumps(added, sort_keys=True).encode()]
         if self.backend is not None:
-            parts.append(self.backend.to_str().encode())
+            parts.append(self.backend_state().encode())
         elif hasattr(self.tokenizer, "sp_model"):
             parts.append(self.tokenizer.sp_model.serialized_model_proto())
         return b"\0".join(parts)
@@ -298,6 +388,16 @@ class ChatTokenizer:
     def _template_state(self) -> bytes:
         template = self.template or self.tokenizer.chat_template
         return json.dumps(template, sort_keys=True).encode()
+
+
+def _kept_facts(spec: ChatSpec, kept: Kept) -> Facts | None:
+    content = kept.get(PART)
+    facts = None if content is None else facts_from(content)
+    if facts is None or facts.clock not in (None, spec.clock.isoformat()):
+        # Each part belongs to the others.
+        kept.drop()
+        return None
+    return facts
 
 
 def load_chat(
@@ -371,12 +471,16 @@ def load_chat(
 def _load_same(spec: ChatSpec, digest: str) -> ChatTokenizer:
     """Load a tokenizer again; raises `InputError` if it is not the one of that digest."""
     chat = ChatTokenizer(spec)
-    if chat._digest() != digest:
-        raise InputError(
-            "is no longer the tokenizer that was loaded: it, its files or its hub revision changed",
-            file=spec.name_or_path,
-        )
+    if chat.digest() != digest:
+        raise _changed(spec)
     return chat
+
+
+def _changed(spec: ChatSpec) -> InputError:
+    return InputError(
+        "is no longer the tokenizer that was loaded: it, its files or its hub revision changed",
+        file=spec.name_or_path,
+    )
 
 
 def _sha256(data: bytes) -> str:

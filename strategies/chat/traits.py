@@ -1,4 +1,4 @@
-"""What a messages profile asks about a chat template."""
+"""What is asked about the text of a chat template."""
 
 from __future__ import annotations
 
@@ -25,6 +25,18 @@ def traits_of(template: str) -> Traits:
         reads_parts=_reads_parts(tree),
         names_developer='"developer"' in template or "'developer'" in template,
     )
+
+
+@lru_cache(maxsize=64)
+def variables_of(template: str) -> frozenset[str]:
+    """Return the names of all variables in a template.
+
+    Raises
+    ------
+    jinja2.TemplateSyntaxError
+        If it is no template.
+    """
+    return frozenset(name.name for name in parse_template(template).find_all(nodes.Name))
 
 
 def _reads_parts(tree: nodes.Template) -> bool:

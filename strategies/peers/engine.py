@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from strategies.chat.backend import NO_SEPARATE_RENDERING
-from strategies.chat.rendering import turn_error
+from strategies.chat.failures import turn_error
 from strategies.conversations.counts import Counts, OnError, Progress
 from strategies.errors import TurnError, UnavailableError, WorkerError, one_line
 from strategies.peers import worker

@@ -6,7 +6,6 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from multiprocessing import resource_tracker
 from typing import Any
 
 _HELD_BACK = (signal.SIGINT, signal.SIGTERM)
@@ -62,6 +61,8 @@ def starting_processes() -> Iterator[None]:
     they import may lift the mask, so they call `leave_interrupts_to_parent` as soon as they
     can.
     """
+    from multiprocessing import resource_tracker
+
     # Else it starts with the first process, and lifts the mask when it does.
     resource_tracker.ensure_running()
     with interruptions_held():

@@ -9,8 +9,8 @@ use std::time::Instant;
 
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use pyo3::pybacked::PyBackedStr;
-use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple};
+use pyo3::pybacked::{PyBackedBytes, PyBackedStr};
+use pyo3::types::{PyBool, PyBytes, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple};
 
 use crate::count::source::{Source, Turn};
 use crate::count::workers::{Options, Stop};
@@ -340,6 +340,40 @@ impl Counter {
         let preparation = Preparation { adds_space, shield };
         let inner = py
             .detach(|| SentencePiece::new(model, tokens, preparation))
+            .map_err(NativeError::new_err)?;
+        Ok(Self {
+            inner: Arc::new(inner),
+            workers: workers.max(1),
+        })
+    }
+
+    /// What `restore` needs, as bytes: all but the JSON of the tokenizer.
+    ///
+    /// None for a model of the sentencepiece library, which is loaded as quickly.
+    fn save<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyBytes>> {
+        let saved = py.detach(|| self.inner.save());
+        saved.map(|saved| PyBytes::new(py, &saved))
+    }
+
+    /// Makes a counter again from what `save` has returned.
+    ///
+    /// `load` returns the JSON of its tokenizer. It is called at most once, from any thread, and
+    /// only if there is a text that needs the library.
+    #[staticmethod]
+    #[pyo3(signature = (saved, load, *, workers))]
+    fn restore(
+        py: Python<'_>,
+        saved: &Bound<'_, PyBytes>,
+        load: Py<PyAny>,
+        workers: usize,
+    ) -> PyResult<Self> {
+        let saved = PyBackedBytes::from(saved.clone());
+        let json = move || {
+            Python::attach(|py| load.call0(py)?.extract(py))
+                .map_err(|error: PyErr| error.to_string())
+        };
+        let inner = py
+            .detach(|| SpanCounter::restore(&saved, Box::new(json)))
             .map_err(NativeError::new_err)?;
         Ok(Self {
             inner: Arc::new(inner),

@@ -18,7 +18,7 @@ mod paths;
 mod patterns;
 mod pieces;
 pub mod places;
-mod saved;
+pub mod saved;
 pub mod sentencepiece;
 pub mod span;
 #[cfg(test)]

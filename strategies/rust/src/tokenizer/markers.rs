@@ -26,6 +26,7 @@ use tokenizers::Tokenizer;
 
 use crate::engine::others::ends_a_span;
 use crate::engine::places::{LEAST, Places};
+use crate::engine::saved::{Reader, Writer};
 
 /// A marker by its number; the start and the end of a text are [`EDGE`].
 pub type Marker = u32;
@@ -131,6 +132,39 @@ impl Cutter {
             cutter.search = Some(search);
         }
         Ok(cutter)
+    }
+
+    /// Writes the tokens, for [`Cutter::restore`].
+    pub fn save(&self, out: &mut Writer) {
+        out.words(&[self.texts.len() as u64]);
+        for (index, text) in self.texts.iter().enumerate() {
+            let (left, right) = self.strips[index];
+            out.bytes(text.as_bytes());
+            out.bytes(&[self.cuts[index].into(), left.into(), right.into()]);
+        }
+    }
+
+    /// # Errors
+    ///
+    /// If the bytes are not those of a cutter.
+    pub fn restore(saved: &mut Reader) -> Result<Self, String> {
+        const DAMAGED: &str = "the saved markers are damaged";
+        let [count] = *saved.words()? else {
+            return Err(DAMAGED.to_owned());
+        };
+        let mut tokens = Vec::new();
+        for _ in 0..count {
+            let text = saved.text()?.into();
+            let [cuts, left, right] = *saved.bytes()? else {
+                return Err(DAMAGED.to_owned());
+            };
+            tokens.push(Added {
+                text,
+                cuts: cuts != 0,
+                strips: (left != 0, right != 0),
+            });
+        }
+        Self::of(tokens.into_iter())
     }
 
     /// Cuts long texts at these places, too.

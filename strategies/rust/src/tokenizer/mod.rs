@@ -1,5 +1,6 @@
 //! A loaded tokenizer: finds the markers of a prompt and counts the spans between them.
 
+pub mod library;
 pub mod load;
 pub mod markers;
 pub mod sentencepiece;
@@ -13,8 +14,10 @@ use tokenizers::Tokenizer;
 use crate::engine::Engine;
 use crate::engine::bpe::Tables;
 use crate::engine::memory::Memory;
+use crate::engine::saved::{Reader, Writer};
 use crate::engine::span::Span;
 use crate::fault::panic_message;
+use library::{Json, Library};
 use markers::{Cutter, EDGE, INSIDE, Marker, is_token};
 
 /// What counts the spans of prompts.
@@ -27,6 +30,11 @@ pub trait SpanLengths: Send + Sync {
 
     /// Number of entries in the model's vocabulary.
     fn vocabulary(&self) -> usize;
+
+    /// All but the library's tokenizer as bytes, if it takes long to make anew.
+    fn save(&self) -> Option<Vec<u8>> {
+        None
+    }
 
     /// Tokens of `text` between two cuts, without those of the markers.
     ///
@@ -42,10 +50,14 @@ pub trait SpanLengths: Send + Sync {
     ) -> Result<u32, String>;
 }
 
+/// Raised whenever what [`SpanLengths::save`] writes, or what it means, changes.
+const FORMAT: u64 = 1;
+
 /// A tokenizer of the tokenizers library.
 #[derive(Debug)]
 pub struct SpanCounter {
-    tokenizer: Tokenizer,
+    library: Library,
+    vocabulary: usize,
     cutter: Cutter,
     engine: Option<Engine>,
 }
@@ -57,12 +69,7 @@ impl SpanCounter {
     ///
     /// If the JSON is no tokenizer that can count.
     pub fn new(json: &str, encode_special_tokens: bool) -> Result<Self, String> {
-        let (mut tokenizer, tables) = load::tokenizer(json).map_err(|error| error.to_string())?;
-        tokenizer
-            .with_truncation(None)
-            .map_err(|error| error.to_string())?;
-        tokenizer.with_padding(None);
-        tokenizer.set_encode_special_tokens(encode_special_tokens);
+        let (tokenizer, tables) = library::read(json, encode_special_tokens)?;
         Self::of(tokenizer, tables)
     }
 
@@ -83,7 +90,37 @@ impl SpanCounter {
         })?;
         cutter.cut_inside(engine.as_ref().and_then(Engine::places));
         Ok(Self {
-            tokenizer,
+            vocabulary: tokenizer.get_vocab_size(false),
+            library: Library::of(tokenizer),
+            cutter,
+            engine,
+        })
+    }
+
+    /// Makes the counter again that was saved; `json` returns the JSON of its tokenizer.
+    ///
+    /// The library loads the tokenizer only if there is a text that the engine leaves to it.
+    ///
+    /// # Errors
+    ///
+    /// If the bytes are not those of a counter, or of another version.
+    pub fn restore(saved: &[u8], json: Json) -> Result<Self, String> {
+        let mut saved = Reader::new(saved)?;
+        let [FORMAT, vocabulary, splits] = *saved.words()? else {
+            return Err("the saved counter is of another version".to_owned());
+        };
+        let mut cutter = Cutter::restore(&mut saved)?;
+        let engine = saved.bytes()?;
+        let engine = if engine.is_empty() {
+            None
+        } else {
+            Some(Engine::restore(engine)?)
+        };
+        saved.end()?;
+        cutter.cut_inside(engine.as_ref().and_then(Engine::places));
+        Ok(Self {
+            library: Library::later(json, splits != 0),
+            vocabulary: usize::try_from(vocabulary).map_err(|error| error.to_string())?,
             cutter,
             engine,
         })
@@ -95,7 +132,8 @@ impl SpanCounter {
     ///
     /// If the model cannot encode it.
     pub fn encode(&self, text: &str) -> Result<usize, String> {
-        self.tokenizer
+        self.library
+            .get()?
             .encode_fast(text, false)
             .map(|encoding| encoding.len())
             .map_err(|error| error.to_string())
@@ -112,7 +150,17 @@ impl SpanLengths for SpanCounter {
     }
 
     fn vocabulary(&self) -> usize {
-        self.tokenizer.get_vocab_size(false)
+        self.vocabulary
+    }
+
+    fn save(&self) -> Option<Vec<u8>> {
+        let mut out = Writer::default();
+        let splits = u64::from(self.library.splits_special_tokens());
+        out.words(&[FORMAT, self.vocabulary as u64, splits]);
+        self.cutter.save(&mut out);
+        // Empty if everything is left to the library.
+        out.bytes(&self.engine.as_ref().map(Engine::save).unwrap_or_default());
+        Some(out.finish())
     }
 
     fn count_span(
@@ -157,5 +205,88 @@ impl SpanLengths for SpanCounter {
             .checked_sub(around)
             .and_then(|count| u32::try_from(count).ok())
             .ok_or_else(|| "a marker is no token of its own".to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+    use super::markers::EDGE;
+
+    use super::{SpanCounter, SpanLengths, testing};
+    use crate::engine::memory::{Memory, Worker};
+
+    fn count(counter: &SpanCounter, text: &str) -> Result<u32, String> {
+        let mut memory = Memory {
+            worker: &mut Worker::default(),
+            stop: &AtomicBool::new(false),
+        };
+        counter.count_span(EDGE, text, 0, &mut memory)
+    }
+
+    #[test]
+    fn a_saved_counter_loads_the_library_only_for_what_the_engine_leaves_to_it() {
+        for added in [["<a>", "right:<r>"], ["<a>", "word:<w>"]] {
+            let tokenizer = testing::byte_level(&added);
+            let json = tokenizer.to_string(false).unwrap();
+            let counter = SpanCounter::of(tokenizer, None).unwrap();
+            let loads = Arc::new(AtomicUsize::new(0));
+            let asked = Arc::clone(&loads);
+            let load = move || {
+                asked.fetch_add(1, Ordering::Relaxed);
+                Ok(json.clone())
+            };
+            let restored = SpanCounter::restore(&counter.save().unwrap(), Box::new(load)).unwrap();
+            assert_eq!(restored.vocabulary(), counter.vocabulary());
+            assert_eq!(restored.save(), counter.save());
+            for text in ["the the", "  x\n", "e"] {
+                assert_eq!(count(&restored, text), count(&counter, text));
+            }
+            assert_eq!(loads.load(Ordering::Relaxed), 0);
+            for text in ["a <w> b", "the <w>"] {
+                assert_eq!(count(&restored, text), count(&counter, text));
+            }
+            let needed = usize::from(added[1] == "word:<w>");
+            assert_eq!(loads.load(Ordering::Relaxed), needed);
+        }
+    }
+
+    #[test]
+    fn a_counter_without_an_engine_is_saved_too() {
+        let tokenizer = testing::tokenizer(&["<a>", "left:<l>", "normalized:<n>"]);
+        let json = tokenizer.to_string(false).unwrap();
+        let counter = SpanCounter::of(tokenizer, None).unwrap();
+        let restored =
+            SpanCounter::restore(&counter.save().unwrap(), Box::new(move || Ok(json.clone())));
+        let restored = restored.unwrap();
+        for text in ["the <n> the", "x"] {
+            assert_eq!(count(&restored, text), count(&counter, text));
+        }
+    }
+
+    #[test]
+    fn a_tokenizer_that_cannot_be_loaded_again_fails_its_texts() {
+        let counter = SpanCounter::of(testing::tokenizer(&["<a>"]), None).unwrap();
+        let load = || Err("gone".to_owned());
+        let restored = SpanCounter::restore(&counter.save().unwrap(), Box::new(load)).unwrap();
+        assert_eq!(count(&restored, "the"), Err("gone".to_owned()));
+    }
+
+    #[test]
+    fn bytes_that_are_changed_or_cut_off_are_no_counter() {
+        let saved = SpanCounter::of(testing::byte_level(&["<a>"]), None)
+            .unwrap()
+            .save()
+            .unwrap();
+        let restore = |saved: &[u8]| SpanCounter::restore(saved, Box::new(|| Err(String::new())));
+        assert!(restore(&saved).is_ok());
+        assert!(restore(&saved[..saved.len() - 1]).is_err());
+        for place in 0..saved.len() {
+            let mut other = saved.clone();
+            other[place] ^= 4;
+            assert!(restore(&other).is_err(), "byte {place}");
+        }
     }
 }
