@@ -26,7 +26,7 @@ pub const TOGETHER: usize = 32;
 
 /// Places of the table at first and at most, 16 bytes each.
 const FIRST: usize = 1 << 12;
-const MOST: usize = 1 << 19;
+const MOST: usize = 1 << 18;
 
 /// Bytes of all longer words at most.
 const MOST_BYTES: usize = 8 << 20;
