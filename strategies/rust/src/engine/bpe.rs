@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::hash::BuildHasher;
 
+use rustc_hash::FxHashSet;
 use serde::Deserialize;
 use tokenizers::Model;
 use tokenizers::models::bpe::BPE;
@@ -161,6 +162,7 @@ impl Bpe {
     /// Whether any of these ids is a part of a merge.
     #[must_use]
     pub fn merges_any(&self, ids: &[u32]) -> bool {
+        let ids: FxHashSet<&u32> = ids.iter().collect();
         self.merges.parts().any(|id| ids.contains(&id))
     }
 

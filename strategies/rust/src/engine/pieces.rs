@@ -100,9 +100,18 @@ impl Pieces {
             return None;
         }
         let mut pairs = FxHashSet::default();
+        // Most pairs are of ASCII characters and come again and again.
+        let mut seen = vec![false; ASCII * ASCII];
         for (token, _) in tables.tokens.iter() {
-            let followed = token.chars().zip(token.chars().skip(1));
-            pairs.extend(followed.map(|(last, next)| pair(last, next)));
+            for (last, next) in token.chars().zip(token.chars().skip(1)) {
+                let again = last.is_ascii() && next.is_ascii() && {
+                    let place = u32::from(last) as usize * ASCII + u32::from(next) as usize;
+                    std::mem::replace(&mut seen[place], true)
+                };
+                if !again {
+                    pairs.insert(pair(last, next));
+                }
+            }
         }
         let bpe = Bpe::new(model, tables)?;
         let stand_ins = bpe.stand_ins()?;
