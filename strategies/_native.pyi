@@ -9,8 +9,8 @@ build_profile: Literal["debug", "release"]
 _Failure: TypeAlias = tuple[int, int, bool, str]
 # The counts of each conversation's turns, the turns without a count, and figures of the call:
 # convert_seconds, render_seconds, cut_seconds, encode_seconds, characters, markers_found,
-# statements.
-_Counted: TypeAlias = tuple[list[list[int | None]], list[_Failure], dict[str, float]]
+# statements; and `restarts`, the construct that was rendered again in every turn, if there is one.
+_Counted: TypeAlias = tuple[list[list[int | None]], list[_Failure], dict[str, Any]]
 # The prompt of a turn or its error, the bytes that it keeps of the last prompt before it, and the
 # number of statements of the template that were run for it.
 _Turn: TypeAlias = tuple[str | None, NativeError | None, int, int]

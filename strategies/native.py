@@ -171,7 +171,9 @@ class _Counter:
     note: str | None = None
     parts: dict[str, float] = field(default_factory=dict)
     figures: dict[str, float] = field(default_factory=dict)
-    """Numbers of the last call: seconds of each part, characters, markers found."""
+    """Numbers of the last call: seconds of each part, characters, markers found, statements."""
+    restarts: str | None = None
+    """A construct of a template that was rendered again in every turn of the last call."""
 
     def count(
         self,
@@ -182,7 +184,7 @@ class _Counter:
     ) -> Counts:
         # The harness has served them already; a caller of its own may not have.
         conversations = [self._served(each) for each in conversations]
-        self.figures, self.parts = {}, {}
+        self.figures, self.parts, self.restarts = {}, {}, None
         counts: Counts = [[None] * len(conversation.turns) for conversation in conversations]
         failures: list[tuple[int, int, bool, str]] = []
         groups: dict[_native.Template, list[int]] = {}
@@ -344,6 +346,7 @@ class _Counter:
             for index, count in enumerate(turns):
                 if count is not None:
                     counts[place][index] = count
+        self.restarts = figures.pop("restarts", self.restarts)
         for name, value in figures.items():
             self.figures[name] = self.figures.get(name, 0) + value
         for part, name in _PARTS.items():
@@ -383,6 +386,8 @@ class _Counter:
         notes = []
         if reasons:
             notes.append(f"rendered by Jinja2, counted natively: {reasons[0]}")
+        if self.restarts:
+            notes.append(f"rendered again in every turn: {self.restarts}")
         if left:
             notes.append(f"{many(len(left), 'turn')} left to the plain call: {left[0]}")
         if self.figures.get("characters") and not self.figures.get("markers_found"):

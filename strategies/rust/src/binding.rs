@@ -238,6 +238,9 @@ fn figures<'py>(
     figures.set_item("characters", report.characters)?;
     figures.set_item("markers_found", report.markers_found)?;
     figures.set_item("statements", report.statements)?;
+    if let Some(construct) = report.restarts {
+        figures.set_item("restarts", construct)?;
+    }
     Ok(figures)
 }
 

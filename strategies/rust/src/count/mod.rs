@@ -52,7 +52,7 @@ pub struct Report {
     pub markers_found: u64,
     /// Statements of the template that were run.
     pub statements: u64,
-    /// The construct that made turns be rendered from the start again, if one did.
+    /// A construct of the template that was rendered again in every turn, if there was one.
     pub restarts: Option<&'static str>,
 }
 

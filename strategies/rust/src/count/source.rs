@@ -31,7 +31,7 @@ pub trait Reader {
     /// Number of statements of the template that were run for all turns.
     fn statements(&self) -> u64;
 
-    /// What made turns be rendered from the start again, if anything did.
+    /// A construct of the template that was rendered again in every turn, if there was one.
     fn restarts(&self) -> Option<&'static str>;
 }
 

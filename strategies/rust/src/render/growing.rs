@@ -243,8 +243,12 @@ impl<'a> Tail<'a> {
 
     /// Whether both show the same messages in every turn.
     pub fn same(&self, other: &Self) -> bool {
-        self.start == other.start
-            && self.backwards == other.backwards
+        self.start == other.start && self.goes_on_as(other)
+    }
+
+    /// Whether both are the same but for where they start.
+    pub fn goes_on_as(&self, other: &Self) -> bool {
+        self.backwards == other.backwards
             && self.numbers == other.numbers
             && Rc::ptr_eq(&self.list, &other.list)
     }

@@ -6,6 +6,7 @@ mod compile;
 mod environment;
 mod eval;
 mod filters;
+mod free;
 mod functions;
 mod growing;
 mod iterate;

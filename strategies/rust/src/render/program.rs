@@ -100,6 +100,8 @@ pub struct For {
     /// The filter's own scope: its target, what it loads, its condition.
     pub filter: Option<(Target, Loads, Expr)>,
     pub or_else: Option<(Loads, Vec<Stmt>)>,
+    /// The variables from around it that its body may read, if they are known.
+    pub free: Option<Vec<Slot>>,
 }
 
 #[derive(Debug, Clone)]

@@ -2,6 +2,7 @@
 
 use super::Compiler;
 use crate::render::environment::Filter;
+use crate::render::free::free_slots;
 use crate::render::program::{Args, Expr, For, Loads, Macro, Param, Stmt, Target};
 use crate::render::tree::{
     Node, Refusal, field, kind, list_field, mentions, refuse, text_field, walk,
@@ -185,7 +186,7 @@ impl Compiler {
             [] => None,
             nodes => Some(self.scoped(nodes)?),
         };
-        out.push(Stmt::For(Box::new(For {
+        let mut inner = For {
             target,
             iter,
             loop_slot,
@@ -193,7 +194,10 @@ impl Compiler {
             body,
             filter,
             or_else,
-        })));
+            free: None,
+        };
+        inner.free = free_slots(&inner);
+        out.push(Stmt::For(Box::new(inner)));
         Ok(())
     }
 

@@ -2,6 +2,8 @@
 
 mod calls;
 mod expressions;
+mod scan;
+mod scans;
 mod symbolic;
 mod trace;
 pub mod turns;
@@ -19,6 +21,7 @@ use super::state::{LoopState, State};
 use super::text::Text;
 use super::value::{Seq, Value};
 use crate::fault::{Fault, Outcome, raised, unsupported};
+use scan::Scan;
 use trace::Trace;
 
 const TOO_MANY_STEPS: &str = "a render beyond the limit of its steps";
@@ -72,6 +75,10 @@ pub struct Evaluator<'a> {
     state: State<'a>,
     loops: Vec<LoopState<'a>>,
     trace: Trace<'a>,
+    /// The loops of this passage that ended because there were no more messages, if they are
+    /// noted.
+    scans: Vec<Scan<'a>>,
+    scanning: bool,
     /// Number of times that something was read, and that something was written, whose value
     /// depends on when that happens: attributes of namespaces, generators that a variable holds.
     reads: usize,
@@ -102,6 +109,8 @@ impl<'a> Evaluator<'a> {
             state: State::new(&program.date_formats, run.dates),
             loops: Vec::new(),
             trace: Trace::default(),
+            scans: Vec::new(),
+            scanning: false,
             reads: 0,
             writes: 0,
             stop: run.stop,
@@ -120,6 +129,7 @@ impl<'a> Evaluator<'a> {
         self.list.show(end);
         self.base = 0;
         self.depth = 0;
+        self.scanning = false;
         self.loops.clear();
         self.stack.clear();
         self.stack.resize(self.program.slots, Value::Missing);
@@ -344,6 +354,12 @@ impl<'a> Evaluator<'a> {
         let mut any = false;
         let items = self.loops[state].items.clone();
         for index in 0.. {
+            if let Seq::Tail(tail) = &items {
+                let ends = tail.start() + index >= self.list.end();
+                if ends && self.note_scan(inner, tail) {
+                    break;
+                }
+            }
             let Some(item) = items.get(index) else { break };
             let steps = self.steps_left;
             let before = self.changes();

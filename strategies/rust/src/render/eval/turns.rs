@@ -6,6 +6,7 @@
 
 use std::mem::take;
 
+use super::scan::Scan;
 use super::trace::{Attribute, Bound, has_generator};
 use super::{Evaluator, Flow, Run, TOO_MANY_STEPS};
 use crate::fault::{Fault, Outcome, unsupported};
@@ -81,10 +82,26 @@ struct Forward<'a> {
     reads: Vec<(Attribute<'a>, Vec<(usize, Bound<'a>)>)>,
     /// Attributes, and the passes that have set them.
     writes: Vec<(Attribute<'a>, Vec<(usize, Value<'a>)>)>,
+    watched: Vec<Watched<'a>>,
     /// Whether the last pass ended the loop.
     broken: bool,
     /// Whether the passes after the last one that is known cannot be remembered.
     sealed: bool,
+}
+
+/// A loop inside of passes that has to go on over the messages of each turn.
+struct Watched<'a> {
+    scan: Scan<'a>,
+    /// The first pass with it.
+    first: usize,
+    /// How many passes have it.
+    passes: u64,
+    /// Up to where the messages make no difference to it.
+    to: usize,
+    /// Steps that it takes for messages that came after the passes.
+    steps: u64,
+    /// No text of it was longer, in bytes.
+    longest: usize,
 }
 
 /// The passes up to one of a loop, together.
@@ -146,7 +163,8 @@ pub struct Turns<'a> {
     loose: bool,
     /// Set if this turn must be rendered as a whole.
     give_up: bool,
-    /// Why units were run again in every turn.
+    turns: usize,
+    /// Why units are run again in every turn.
     reason: Option<&'static str>,
 }
 
@@ -169,18 +187,20 @@ impl<'a> Turns<'a> {
             partly: false,
             loose: false,
             give_up: false,
+            turns: 0,
             reason: None,
         }
     }
 
-    /// The construct that made turns be rendered from the start again, if there was one.
+    /// A construct that was rendered again in every turn, if there was one.
     pub fn restarts(&self) -> Option<&'static str> {
-        self.reason
+        self.reason.filter(|_| self.turns > 1)
     }
 
     /// Renders the prompt of the first `end` messages, unless that fails as a render of the whole
     /// prompt fails.
     pub fn render(&mut self, end: usize) -> Rendered<'_> {
+        self.turns += 1;
         let mut result = self.update(end);
         let mut statements = self.run.statements;
         if self.give_up {
@@ -517,13 +537,16 @@ impl<'a> Turns<'a> {
             _ => Box::new(Forward::new(tail.start())),
         };
         let old = self.units[index].len;
-        let stay = known.stay(&self.run);
+        let stay = known.stay(&mut self.run);
         known.cut(stay);
         let before = known.last();
         let begun = self.length();
+        let (later, longest) = known.later();
+        self.loose |= later > 0;
         let counted = self
-            .check_length(before.longest)
-            .and_then(|()| self.count(before.steps));
+            .check_length(before.longest.max(longest))
+            .and_then(|()| self.count(before.steps))
+            .and_then(|()| self.run.count_steps(later));
         let mut placed = false;
         let result = counted.and_then(|()| {
             for (attribute, values) in &known.writes {
@@ -570,11 +593,13 @@ impl<'a> Turns<'a> {
             };
             let namespaces = self.run.state.namespaces.len();
             let steps = self.run.steps_left;
+            self.run.scanning = true;
             let flow = self.print(0, |run| {
                 run.count_steps(1)?;
                 run.loops[state].index = index;
                 run.pass(inner, item)
             })?;
+            self.run.scanning = false;
             if !known.sealed {
                 let len = self.length() - begun;
                 match known.add(&mut self.run, namespaces, steps, len) {
@@ -729,6 +754,7 @@ impl<'a> Forward<'a> {
             slots: Vec::new(),
             reads: Vec::new(),
             writes: Vec::new(),
+            watched: Vec::new(),
             broken: false,
             sealed: false,
         }
@@ -744,8 +770,18 @@ impl<'a> Forward<'a> {
         })
     }
 
+    /// At most so many steps, and the longest text, of what passes do with later messages.
+    fn later(&self) -> (u64, usize) {
+        let mut all = (0_u64, 0);
+        for watched in &self.watched {
+            let steps = watched.steps.saturating_mul(watched.passes);
+            all = (all.0.saturating_add(steps), all.1.max(watched.longest));
+        }
+        all
+    }
+
     /// How many passes would do the same again.
-    fn stay(&self, run: &Evaluator<'a>) -> usize {
+    fn stay(&mut self, run: &mut Evaluator<'a>) -> usize {
         let end = signed(run.list.end());
         let mut stay = self.passes.partition_point(|pass| pass.seen.holds(end));
         for (at, pass, value) in &self.slots {
@@ -759,6 +795,25 @@ impl<'a> Forward<'a> {
                 stay = stay.min(*pass);
             }
         }
+        let end = run.list.end();
+        for watched in &mut self.watched {
+            if watched.first >= stay || watched.to >= end {
+                continue;
+            }
+            let Some(steps) = run.goes_on(&watched.scan, watched.to, end) else {
+                stay = watched.first;
+                continue;
+            };
+            watched.to = end;
+            watched.steps = watched.steps.saturating_add(steps);
+            for (at, value) in run.trace.slots.drain(..) {
+                match self.slots.iter_mut().find(|(known, _, _)| *known == at) {
+                    Some((_, pass, _)) => *pass = watched.first.min(*pass),
+                    None => self.slots.push((at, watched.first, value)),
+                }
+            }
+            watched.longest = watched.longest.max(limits::most());
+        }
         stay
     }
 
@@ -770,6 +825,7 @@ impl<'a> Forward<'a> {
         }
         self.passes.truncate(stay);
         self.slots.retain(|(_, pass, _)| *pass < stay);
+        self.watched.retain(|watched| watched.first < stay);
         for (_, bounds) in &mut self.reads {
             bounds.truncate(bounds.partition_point(|(pass, _)| *pass < stay));
         }
@@ -853,6 +909,22 @@ impl<'a> Forward<'a> {
             {
                 Some((_, values)) => values.push((pass, value)),
                 None => self.writes.push((attribute, vec![(pass, value)])),
+            }
+        }
+        let end = run.list.end();
+        for scan in run.scans.drain(..) {
+            // One that was looked at for messages which are no more shown is another one.
+            let same = |watched: &&mut Watched<'a>| watched.to == end && watched.scan.same(&scan);
+            match self.watched.iter_mut().find(same) {
+                Some(watched) => watched.passes += 1,
+                None => self.watched.push(Watched {
+                    scan,
+                    first: pass,
+                    passes: 1,
+                    to: end,
+                    steps: 0,
+                    longest: 0,
+                }),
             }
         }
         self.passes.push(Pass {

@@ -17,6 +17,7 @@ impl<'a> Evaluator<'a> {
         self.state.places = places;
         self.state.made.clear();
         self.trace.clear();
+        self.scans.clear();
         self.open_steps = 0;
         self.list.watch();
         limits::watch();
