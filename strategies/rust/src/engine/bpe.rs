@@ -39,7 +39,13 @@ impl Tables {
                 return None;
             }
         }
-        let tokens = Tokens::new(vocabulary.iter().map(|(token, id)| (token.as_str(), *id)))?;
+        // In the order of their ids, so that a model always has the same tables.
+        let mut ordered: Vec<_> = vocabulary
+            .iter()
+            .map(|(token, id)| (token.as_str(), *id))
+            .collect();
+        ordered.sort_unstable_by_key(|(_, id)| *id);
+        let tokens = Tokens::new(ordered.iter().copied())?;
         let mut whole = Vec::new();
         let ids: Option<Vec<_>> = merges
             .iter()
