@@ -60,6 +60,15 @@ def test_the_command_lists_every_peer_and_dataset(
     assert difference["cause"] in " ".join(table.out.split())
 
 
+def test_the_cases_of_the_corpus_are_counted(bench: Bench) -> None:
+    result = bench("peers", "--corpus", "--strategies", "batched,spliced-alone", "--json")
+    wrong = {"batched": [], "spliced-alone": []}  # type: dict[str, list[str]]
+    for row in json.loads(result.out):
+        wrong[row["strategy"]] += [each["cause"] for each, _ in row["differences"]]
+    assert not wrong["batched"]
+    assert "added tokens that are rstrip" in wrong["spliced-alone"]
+
+
 @pytest.mark.parametrize("arguments", [(), ("--tokenizer", "sp-bpe")])
 def test_what_the_command_needs_is_said(bench: Bench, arguments: tuple[str, ...]) -> None:
     assert bench("peers", *arguments).code == 3

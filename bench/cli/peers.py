@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,17 +21,30 @@ from bench.cli.options import (
     tokenizer_option,
 )
 from bench.cli.progress import progress_bar
-from strategies import count_turns, get, is_peer, names, reference_counts
+from bench.measuring.folders import temporary_folder
+from strategies import (
+    ChatTokenizer,
+    Conversation,
+    chat_spec,
+    count_turns,
+    get,
+    is_peer,
+    names,
+    reference_counts,
+)
 
 if TYPE_CHECKING:
     from bench.measuring.causes import Causes
 
 
 @click.command("peers")
-@click.argument(
-    "datasets", metavar="DATASET…", nargs=-1, required=True, type=click.Path(path_type=Path)
+@click.argument("datasets", metavar="DATASET…", nargs=-1, type=click.Path(path_type=Path))
+@tokenizer_option("tokenizers", multiple=True, more_help="May be repeated.")
+@click.option(
+    "--corpus",
+    is_flag=True,
+    help="Count the cases of the splicing corpus, too: added tokens with every flag.",
 )
-@tokenizer_option("tokenizers", multiple=True, required=True, more_help="May be repeated.")
 @click.option(
     "--strategies", "chosen", type=Names(), help="Strategies to look at.  [default: peers]"
 )
@@ -50,6 +63,7 @@ def peers_command(
     tokenizers: Sequence[str],
     chosen: Sequence[str] | None,
     examples: int,
+    corpus: bool,
     quiet: bool,
     as_json: bool,
     **options: Any,
@@ -61,6 +75,8 @@ def peers_command(
     from bench.measuring.causes import causes_of
     from bench.reporting.fitting import Head, print_table
 
+    if bool(datasets) != bool(tokenizers) or not (datasets or corpus):
+        raise click.UsageError("give DATASET and --tokenizer, or --corpus, or all of them")
     console = stderr(quiet)
     reading = read_options(options)
     data = {path.stem: read_dataset(path, reading, console).conversations for path in datasets}
@@ -77,6 +93,11 @@ def peers_command(
             for peer in peers:
                 causes = causes_of(peer, chat, conversations, expected, examples)
                 found.append((chat.name, name, causes))
+    for case, chat, conversation in _cases() if corpus else ():
+        expected = reference_counts([conversation], chat, on_error="skip")
+        for peer in peers:
+            causes = causes_of(peer, chat, [conversation], expected, examples)
+            found.append(("corpus", case, causes))
     if as_json:
         rows = [{"tokenizer": t, "dataset": d, **asdict(causes)} for t, d, causes in found]
         click.echo(json.dumps(rows, indent=2, ensure_ascii=False))
@@ -87,6 +108,19 @@ def peers_command(
         Head("why", left=True, wraps=True),
     ]
     print_table(stdout(), heads, [_row(*each) for each in found])
+
+
+def _cases() -> Iterator[tuple[str, ChatTokenizer, Conversation]]:
+    """Yield the cases of the splicing corpus: what each is about, its tokenizer and its text."""
+    from bench.cutting.corpus import corpus_rows
+
+    for row in corpus_rows():
+        with temporary_folder() as folder:
+            row.tokenizer().save(str(folder / "tokenizer.json"))
+            (folder / "config.json").write_text('{"model_type": "llama"}', encoding="utf-8")
+            spec = chat_spec(folder, template="{{ messages[0].content }}", messages="as-written")
+            messages = ({"role": "user", "content": row.text},)
+            yield row.case, ChatTokenizer(spec), Conversation(row.case, messages, None, (1,))
 
 
 def _row(tokenizer: str, dataset: str, causes: Causes) -> list[str]:
