@@ -222,10 +222,11 @@ data = [Conversation("c", messages, None, tuple(range(1, 9)))]
 chat = load_chat(sys.argv[1], template=sys.argv[2])
 count(data, chat, sys.argv[3], workers=2, progress=lambda _: print("going on", flush=True))
 """
+# Its passes differ, so that the core has to run each of them.
 LATE = (
     "{% for m in messages %}{{ m.content }}{% endfor %}{% if messages | length > 6 %}"
-    + MANY_STEPS["loops"]
-    + "{% endif %}"
+    "{% for a in range(100000) %}{% for b in range(100000) %}{% if b < 0 %}{% endif %}"
+    "{% endfor %}{% endfor %}{% endif %}"
 )
 
 
