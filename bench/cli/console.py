@@ -14,8 +14,7 @@ from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, TextIO
 
-from bench.reporting.words import CONTROLS
-from strategies.words import printable
+from bench.cli.escapes import without_controls
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -77,17 +76,6 @@ class Messages:
                 print(without_controls(line), file=sys.stderr, flush=True)
         except OSError:
             drop(sys.stderr)
-
-
-def without_controls(text: str) -> str:
-    """Return a text in which nothing acts on a terminal; its line ends stay.
-
-    An escape code could move the cursor, set the title or hide what is printed. Such characters
-    are shown as escapes.
-    """
-    if not CONTROLS.search(text):
-        return text
-    return "\n".join(map(printable, text.split("\n")))
 
 
 def stdout() -> Console:

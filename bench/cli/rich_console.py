@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
 
-from bench.cli.console import without_controls
+from bench.cli.escapes import without_controls
 
 
 class SafeConsole(Console):
