@@ -150,4 +150,6 @@ def test_real_models(name: str) -> None:
     characters = [chr(code) for code in range(0x2_0000) if not 0xD800 <= code < 0xE000]
     random.shuffle(characters)
     lines = ["".join(characters[i : i + 50]) for i in range(0, len(characters), 50)]
+    # Each before white space, which some of them take into their grapheme cluster.
+    lines += [" ".join(line) + "\n" + "\n".join(line) for line in lines]
     assert_counted(tokenizer, [*prompts, lines])
