@@ -259,7 +259,9 @@ REFUSES = "{% if messages | length > 2 %}{{ raise_exception('too long') }}{% end
     [
         pytest.param(REFUSES, "raise", True, id="the template refuses a turn"),
         pytest.param(REFUSES, "skip", True, id="and it is skipped"),
-        pytest.param("{{ messages | length | title }}", "skip", True, id="no native template"),
+        pytest.param(
+            "{{ messages | length | filesizeformat }}", "skip", True, id="no native template"
+        ),
         pytest.param("{{ messages | length }}", "skip", False, id="content is left out"),
     ],
 )
@@ -632,14 +634,11 @@ def test_the_entries_are_listed_checked_and_cleared(full: Command) -> None:
     flipped(0.0001)(full.entry())
     assert statuses(full, "list") == (0, ["damaged"])
     assert statuses(full, "verify") == (0, ["damaged"])
-    assert listed(full, "clear") == (0, {"removed": [full_name(full)], "left": []})
+    name = full.entry().name
+    assert listed(full, "clear") == (0, {"removed": [name], "left": []})
     assert not list(full.entries.iterdir())
     assert statuses(full, "list") == (0, [])
     assert full.run("cache", "clear").out.startswith("removed 0 files")
-
-
-def full_name(full: Command) -> str:
-    return full.entry().name
 
 
 def test_an_entry_whose_files_have_changed_is_stale(copied: tuple[Path, Folder]) -> None:
