@@ -913,8 +913,8 @@ impl<'a> Forward<'a> {
         }
         let end = run.list.end();
         for scan in run.scans.drain(..) {
-            // One that was looked at for messages which are no more shown is another one.
-            let same = |watched: &&mut Watched<'a>| watched.to == end && watched.scan.same(&scan);
+            // Since its first pass stays, it was looked at from there on, in the same state.
+            let same = |watched: &&mut Watched<'a>| watched.scan.same(&scan);
             match self.watched.iter_mut().find(same) {
                 Some(watched) => watched.passes += 1,
                 None => self.watched.push(Watched {
