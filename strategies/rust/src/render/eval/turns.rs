@@ -163,7 +163,8 @@ pub struct Turns<'a> {
     loose: bool,
     /// Set if this turn must be rendered as a whole.
     give_up: bool,
-    turns: usize,
+    /// Number of turns so far.
+    rendered: usize,
     /// Why units are run again in every turn.
     reason: Option<&'static str>,
 }
@@ -187,20 +188,20 @@ impl<'a> Turns<'a> {
             partly: false,
             loose: false,
             give_up: false,
-            turns: 0,
+            rendered: 0,
             reason: None,
         }
     }
 
     /// A construct that was rendered again in every turn, if there was one.
     pub fn restarts(&self) -> Option<&'static str> {
-        self.reason.filter(|_| self.turns > 1)
+        self.reason.filter(|_| self.rendered > 1)
     }
 
     /// Renders the prompt of the first `end` messages, unless that fails as a render of the whole
     /// prompt fails.
     pub fn render(&mut self, end: usize) -> Rendered<'_> {
-        self.turns += 1;
+        self.rendered += 1;
         let mut result = self.update(end);
         let mut statements = self.run.statements;
         if self.give_up {
@@ -913,8 +914,8 @@ impl<'a> Forward<'a> {
         }
         let end = run.list.end();
         for scan in run.scans.drain(..) {
-            // One that was looked at for messages which are no more shown is another one.
-            let same = |watched: &&mut Watched<'a>| watched.to == end && watched.scan.same(&scan);
+            // Since its first pass stays, it was looked at from there on, in the same state.
+            let same = |watched: &&mut Watched<'a>| watched.scan.same(&scan);
             match self.watched.iter_mut().find(same) {
                 Some(watched) => watched.passes += 1,
                 None => self.watched.push(Watched {
