@@ -20,8 +20,12 @@ BENCH ?= .
 export COMMITS BENCH
 ASV_QUICK := --bench 'correctness|repetition' --bench "warm.*, 1, 'agentic'"
 
+# Where make peers puts tokenizers 1.0. asv's own environments find it by this.
+PEERS := .venv-peers
+export ISL_BENCH_TOKENIZERS_1 ?= $(CURDIR)/$(PEERS)/bin/python
+
 .PHONY: help setup compare compare-quick test test-matrix test-signals bench asv asv-quick asv-libraries \
-	asv-demo dashboard notebooks lint format lock clean
+	asv-demo dashboard notebooks peers lint format lock clean
 
 help:
 	@echo "make compare        set up, then compare all strategies on the bundled sample"
@@ -36,6 +40,7 @@ help:
 	@echo "make asv-demo       slow one strategy down in a throw-away clone: asv must find it"
 	@echo "make dashboard      publish the results of asv as web pages, and serve them"
 	@echo "make notebooks      execute the notebooks, and write a page for each to results/notebooks"
+	@echo "make peers          make the environment of tokenizers 1.0, to compare with"
 	@echo "make lint           ruff, mypy, zizmor, cargo fmt, cargo clippy"
 	@echo "make format         apply ruff and cargo formatting"
 	@echo "make lock           resolve requirements.lock again from pyproject.toml"
@@ -116,6 +121,17 @@ notebooks: $(READY)
 	$(BIN)/python -m bench.notebook notebooks --out results/notebooks \
 		$(if $(REPORT),--set REPORT=$(REPORT)) $(if $(EFFORT),--set EFFORT=$(EFFORT))
 
+peers: $(PEERS)/.ready
+	@:
+
+# tokenizers 1.0 cannot stand beside the tokenizers that the reference needs.
+$(PEERS)/.ready: requirements-peers.lock $(READY)
+	@$(BIN)/python $(STEP) "Making the environment $(PEERS) (seconds)" $(BIN)/python -m venv $(PEERS)
+	@$(BIN)/python $(STEP) "Installing tokenizers 1.0 into $(PEERS) (seconds)" \
+		$(PEERS)/bin/python -m pip install --disable-pip-version-check --progress-bar off \
+		--require-hashes -r requirements-peers.lock
+	@touch $@
+
 lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -135,6 +151,8 @@ lock: $(VENV)/.python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'uv>=0.8'
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --all-extras --generate-hashes \
 		--custom-compile-command 'make lock' pyproject.toml -o requirements.lock
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+		--custom-compile-command 'make lock' requirements-peers.in -o requirements-peers.lock
 
 clean:
-	rm -rf $(VENV) .asv strategies/rust/target strategies/*.so results
+	rm -rf $(VENV) $(PEERS) .asv strategies/rust/target strategies/*.so results

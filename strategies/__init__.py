@@ -34,7 +34,7 @@ from strategies.errors import (
 )
 from strategies.hints import hinted
 from strategies.plain import reference_counts
-from strategies.registry import availability, get, is_control, names, open_available
+from strategies.registry import availability, get, is_control, is_peer, names, open_available
 from strategies.repetition import Amplification, amplification
 from strategies.runtime.cores import available_cores
 from strategies.runtime.workers import MAX_WORKERS
@@ -75,6 +75,7 @@ __all__ = [
     "get",
     "hinted",
     "is_control",
+    "is_peer",
     "load_chat",
     "names",
     "open_available",
@@ -107,7 +108,8 @@ def count(
         From `load_chat`.
     strategy
         A strategy or its name. All give the same counts, except the controls (see
-        `is_control`), which are wrong on purpose.
+        `is_control`), which are wrong on purpose, and the peers (see `is_peer`), whose counts
+        are those of another library.
     workers
         Threads or processes, at most `MAX_WORKERS`; by default one for each core that this
         process may use.

@@ -7,8 +7,12 @@ build_profile: Literal["debug", "release"]
 # Conversation and turn (both from 0), whether the template raised, and the reason.
 _Failure: TypeAlias = tuple[int, int, bool, str]
 # The counts of each conversation's turns, the turns without a count, and figures of the call:
-# convert_seconds, render_seconds, cut_seconds, encode_seconds, characters, markers_found.
+# convert_seconds, render_seconds, cut_seconds, encode_seconds, characters, markers_found,
+# statements.
 _Counted: TypeAlias = tuple[list[list[int | None]], list[_Failure], dict[str, float]]
+# The prompt of a turn or its error, the bytes that it keeps of the last prompt before it, and the
+# number of statements of the template that were run for it.
+_Turn: TypeAlias = tuple[str | None, NativeError | None, int, int]
 _Conversation: TypeAlias = tuple[
     Iterable[dict[str, Any]], Iterable[dict[str, Any]] | None, Sequence[int]
 ]
@@ -34,11 +38,26 @@ class Template:
     def render(
         self, messages: Iterable[dict[str, Any]], tools: Iterable[dict[str, Any]] | None
     ) -> str: ...
+    def render_turns(
+        self,
+        messages: Iterable[dict[str, Any]],
+        tools: Iterable[dict[str, Any]] | None,
+        turns: Sequence[int],
+    ) -> list[_Turn]: ...
 
 @final
 class Counter:
     def __new__(
         cls, tokenizer: str, *, workers: int, split_special_tokens: bool = False
+    ) -> Counter: ...
+    @staticmethod
+    def of_sentencepiece(
+        model: bytes,
+        tokens: Sequence[tuple[str, bool, bool]],
+        *,
+        workers: int,
+        adds_space: bool = False,
+        shield: str | None = None,
     ) -> Counter: ...
     @property
     def vocabulary(self) -> int: ...

@@ -56,8 +56,10 @@ class Counter(Protocol):
 class Strategy(Protocol):
     """A way to get the ISL of every turn of many conversations.
 
-    A strategy may have one more attribute, ``control``. It is true for a strategy that is
-    wrong on purpose: one that is checked and shown, but never ranked.
+    A strategy may have two more attributes. ``control`` is true for a strategy that is wrong on
+    purpose: one that is checked and shown, but never ranked. ``peer`` is true for one that counts
+    with another library. Nothing proves its counts right, so it is checked, timed and shown, but
+    never recommended, and no command counts with it.
     """
 
     @property

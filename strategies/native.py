@@ -13,6 +13,11 @@ from strategies.chat.backend import NO_SEPARATE_RENDERING
 from strategies.chat.rendering import is_failure
 from strategies.conversations.conversation import Conversation
 from strategies.errors import TurnError, UnavailableError, WorkerError, one_line
+from strategies.native_sentencepiece import (
+    check_sentencepiece,
+    sentencepiece_loader,
+    sentencepiece_reason,
+)
 from strategies.native_templates import Templates
 from strategies.plain import first_failure, reference_turn
 from strategies.runtime.workers import no_threads
@@ -48,7 +53,7 @@ class Rust:
         if not chat.renders_plainly:
             return NO_SEPARATE_RENDERING
         if chat.backend is None:
-            return "it has no tokenizers backend for the native core to load"
+            return sentencepiece_reason(chat)
         if not keeps_text_once(chat.backend):
             return "its post-processor repeats the text or leaves it out"
         if chat.tokenizer.split_special_tokens:
@@ -62,18 +67,21 @@ class Rust:
 
         Its threads live for one call. So there is no thread to stop, or to lose in a fork.
         """
-        if chat.backend is None:
-            raise UnavailableError("it has no tokenizers backend for the native core to load")
+        backend = chat.backend
+        if backend is None:
+            load = sentencepiece_loader(chat, workers=workers)
+        else:
+            load = partial(
+                _native.Counter,
+                backend.to_str(),
+                workers=workers,
+                split_special_tokens=bool(chat.tokenizer.split_special_tokens),
+            )
         templates = Templates(chat)
         with ThreadPoolExecutor(1) as loader:
             # Loading does not hold the GIL, so templates are compiled at the same time.
             try:
-                loading = loader.submit(
-                    _native.Counter,
-                    chat.backend.to_str(),
-                    workers=workers,
-                    split_special_tokens=bool(chat.tokenizer.split_special_tokens),
-                )
+                loading = loader.submit(load)
             except RuntimeError as error:
                 raise no_threads("threads of rust", error) from error
             templates.compile_usual()
@@ -83,8 +91,11 @@ class Rust:
                 # Its version of the library may be older than the installed one.
                 reason = f"the native core cannot load its tokenizer: {one_line(error)}"
                 raise UnavailableError(reason) from error
-        _check_vocabulary(chat.backend, native)
-        _check_native(chat, native)
+        if backend is None:
+            check_sentencepiece(chat, native)
+        else:
+            _check_vocabulary(backend, native)
+            _check_native(chat, native)
         yield _Counter(chat, native, templates)
 
 

@@ -34,6 +34,9 @@ BUILTIN = {
     "spliced": "strategies.spliced:Spliced",
     "rust": "strategies.native:Rust",
     "auto": "strategies.auto:Auto",
+    "gigatoken": "strategies.peers.gigatoken:Gigatoken",
+    "fastokens": "strategies.peers.fastokens:Fastokens",
+    "tokenizers-1.0": "strategies.peers.tokenizers_1:Tokenizers1",
     "spliced-alone": "strategies.spliced:SplicedAlone",
 }
 
@@ -63,6 +66,11 @@ def get(name: str) -> Strategy:
 def is_control(strategy: Strategy) -> bool:
     """Whether the strategy is wrong on purpose, so that checks can be seen to fail."""
     return bool(getattr(strategy, "control", False))
+
+
+def is_peer(strategy: Strategy) -> bool:
+    """Whether the strategy stands for another library, whose counts nothing proves right."""
+    return bool(getattr(strategy, "peer", False))
 
 
 def availability(strategy: Strategy, chat: ChatTokenizer) -> str | None:

@@ -30,6 +30,7 @@ from strategies import (
     TurnError,
     get,
     is_control,
+    is_peer,
     load_chat,
     names,
     parse_conversations,
@@ -66,7 +67,7 @@ class Result:
 Bench = Callable[..., Result]
 
 TESTED = pytest.StashKey[list[str]]()
-"""The tested strategies: those of --strategies, or all except the controls."""
+"""The tested strategies: those of --strategies, or all except controls and peers."""
 
 REAL = Path(__file__).parents[2] / "shared" / "real"
 
@@ -78,7 +79,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    exact = [name for name in names() if not is_control(get(name))]
+    exact = [name for name in names() if not (is_control(get(name)) or is_peer(get(name)))]
     chosen = config.getoption("--strategies")
     for name in chosen.split(",") if chosen else ():
         if name not in exact:

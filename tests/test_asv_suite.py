@@ -21,7 +21,7 @@ import bench.benchmarks
 from bench.benchmarks import correctness, parts, workloads
 from bench.bundled import TOKENIZERS
 from bench.samples import SHAPES
-from strategies import _native, get, is_control, open_available
+from strategies import _native, get, is_control, is_peer, open_available
 from strategies.registry import BUILTIN
 
 ROOT = Path(__file__).parents[1]
@@ -41,7 +41,8 @@ def benchmark_classes() -> Iterator[type[Any]]:
 
 CLASSES = list(benchmark_classes())
 CONTROLS = [name for name in BUILTIN if is_control(get(name))]
-EXACT = [name for name in BUILTIN if name not in CONTROLS]
+PEERS = [name for name in BUILTIN if is_peer(get(name))]
+EXACT = [name for name in BUILTIN if name not in {*CONTROLS, *PEERS}]
 
 
 def to_change(module: ModuleType, literal: str, wanted: Sequence[str]) -> str:
@@ -68,7 +69,12 @@ def reported_parts(name: str) -> tuple[str, ...]:
 
 @pytest.mark.parametrize(
     ("literal", "wanted"),
-    [("STRATEGIES", EXACT), ("CONTROLS", CONTROLS), ("FAMILIES", list(TOKENIZERS))],
+    [
+        ("STRATEGIES", EXACT),
+        ("CONTROLS", CONTROLS),
+        ("PEERS", PEERS),
+        ("FAMILIES", list(TOKENIZERS)),
+    ],
 )
 def test_the_literals_are_the_registry_and_the_bundled_data(
     literal: str, wanted: list[str]
@@ -81,6 +87,7 @@ def test_the_parameters_are_the_literals() -> None:
     assert {*workloads.SHAPES, *workloads.CHECKED} == set(SHAPES)
     assert {shape for _, shape, _ in workloads.SAMPLES.values()} == set(SHAPES)
     known: dict[str, set[Any]] = {
+        "peer": set(workloads.PEERS),
         "strategy": {*workloads.STRATEGIES, *workloads.CONTROLS},
         "family": set(workloads.FAMILIES),
         "cores": set(workloads.CORES),
@@ -103,7 +110,7 @@ def test_the_data_are_those_of_the_series(name: str) -> None:
 def test_every_subject_is_there() -> None:
     assert {found.__name__ for found in CLASSES} == {
         "Cold", "Control", "Exact", "Growth", "Memory", "Oversubscription", "Parts",
-        "Repetition", "Scaling", "Throughput", "Warm",
+        "Peers", "Repetition", "Scaling", "Throughput", "Warm",
     }  # fmt: skip
 
 
@@ -132,7 +139,7 @@ def test_what_a_commit_or_machine_lacks_is_not_available() -> None:
         with pytest.raises(NotImplementedError, match="no strategy teleport"):
             workloads.require("teleport", family)
     with pytest.raises(NotImplementedError, match="no tokenizers backend"):
-        workloads.require("rust", "sentencepiece library")
+        workloads.require("batched", "sentencepiece library")
     with pytest.raises(NotImplementedError, match="cores asked for"):
         workloads.use_cores(len(workloads.available()) + 1)
     with pytest.raises(NotImplementedError, match=r"no bench\.teleport"):
@@ -189,6 +196,9 @@ def test_the_environments_are_pinned_to_the_tested_set() -> None:
     main = CONFIG["matrix"]["req"]
     for name, versions in main.items():
         assert versions == [locked[name.replace("_", "-")]]
+    (install,) = CONFIG["install_command"]
+    for name, version in re.findall(r"([\w-]+)==(\S+)", install):
+        assert version == locked[name]
     swept = [entry["req"] for entry in CONFIG["include"]]
     assert all(set(entry) == set(main) for entry in swept)
     for library in ("tokenizers", "transformers"):
@@ -196,7 +206,7 @@ def test_the_environments_are_pinned_to_the_tested_set() -> None:
 
 
 def test_asv_itself_runs_the_suite(tmp_path: Path) -> None:
-    chosen = "correctness.Exact.*'(spliced|rust)', '(Unigram|sentencepiece library)'"
+    chosen = "correctness.Exact.*'(spliced|rust|batched)', '(Unigram|sentencepiece library)'"
     config = tmp_path / "asv.conf.json"
     # asv writes descriptions of the suite and the machine even if it records no results.
     places = {
@@ -225,7 +235,8 @@ def test_asv_itself_runs_the_suite(tmp_path: Path) -> None:
     rows = [line.split() for line in done.stdout.splitlines()]
     assert ["spliced", "Unigram", "0"] in rows
     assert ["rust", "Unigram", "0"] in rows
-    assert ["rust", "sentencepiece", "library", "n/a"] in rows
+    assert ["rust", "sentencepiece", "library", "0"] in rows
+    assert ["batched", "sentencepiece", "library", "n/a"] in rows
     assert any(row[:3] == ["spliced", "Unigram", "1"] and row[-1].endswith("ms") for row in rows)
     if len(workloads.available()) < 16:
         assert ["spliced", "Unigram", "16", "agentic", "n/a"] in rows

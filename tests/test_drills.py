@@ -159,7 +159,7 @@ def test_a_strategy_is_one_file_and_one_line_and_what_was_forgotten_is_named(cop
     copy.write("strategies/mine.py", STRATEGY)
     copy.register("mine", "strategies.mine:Mine")
     done = copy.test(f"{VERIFY}[mine]", LITERALS, f"{PARTS}[mine]")
-    assert "2 failed, 3 passed" in done.stdout, done.stdout
+    assert "2 failed, 4 passed" in done.stdout, done.stdout
     assert "add 'mine' to STRATEGIES in bench/benchmarks/workloads.py:" in done.stdout
     assert "add 'dream' to PARTS in bench/benchmarks/parts.py:" in done.stdout
     assert "add 'mine' to IN_PARTS in bench/benchmarks/parts.py:" in done.stdout
@@ -185,7 +185,7 @@ def test_it_is_listed_and_measured() -> None:
 """,
     )
     done = copy.test(f"{VERIFY}[mine]", LITERALS, f"{PARTS}[mine]", "tests/test_mine.py")
-    assert "6 passed" in done.stdout, done.stdout
+    assert "7 passed" in done.stdout, done.stdout
 
 
 def test_a_second_control_is_checked_and_kept_out_of_the_exact_ones(copy: Copy) -> None:

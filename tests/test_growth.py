@@ -86,8 +86,8 @@ def test_a_strategy_that_cannot_run_is_left_out_of_several_and_refused_alone() -
     chat = load_chat(str(tokenizer_path("sentencepiece")))
     said: list[tuple[str, str]] = []
     done: list[int] = []
-    sequential, rust = measure_growth(
-        ["sequential", "rust"],
+    sequential, batched = measure_growth(
+        ["sequential", "batched"],
         chat,
         rounds=2,
         lengths=(2, 3),
@@ -95,15 +95,15 @@ def test_a_strategy_that_cannot_run_is_left_out_of_several_and_refused_alone() -
         progress=done.append,
     )
     assert [point.turns for point in sequential.points] == [2, 3]
-    assert rust.points == ()
-    assert rust.left_out
-    assert rust.left_out.turns is None
-    assert said == [("rust", rust.left_out.reason)]
+    assert batched.points == ()
+    assert batched.left_out
+    assert batched.left_out.turns is None
+    assert said == [("batched", batched.left_out.reason)]
     # Two strategies, two lengths, two rounds and a first run.
     assert sum(done) == 12
-    assert isinstance(rust, Curve)
-    with pytest.raises(UnavailableError, match="rust cannot run with"):
-        measure_growth(["rust"], chat, rounds=1, lengths=(2,))
+    assert isinstance(batched, Curve)
+    with pytest.raises(UnavailableError, match="batched cannot run with"):
+        measure_growth(["batched"], chat, rounds=1, lengths=(2,))
 
 
 @pytest.mark.parametrize(

@@ -96,13 +96,14 @@ _OF_DATA = (
 _OF_TEXT = (
     "a.split()", "a.split(b)", "a.split(b, 1)", "a.rsplit(b, 1)", "a.splitlines()", "a.strip()",
     "a.strip(b)", "a.replace(b, '-')", "a.find(b)", "a.count(b)", "a[1:]", "a[::-1]", "a[-2:]",
-    "b in a", "a < b", "a | length", "a | list", "a | upper", "a.title()", "a | int",
+    "b in a", "a < b", "a | length", "a | list", "a | upper", "a.title()", "a | int", "a | lower",
+    "a | title", "a | capitalize", "a | indent(2, true)", "[a, b] | min", "[a, b] | max",
 )  # fmt: skip
 
 
 #: The allowed reasons to leave a value to Jinja2: Python's versions treat it differently.
 _LEFT = re.compile(
-    r"repr of U\+[0-9A-F]+|changing the case of text beyond ASCII|title of text beyond ASCII"
+    r"repr of U\+[0-9A-F]+|the (title )?case of U\+[0-9A-F]+"
     r"|int of this text|comparing a very large integer with a float"
 )
 

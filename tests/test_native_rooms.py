@@ -14,7 +14,10 @@ import strategies
 SOURCES = Path(strategies.__file__).parent / "rust" / "src"
 
 #: From the lowest to the highest: a room may use those before it. README.md of the core draws it.
-ROOMS = ("fault", "data", "engine", "tokenizer", "count", "render", "prompts", "binding", "lib")
+ROOMS = (
+    *("fault", "data", "prefix", "engine", "tokenizer", "count", "render", "prompts"),
+    *("binding", "lib"),
+)
 #: Rooms that are side by side: neither uses the other.
 APART = (
     ("count", "render"),

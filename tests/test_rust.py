@@ -49,8 +49,8 @@ def conversation(*texts: str) -> Conversation:
         ("{{ messages[0].content }}", "hello", "no cut points: prompts counted whole"),
         (
             MARKED + "{{ messages[0].content | upper }}",
-            "é",
-            "1 turn left to the plain call: changing the case of text beyond ASCII",
+            "\u0264",
+            "1 turn left to the plain call: the case of U+0264",
         ),
         (
             # Jinja2 folds the constant, in its own way: what is no list has no slice.

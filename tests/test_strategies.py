@@ -178,7 +178,7 @@ def test_progress_adds_up_where_turns_are_skipped(strategy_name: str) -> None:
 @pytest.mark.parametrize(
     ("strategy", "constant"),
     [
-        ("batched", "batched.BATCH_CHARACTERS"),
+        ("batched", "whole_prompts.BATCH_CHARACTERS"),
         ("spliced", "spliced.PENDING_CHARACTERS"),
         ("rust", "native.BATCH_CHARACTERS"),
     ],
@@ -665,18 +665,28 @@ def test_a_text_that_the_post_processor_repeats_or_leaves_out_is_not_spliced(
         assert counter.count(data) == expected
 
 
-def test_auto_splices_where_the_core_cannot_and_prompts_repeat(sample: list[Conversation]) -> None:
+def beyond_the_core(folder: Path, template: str | None = None) -> ChatTokenizer:
+    """Load a tokenizer that can be cut, and that the native core cannot load."""
+    options = {"alpha": 0.1}
+    changed = changed_folder(folder, "sentencepiece", sp_model_kwargs=options)
+    return load_chat(changed, template=template)
+
+
+def test_auto_splices_where_the_core_cannot_and_prompts_repeat(
+    tmp_path: Path, sample: list[Conversation]
+) -> None:
     agentic = [c for c in sample if c.id.startswith("agentic")]
-    assert picked(bundled_chat("sentencepiece"), agentic).startswith(
-        "picked spliced: amplification "
-    )
+    said = picked(beyond_the_core(tmp_path / "t"), agentic)
+    assert said.startswith("picked spliced: amplification ")
 
 
 @pytest.mark.parametrize(("workers", "plain"), [(1, "sequential"), (2, "process-pool")])
-def test_auto_counts_plainly_where_nothing_repeats(workers: int, plain: str) -> None:
+def test_auto_counts_plainly_where_nothing_repeats(
+    tmp_path: Path, workers: int, plain: str
+) -> None:
     single = [conversation(f"question {i}", name=str(i)) for i in range(5)]
     template = "{% for m in messages %}{{ m.content }}{% endfor %}"
-    said = picked(bundled_chat("sentencepiece", template), single, workers)
+    said = picked(beyond_the_core(tmp_path / "t", template), single, workers)
     assert said.startswith(f"picked {plain}: amplification 1.0 ")
 
 

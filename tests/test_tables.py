@@ -129,8 +129,9 @@ def test_the_strategies_are_listed_in_whole_words_at_every_width(
 ) -> None:
     monkeypatch.setenv("COLUMNS", str(width))
     result = bench("strategies")
-    *table, control, hint = result.out.rstrip("\n").split("\n")
+    *table, control, peer, hint = result.out.rstrip("\n").split("\n")
     assert "wrong on purpose" in control
+    assert "another library" in peer
     assert "bpe-chatml" in hint
     assert widest("\n".join(table)) <= width
     assert "…" not in result.out

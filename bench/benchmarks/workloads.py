@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 STRATEGIES = ["sequential", "thread-pool", "process-pool", "batched", "spliced", "rust", "auto"]
 CONTROLS = ["spliced-alone"]
+PEERS = ["gigatoken", "fastokens", "tokenizers-1.0"]
 FAMILIES = ["byte-level BPE", "SentencePiece BPE", "Unigram", "sentencepiece library"]
 CORES = [1, 2, 4, 8, 16]
 SHAPES = ["short-chat", "agentic", "long"]
@@ -218,9 +219,14 @@ def opened(strategy: str, family: str, workers: int) -> Counter:
     require(strategy, family)
     # The library reads this when its thread pool starts, at its first use.
     os.environ["RAYON_NUM_THREADS"] = str(workers)
-    counter: Counter = _open.enter_context(
-        project("strategies").get(strategy).open(chat(family), workers=workers)
-    )
+    strategies = project("strategies")
+    try:
+        counter: Counter = _open.enter_context(
+            strategies.get(strategy).open(chat(family), workers=workers)
+        )
+    except strategies.UnavailableError as error:
+        # Some reasons show only when the strategy is opened.
+        raise NotImplementedError(str(error)) from error
     return counter
 
 

@@ -16,6 +16,7 @@ COMMANDS = {
     "decide": "bench.cli.decide:decide_command",
     "show": "bench.cli.show:show_command",
     "growth": "bench.cli.growth:growth_command",
+    "peers": "bench.cli.peers:peers_command",
     "history": "bench.cli.history:history_command",
     "dashboard": "bench.cli.dashboard:dashboard_command",
 }

@@ -27,7 +27,7 @@ from bench.cli.options import (
 from bench.cli.progress import ConsoleWatcher
 from bench.interruption import INTERRUPTION
 from bench.measuring.baseline import BASELINE
-from strategies import available_cores, get, names
+from strategies import InputError, available_cores, get, is_peer, names
 from strategies.errors import placed
 from strategies.runtime.signals import interruptions_held
 from strategies.words import many
@@ -46,7 +46,12 @@ QUICK_BUDGET_SECONDS = 12.0
 @tokenizer_option(
     "tokenizers", multiple=True, more_help="May be repeated.  [default: all bundled ones]"
 )
-@click.option("--strategies", "chosen", type=Names(), help="Strategies to compare.  [default: all]")
+@click.option(
+    "--strategies",
+    "chosen",
+    type=Names(),
+    help="Strategies to compare.  [default: all except peers]",
+)
 @click.option(
     "--cores",
     type=Numbers(),
@@ -78,6 +83,7 @@ QUICK_BUDGET_SECONDS = 12.0
     help="Size of the bundled sample, if there is no DATASET.  [default: small]",
 )
 @click.option("--quick", is_flag=True, help="Time a few rounds only.")
+@click.option("--peers", is_flag=True, help="Compare with other libraries, too: docs/peers.md.")
 @seed_option("Decides in which order strategies run, and which conversations are left out.")
 @click.option(
     "--baseline",
@@ -111,6 +117,7 @@ def compare_command(
     budget: float,
     sample: str | None,
     quick: bool,
+    peers: bool,
     seed: int,
     baseline: str,
     out: Path | None,
@@ -139,7 +146,7 @@ def compare_command(
     paths = list(tokenizers) or [str(tokenizer_path(name)) for name in tokenizer_names()]
     plan = Plan(
         chats=chat_specs(paths, options),
-        strategies=chosen or names(),
+        strategies=_chosen(chosen, peers),
         cores=cores or (available_cores(),),
         workers=workers,
         rounds=rounds,
@@ -183,8 +190,24 @@ def compare_command(
         COMPARISON.show(stdout(), report)
         if written:
             click.echo(written)
-    entries = [entry for group in report.groups for entry in group.entries if not entry.control]
+    entries = [entry for group in report.groups for entry in group.entries if entry.ours]
     return EXIT_WRONG if any(entry.status in {"wrong", "failed"} for entry in entries) else 0
+
+
+def _chosen(chosen: Sequence[str] | None, peers: bool) -> Sequence[str]:
+    """Return the names of the strategies to compare: those chosen or all, with or without peers."""
+    others = [name for name in names() if _counts_with_another_library(name)]
+    if chosen:
+        return [*chosen, *others] if peers else chosen
+    return [name for name in names() if peers or name not in others]
+
+
+def _counts_with_another_library(name: str) -> bool:
+    try:
+        return is_peer(get(name))
+    except InputError:
+        # Its package does not load. Its row will say so.
+        return False
 
 
 def _resume(recording: Recording, path: Path, console: Console) -> None:

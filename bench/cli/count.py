@@ -35,6 +35,7 @@ from strategies import (
     get,
     hinted,
     is_control,
+    is_peer,
     open_available,
     traceless,
 )
@@ -131,6 +132,11 @@ def count_command(
     chosen = get(strategy)
     if is_control(chosen):
         raise InputError("is wrong on purpose, for comparisons only", field=strategy)
+    if is_peer(chosen):
+        raise InputError(
+            "counts with another library, which nothing proves right; it is for comparisons only",
+            field=strategy,
+        )
     console = stderr(quiet)
     data = read_dataset(dataset, read_options({**options, "on_error": on_error}), console)
     conversations = data.conversations

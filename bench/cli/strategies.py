@@ -11,7 +11,7 @@ from bench.bundled import tokenizer_names
 from bench.cli.console import stderr, stdout
 from bench.cli.inputs import load_tokenizer
 from bench.cli.options import chat_specs, shared_options, tokenizer_option
-from strategies import InputError, availability, get, is_control, names
+from strategies import InputError, availability, get, is_control, is_peer, names
 
 
 @click.command("strategies")
@@ -30,8 +30,8 @@ def strategies_command(tokenizer: str | None, as_json: bool, **options: Any) -> 
         try:
             strategy = get(name)
         except InputError as error:
-            row = {"name": name, "summary": "", "control": False, "available": False}
-            listed.append({**row, "reason": str(error)})
+            row = {"name": name, "summary": "", "control": False, "peer": False}
+            listed.append({**row, "available": False, "reason": str(error)})
             continue
         reason = None if chat is None else availability(strategy, chat)
         listed.append(
@@ -39,6 +39,7 @@ def strategies_command(tokenizer: str | None, as_json: bool, **options: Any) -> 
                 "name": name,
                 "summary": strategy.summary,
                 "control": is_control(strategy),
+                "peer": is_peer(strategy),
                 "available": reason is None,
                 "reason": reason,
             }
@@ -54,7 +55,7 @@ def strategies_command(tokenizer: str | None, as_json: bool, **options: Any) -> 
     ]
     rows = [
         [
-            f"{row['name']} *" if row["control"] else str(row["name"]),
+            f"{row['name']}{' *' if row['control'] else ' †' if row['peer'] else ''}",
             str(row["summary"]),
             "yes" if row["available"] else str(row["reason"]),
         ]
@@ -62,5 +63,6 @@ def strategies_command(tokenizer: str | None, as_json: bool, **options: Any) -> 
     ]
     print_table(stdout(), heads, rows)
     click.echo("* control: wrong on purpose, so that checks can be seen to fail; never ranked")
+    click.echo("† another library: checked, timed and shown; never recommended")
     if chat is None:
         click.echo(f"--tokenizer takes a bundled one by name: {', '.join(tokenizer_names())}")

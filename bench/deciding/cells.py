@@ -26,8 +26,8 @@ def status(verdict: CaseVerdict, entry: Entry) -> str:
 def _standing(verdict: CaseVerdict, entry: Entry) -> str:
     standings = verdict.advice.standings if verdict.advice else {}
     chosen = verdict.use == entry.strategy
-    if entry.control:
-        return "control"
+    if not entry.ours:
+        return _not_ours(entry)
     if entry.wrong:
         return "WRONG"
     if entry.strategy == verdict.case.baseline:
@@ -35,8 +35,18 @@ def _standing(verdict: CaseVerdict, entry: Entry) -> str:
     if entry.strategy in standings:
         standing = STANDINGS[standings[entry.strategy]]
         return f"{standing}; use this" if chosen else standing
-    if entry.strategy == PICKER:
-        return "not compared"
+    return "not compared" if entry.strategy == PICKER else _skipped(entry)
+
+
+def _not_ours(entry: Entry) -> str:
+    if entry.control:
+        return "control"
+    if entry.status == "ok":
+        return "another library"
+    return "another library; WRONG" if entry.wrong else _skipped(entry)
+
+
+def _skipped(entry: Entry) -> str:
     return f"skipped, {'not timed' if entry.status == 'ok' else entry.status}"
 
 
@@ -47,7 +57,7 @@ def counts(verdict: CaseVerdict) -> dict[str, int]:
     for entry in verdict.case.group.entries:
         if entry.strategy in standings:
             found[standings[entry.strategy]] += 1
-        elif entry.wrong and not entry.control:
+        elif entry.wrong and entry.ours:
             found["wrong"] += 1
         elif entry.strategy != verdict.case.baseline:
             found["skipped"] += 1

@@ -118,6 +118,7 @@ def _strategy(decision: Decision, verdict: CaseVerdict, entry: Entry) -> dict[st
     return {
         "strategy": entry.strategy,
         "control": entry.control,
+        "peer": entry.peer,
         "status": entry.status,
         "reason": entry.reason,
         "shown": status(verdict, entry),

@@ -17,6 +17,7 @@ from bench.deciding.cells import (
 )
 from bench.deciding.verdict import CaseVerdict, Decision, geometric_mean
 from bench.measuring.result import Entry
+from bench.reporting.columns import marked
 from bench.reporting.fitting import Head
 from bench.reporting.words import interval, listed, number
 from strategies.words import many
@@ -213,13 +214,13 @@ def counts_line(decision: Decision) -> str:
         entry
         for each in decision.cases
         for entry in each.case.group.entries
-        if entry.exact and not entry.control
+        if entry.exact and entry.ours
     ]
     names = {entry.strategy for entry in checked}
     if not checked:
         return "No count was checked."
     turns = sum(
-        each.case.turns * sum(e.exact is True and not e.control for e in each.case.group.entries)
+        each.case.turns * sum(e.exact is True and e.ours for e in each.case.group.entries)
         for each in decision.cases
     )
     number_of = f"{turns:,} counts" if turns else "those"
@@ -266,7 +267,7 @@ def _row(decision: Decision, verdict: CaseVerdict, entry: Entry) -> tuple[str, .
     scaling = efficiency(decision, verdict, entry)
     size = entry.memory_bytes
     return (
-        f"{entry.strategy} *" if entry.control else entry.strategy,
+        marked(entry),
         str(case.group.cores),
         str(case.group.workers),
         "" if entry.tokens_per_second is None else number(entry.tokens_per_second, 0),

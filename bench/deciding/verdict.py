@@ -48,11 +48,11 @@ class CaseVerdict:
 
     @property
     def wrong(self) -> list[tuple[str, int]]:
-        """The strategies that count wrong and are no controls, with their wrong turns."""
+        """The strategies that count wrong, with their wrong turns; no control and no peer."""
         return [
             (each.strategy, each.mismatches or 0)
             for each in self.case.group.entries
-            if each.wrong and not each.control
+            if each.wrong and each.ours
         ]
 
 

@@ -119,7 +119,7 @@ def advise(contest: Contest) -> Advice:
     Parameters
     ----------
     contest
-        The strategies; all of them are exact, and none is a control.
+        The strategies; all of them are exact, and none is a control or a peer.
     """
     standings = {name: _standing(contest, name) for name in contest.others}
     candidates = [name for name, standing in standings.items() if standing == "faster"]
@@ -148,8 +148,11 @@ def simplest(speeds: Mapping[str, float]) -> str:
 
 
 def competes(entry: Entry) -> bool:
-    """Whether a strategy may be recommended once it is timed: exact, no control, no picker."""
-    return entry.rankable and entry.exact is True and entry.strategy != PICKER
+    """Whether a strategy may be recommended once it is timed.
+
+    It is exact, and no control, no peer and no picker.
+    """
+    return entry.rankable and entry.ours and entry.exact is True and entry.strategy != PICKER
 
 
 def contest_in(group: Group) -> Contest | None:
@@ -171,7 +174,7 @@ def recommended(
     Parameters
     ----------
     rankable
-        Names of the exact strategies, without controls.
+        Names of the exact strategies, without controls and peers.
     rounds
         Seconds of each of them.
     baseline

@@ -49,6 +49,8 @@ class Entry:
     round_seconds
         Seconds of each round, in order; None if it was not timed. The same place in two entries
         of a group is the same round.
+    peer
+        Whether it counts with another library, so that nothing proves its counts right.
     """
 
     strategy: str
@@ -66,6 +68,12 @@ class Entry:
     parts: Mapping[str, float] | None = None
     peak_pss_bytes: int | None = field(default=None, metadata=LATER)
     round_seconds: tuple[float, ...] | None = field(default=None, metadata=LATER)
+    peer: bool = field(default=False, metadata=LATER)
+
+    @property
+    def ours(self) -> bool:
+        """Whether it claims to be exact: it is no control and no peer."""
+        return not (self.control or self.peer)
 
     @property
     def exact(self) -> bool | None:
@@ -74,7 +82,7 @@ class Entry:
 
     @property
     def wrong(self) -> bool:
-        """Whether it counts wrong, a control included."""
+        """Whether it counts wrong, a control or a peer included."""
         return self.status == "wrong" or bool(self.mismatches)
 
     @property

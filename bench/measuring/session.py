@@ -31,7 +31,7 @@ from bench.measuring.plan import Plan
 from bench.measuring.result import Entry, Group
 from bench.measuring.subset import conversations_within, share_of
 from bench.measuring.watcher import Watcher
-from strategies import ChatSpec, Conversation, InputError, count_turns, get, is_control
+from strategies import ChatSpec, Conversation, InputError, count_turns, get, is_control, is_peer
 from strategies.verification import mismatches
 from strategies.words import many
 
@@ -150,7 +150,7 @@ class Session:
             else entry
             for name, entry in checks.entries.items()
         )
-        rankable = [entry.strategy for entry in entries if entry.rankable]
+        rankable = [entry.strategy for entry in entries if entry.rankable and entry.ours]
         return Group(
             tokenizer=self.name,
             cores=cores,
@@ -180,9 +180,9 @@ class Session:
             outcome = Outcome(
                 reference.plain, None, reference.peak_rss_bytes, reference.peak_pss_bytes
             )
-            return self._judged(name, False, outcome, reference)
+            return self._judged(name, outcome, reference)
         try:
-            control = is_control(get(name))
+            strategy = get(name)
         except InputError as error:
             # If the package that brings it does not load, the other strategies go on.
             return Entry(name, False, "unavailable", str(error)), 0.0
@@ -192,39 +192,38 @@ class Session:
             *(self.spec, name, self.conversations, workers, self.plan.on_error),
             cores=first_cores(cores),
         )
-        return self._judged(name, control, outcome, reference)
+        entry, seconds = self._judged(name, outcome, reference)
+        return replace(entry, control=is_control(strategy), peer=is_peer(strategy)), seconds
 
-    def _judged(
-        self, name: str, control: bool, outcome: Outcome, reference: Reference
-    ) -> tuple[Entry, float]:
+    def _judged(self, name: str, outcome: Outcome, reference: Reference) -> tuple[Entry, float]:
         """Return what `_check` returns, from what became of the check.
 
         Parameters
         ----------
-        name, control
-            The strategy, and whether it is wrong on purpose.
+        name
+            The strategy.
         outcome
             Holds a `Check`, or why there is none.
         reference
             The counts that are right.
         """
         if outcome.failure is not None:
-            return Entry(name, control, "failed", str(outcome.failure)), 0.0
+            return Entry(name, False, "failed", str(outcome.failure)), 0.0
         check: Check = outcome.result
         if check.unavailable is not None:
-            return Entry(name, control, "unavailable", check.unavailable), 0.0
+            return Entry(name, False, "unavailable", check.unavailable), 0.0
         try:
             wrong = mismatches(self.conversations, reference.counts, check.counts)
         except ValueError:
             reason = "it did not count every turn of every conversation"
-            return Entry(name, control, "failed", reason), 0.0
+            return Entry(name, False, "failed", reason), 0.0
         said = check.note
         if wrong:
             more = f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""
             said = f"{wrong[0]}{more}"
         entry = Entry(
             name,
-            control,
+            False,
             "wrong" if wrong else "ok",
             said,
             mismatches=len(wrong),

@@ -37,6 +37,8 @@ def no_contest(group: Group) -> str:
         fault = "failed"
     elif not timed.rankable or timed.exact is not True:
         fault = "does not count right here"
+    elif timed.peer:
+        fault = "is another library, which is never recommended"
     elif timed.strategy == PICKER:
         fault = "runs one of the others; name that one as the baseline"
     elif timed.seconds is None:

@@ -86,8 +86,9 @@ class Column:
         return self.cell(row) if self.cell else plain(self.value(row))
 
 
-def _name(row: Row) -> str:
-    return f"{row.entry.strategy} *" if row.entry.control else row.entry.strategy
+def marked(entry: Entry) -> str:
+    """Return the name of a strategy; a control has a star after it, and a peer a dagger."""
+    return f"{entry.strategy}{' *' if entry.control else ' †' if entry.peer else ''}"
 
 
 def _exact(row: Row) -> str:
@@ -125,8 +126,16 @@ COLUMNS = (
     Column("tokenizer", attrgetter("group.tokenizer")),
     Column("cores", attrgetter("group.cores")),
     Column("workers", attrgetter("group.workers")),
-    Column("strategy", attrgetter("entry.strategy"), "strategy", _name, rank=1, left=True),
+    Column(
+        "strategy",
+        attrgetter("entry.strategy"),
+        "strategy",
+        lambda row: marked(row.entry),
+        rank=1,
+        left=True,
+    ),
     Column("control", attrgetter("entry.control")),
+    Column("peer", attrgetter("entry.peer")),
     Column("status", attrgetter("entry.status")),
     Column("reason", attrgetter("entry.reason")),
     Column("turns", attrgetter("data.turns")),

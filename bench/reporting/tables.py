@@ -114,9 +114,11 @@ def notes(report: Report, group: Group) -> Iterator[str]:
         yield f"{skipped:,} of {report.dataset.turns:,} turns have no ISL and are skipped by all"
     for row in ranking(report, group):
         entry = row.entry
-        star = "* control, never ranked; " if entry.control else ""
-        if entry.reason or star:
-            yield printable(f"{star}{entry.strategy}: {entry.reason or 'exact here'}")
+        mark = "* control, never ranked; " if entry.control else ""
+        if entry.peer:
+            mark = "† another library, never recommended; "
+        if entry.reason or mark:
+            yield printable(f"{mark}{entry.strategy}: {entry.reason or 'exact here'}")
     advice = advice_line(group) if about.tokens else None
     if advice:
         yield printable(advice)

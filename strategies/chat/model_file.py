@@ -37,8 +37,8 @@ class SentencePieceModel(SentencePieceBackend):
         rules = proto.normalizer_spec
         if rules.add_dummy_prefix and proto.trainer_spec.treat_whitespace_as_suffix:
             raise InputError("its SentencePiece model adds white space after a text", file=path)
-        self._adds_space = rules.add_dummy_prefix
-        self._drops_spaces = rules.remove_extra_whitespaces
+        self.adds_space = rules.add_dummy_prefix
+        self.drops_spaces = rules.remove_extra_whitespaces
         self._markers: tuple[str, ...] = ()
 
         def piece(index: int) -> str | None:
@@ -76,12 +76,12 @@ class SentencePieceModel(SentencePieceBackend):
         **kwargs
             Handed on as they are.
         """
-        if self._adds_space and text and not text.startswith(self._markers):
+        if self.adds_space and text and not text.startswith(self._markers):
             text = f" {text}"
         return text, kwargs
 
     def _tokenize(self, text: str, **kwargs: Any) -> list[str]:
-        if self._drops_spaces:
+        if self.drops_spaces:
             # It would drop the white space after a control piece; transformers keeps it.
             tokens: list[str] = super()._tokenize(text, **kwargs)  # type: ignore[no-untyped-call]
         else:

@@ -85,10 +85,13 @@ def exactness_figure(report: Report) -> Figure:
     names = list(dict.fromkeys(e.strategy for group in report.groups for e in group.entries))
     if not names:
         return statement(_HEAD, "No strategy was run.", caption(report, timed=False))
-    controls = {e.strategy for group in report.groups for e in group.entries if e.control}
+    entries = [entry for group in report.groups for entry in group.entries]
+    controls = {entry.strategy for entry in entries if entry.control}
+    peers = {entry.strategy for entry in entries if entry.peer}
+    marks = {**dict.fromkeys(controls, " *"), **dict.fromkeys(peers, " †")}
     table = _Map(
         [short(name, 40) for name, _ in tokenizers],
-        [f"{short(name)} *" if name in controls else short(name) for name in names],
+        [f"{short(name)}{marks.get(name, '')}" for name in names],
         [[_state(groups, name) for name in names] for _, groups in tokenizers],
     )
     if table.width > _MOST and table.turned.width < table.width:
@@ -109,6 +112,7 @@ def exactness_figure(report: Report) -> Figure:
                 if controls
                 else []
             ),
+            *(["† another library: checked, and never recommended."] if peers else []),
             timed=False,
         ),
         columns=[Column(table.left, max(table.right, WIDTH - 2 * EDGE - table.width))],

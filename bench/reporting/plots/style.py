@@ -61,6 +61,9 @@ LOOKS = {
     "spliced": Look("#009E73", "#00704F", "v"),
     "rust": Look("#D55E00", "#A84800", "P"),
     "auto": Look("#CC79A7", "#934A72", "*"),
+    "gigatoken": Look("#332288", "#332288", "<"),
+    "fastokens": Look("#999933", "#5E5E1F", ">"),
+    "tokenizers-1.0": Look("#882255", "#882255", "p"),
     "spliced-alone": Look("#8C8C8C", GREY, "h"),
 }
 """By the name of a built-in strategy. A strategy without a row gets one of the looks below."""

@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use pyo3::create_exception;
-use pyo3::exceptions::PyRuntimeError;
+use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedStr;
 use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple};
@@ -18,7 +18,9 @@ use crate::fault::Fault;
 use crate::prompts::{Conversation, Prompts, Rendered};
 use crate::render::limits::Limits;
 use crate::render::{self, constructs};
-use crate::tokenizer::SpanCounter;
+use crate::tokenizer::markers::Added;
+use crate::tokenizer::sentencepiece::{Preparation, SentencePiece};
+use crate::tokenizer::{SpanCounter, SpanLengths};
 
 create_exception!(
     strategies._native,
@@ -189,7 +191,49 @@ impl Template {
         })
         .map_err(render_error)
     }
+
+    /// Renders the prompts of a conversation's turns one after the other, as counting does.
+    ///
+    /// Gives for each turn its prompt or its error, how many bytes it keeps of the last prompt
+    /// before it, and how many statements of the template were run for it.
+    #[pyo3(signature = (messages, tools, turns))]
+    fn render_turns(
+        &self,
+        py: Python<'_>,
+        messages: &Bound<'_, PyAny>,
+        tools: &Bound<'_, PyAny>,
+        turns: Vec<usize>,
+    ) -> PyResult<Vec<PyTurn>> {
+        let messages = self::messages(messages)?;
+        let tools = self::tools(tools)?;
+        if turns.iter().any(|turn| *turn > messages.len()) {
+            return Err(PyValueError::new_err(
+                "a turn has more messages than there are",
+            ));
+        }
+        let rendered = py.detach(|| {
+            let stop = AtomicBool::new(false);
+            let mut all = self.inner.turns(&messages, tools.as_ref(), &stop);
+            let mut rendered = Vec::with_capacity(turns.len());
+            for turn in turns {
+                let render::Rendered { prompt, statements } = all.render(turn);
+                let prompt = prompt
+                    .map(|prompt| (prompt.text.to_owned(), prompt.kept))
+                    .map_err(|fault| *fault);
+                rendered.push((prompt, statements));
+            }
+            rendered
+        });
+        let turn = |(prompt, statements): (Result<(String, usize), Fault>, u64)| match prompt {
+            Ok((text, kept)) => (Some(text), None, kept, statements),
+            Err(fault) => (None, Some(render_error(fault)), 0, statements),
+        };
+        Ok(rendered.into_iter().map(turn).collect())
+    }
 }
+
+/// A rendered turn: its prompt or its error, the bytes kept, and the statements run.
+type PyTurn = (Option<String>, Option<PyErr>, usize, u64);
 
 /// A turn without a count: conversation, turn, whether the template raised, and why.
 type PyFailure = (usize, usize, bool, String);
@@ -216,6 +260,7 @@ fn figures<'py>(
     figures.set_item("encode_seconds", report.encode_seconds)?;
     figures.set_item("characters", report.characters)?;
     figures.set_item("markers_found", report.markers_found)?;
+    figures.set_item("statements", report.statements)?;
     Ok(figures)
 }
 
@@ -225,7 +270,7 @@ type PyCounts<'py> = (Vec<Vec<Option<u32>>>, Vec<PyFailure>, Bound<'py, PyDict>)
 /// A tokenizer that counts the prompts of many turns.
 #[pyclass(module = "strategies._native", frozen)]
 struct Counter {
-    inner: Arc<SpanCounter>,
+    inner: Arc<dyn SpanLengths>,
     workers: usize,
 }
 
@@ -290,6 +335,34 @@ impl Counter {
     ) -> PyResult<Self> {
         let inner = py
             .detach(|| SpanCounter::new(tokenizer, split_special_tokens))
+            .map_err(NativeError::new_err)?;
+        Ok(Self {
+            inner: Arc::new(inner),
+            workers: workers.max(1),
+        })
+    }
+
+    /// Loads a model of the sentencepiece library, and the added tokens of transformers.
+    ///
+    /// Of each token it takes the text, and whether it strips the white space before and after it.
+    #[staticmethod]
+    #[pyo3(signature = (model, tokens, *, workers, adds_space=false, shield=None))]
+    fn of_sentencepiece(
+        py: Python<'_>,
+        model: &[u8],
+        tokens: Vec<(String, bool, bool)>,
+        workers: usize,
+        adds_space: bool,
+        shield: Option<String>,
+    ) -> PyResult<Self> {
+        let tokens = tokens.into_iter().map(|(text, left, right)| Added {
+            text: text.into(),
+            cuts: true,
+            strips: (left, right),
+        });
+        let preparation = Preparation { adds_space, shield };
+        let inner = py
+            .detach(|| SentencePiece::new(model, tokens, preparation))
             .map_err(NativeError::new_err)?;
         Ok(Self {
             inner: Arc::new(inner),

@@ -11,6 +11,7 @@ mod data;
 )]
 mod engine;
 mod fault;
+mod prefix;
 mod prompts;
 mod render;
 mod tokenizer;

@@ -1,13 +1,13 @@
 //! Prompts for counting: rendered here, or given. Only this file knows both sides.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use crate::count::source::{Source, Turn};
+use crate::count::source::{Prompt, Reader, Source, Turn};
 use crate::data::Data;
 use crate::fault::Fault;
-use crate::render::Template;
+use crate::prefix::common_prefix;
+use crate::render::{Grown, Template, Turns};
 
 /// A conversation: its messages, each held once, and the prefix lengths that are its turns.
 #[derive(Debug, Default)]
@@ -17,7 +17,7 @@ pub struct Conversation {
     pub turns: Vec<usize>,
 }
 
-/// Prompts that this core renders, each turn from its first message on.
+/// Prompts that this core renders.
 #[derive(Debug)]
 pub struct Rendered {
     template: Arc<Template>,
@@ -76,19 +76,47 @@ impl Source for Rendered {
         sizes[prefix.min(sizes.len() - 1)]
     }
 
-    fn prompt(&self, turn: Turn, stop: &AtomicBool) -> Result<Cow<'_, str>, Fault> {
-        let conversation = &self.conversations[turn.conversation];
-        let prefix = conversation.turns[turn.turn];
-        let Some(messages) = conversation.messages.get(..prefix) else {
+    fn reader<'s>(&'s self, conversation: usize, stop: &'s AtomicBool) -> Box<dyn Reader + 's> {
+        let conversation = &self.conversations[conversation];
+        let tools = conversation.tools.as_ref();
+        Box::new(Rendering {
+            turns: self.template.turns(&conversation.messages, tools, stop),
+            conversation,
+            statements: 0,
+        })
+    }
+}
+
+/// The prompts of a conversation, each rendered from the one before.
+struct Rendering<'s> {
+    turns: Turns<'s>,
+    conversation: &'s Conversation,
+    statements: u64,
+}
+
+impl Reader for Rendering<'_> {
+    fn read(&mut self, turn: usize) -> Result<Prompt<'_>, Fault> {
+        let (prefix, all) = (
+            self.conversation.turns[turn],
+            self.conversation.messages.len(),
+        );
+        if prefix > all {
             return Err(Fault::Raised(format!(
-                "the turn has {prefix} messages, the conversation {}",
-                conversation.messages.len()
+                "the turn has {prefix} messages, the conversation {all}"
             )));
-        };
-        let mut out = String::with_capacity(self.weight(turn) + 1024);
-        self.template
-            .render(messages, conversation.tools.as_ref(), stop, &mut out)?;
-        Ok(out.into())
+        }
+        let rendered = self.turns.render(prefix);
+        self.statements += rendered.statements;
+        let Grown { text, kept } = rendered.prompt.map_err(|fault| *fault)?;
+        Ok(Prompt { text, kept })
+    }
+
+    fn statements(&self) -> u64 {
+        self.statements
+    }
+
+    fn restarts(&self) -> Option<&'static str> {
+        self.turns.restarts()
     }
 }
 
@@ -106,10 +134,36 @@ impl<T: AsRef<str> + Send + Sync + 'static> Source for Prompts<T> {
         prompt.map_or(0, |text| text.as_ref().len())
     }
 
-    fn prompt(&self, turn: Turn, _: &AtomicBool) -> Result<Cow<'_, str>, Fault> {
-        let Some(prompt) = &self.0[turn.conversation][turn.turn] else {
+    fn reader<'s>(&'s self, conversation: usize, _: &'s AtomicBool) -> Box<dyn Reader + 's> {
+        Box::new(Given {
+            prompts: &self.0[conversation],
+            before: "",
+        })
+    }
+}
+
+/// The prompts of a conversation that are there already.
+struct Given<'s, T> {
+    prompts: &'s [Option<T>],
+    before: &'s str,
+}
+
+impl<T: AsRef<str>> Reader for Given<'_, T> {
+    fn read(&mut self, turn: usize) -> Result<Prompt<'_>, Fault> {
+        let Some(prompt) = &self.prompts[turn] else {
             return Err(Fault::Unsupported("the prompt is no valid text".to_owned()));
         };
-        Ok(prompt.as_ref().into())
+        let text = prompt.as_ref();
+        let kept = common_prefix(text, self.before);
+        self.before = text;
+        Ok(Prompt { text, kept })
+    }
+
+    fn statements(&self) -> u64 {
+        0
+    }
+
+    fn restarts(&self) -> Option<&'static str> {
+        None
     }
 }

@@ -18,10 +18,10 @@ use std::time::{Duration, Instant};
 
 use crate::engine::memory::{Memory, Worker};
 use crate::fault::Fault;
-use crate::tokenizer::SpanCounter;
+use crate::tokenizer::SpanLengths;
 use crate::tokenizer::markers::{Marker, is_token};
 use chunks::{Chunk, chunks, next_batch};
-use prompt::{CutTurn, GrowingPrompt};
+use prompt::{CutTurn, Cuts};
 use source::{Source, Turn};
 use spans::Spans;
 use workers::{Options, Progress, Stop, parallel};
@@ -50,6 +50,10 @@ pub struct Report {
     pub characters: u64,
     /// Cuts that the search found, without those taken over from the turn before.
     pub markers_found: u64,
+    /// Statements of the template that were run.
+    pub statements: u64,
+    /// The construct that made turns be rendered from the start again, if one did.
+    pub restarts: Option<&'static str>,
 }
 
 /// Counts of all turns; a turn without one is among the failures.
@@ -68,6 +72,7 @@ struct Tally {
     encode: AtomicU64,
     characters: AtomicU64,
     found: AtomicU64,
+    statements: AtomicU64,
 }
 
 impl Tally {
@@ -82,6 +87,8 @@ impl Tally {
             turns,
             characters: self.characters.load(Ordering::Relaxed),
             markers_found: self.found.load(Ordering::Relaxed),
+            statements: self.statements.load(Ordering::Relaxed),
+            restarts: None,
         }
     }
 }
@@ -100,8 +107,8 @@ fn add_time(figure: &AtomicU64, since: Instant) {
 /// # Errors
 ///
 /// If the call was cancelled or the core failed. Turns that have no prompt are no error here.
-pub fn count(
-    tokenizer: &Arc<SpanCounter>,
+pub fn count<T: SpanLengths + ?Sized + 'static>(
+    tokenizer: &Arc<T>,
     source: Arc<dyn Source>,
     options: &mut Options,
 ) -> Result<Counts, Stop> {
@@ -119,6 +126,7 @@ pub fn count(
     });
     let mut counts: Vec<u32> = Vec::new();
     let mut first = 0;
+    let mut restarts = None;
     while first < turns.len() {
         let batch = next_batch(&turns, first);
         first = batch.end;
@@ -126,17 +134,19 @@ pub fn count(
         let cut = call.cut_all(&chunks, options)?;
         call.encode_new(&mut counts, options)?;
         for (index, cut) in cut {
+            restarts = restarts.or(cut.restarts);
             add_up(chunks[index], cut, &counts, &mut result);
         }
     }
     result.failures.sort_by_key(|failure| failure.turn);
     result.report = call.tally.report(call.progress.turns());
+    result.report.restarts = restarts;
     Ok(result)
 }
 
 /// What the workers of a call share.
-struct Call {
-    tokenizer: Arc<SpanCounter>,
+struct Call<T: ?Sized> {
+    tokenizer: Arc<T>,
     source: Arc<dyn Source>,
     spans: Spans,
     progress: Arc<Progress>,
@@ -151,9 +161,10 @@ struct CutChunk {
     /// None for a turn that has no prompt: it changes nothing for the turns after it.
     turns: Vec<Option<CutTurn>>,
     failures: Vec<Failure>,
+    restarts: Option<&'static str>,
 }
 
-impl Call {
+impl<T: SpanLengths + ?Sized + 'static> Call<T> {
     /// Cuts all chunks; each result comes with the index of its chunk, in no order.
     fn cut_all(
         self: &Arc<Self>,
@@ -181,37 +192,42 @@ impl Call {
 
     fn cut_chunk(&self, chunk: Chunk) -> CutChunk {
         let mut out = CutChunk::default();
-        let mut prompt = GrowingPrompt::default();
+        let mut reader = self.source.reader(chunk.conversation, self.progress.stop());
+        let mut cuts = Cuts::default();
         for index in chunk.first..chunk.end {
             if self.progress.is_cancelled() {
                 break;
             }
-            let turn = Turn {
-                conversation: chunk.conversation,
-                turn: index,
-            };
             let started = Instant::now();
-            let rendered = self.source.prompt(turn, self.progress.stop());
-            let rendered = rendered.map(|text| prompt.take(&text));
+            let prompt = reader.read(index);
             add_time(&self.tally.render, started);
-            match rendered {
-                Ok(()) => {
+            match prompt {
+                Ok(prompt) => {
                     let started = Instant::now();
-                    let cut = prompt.cut(self.tokenizer.cutter(), &self.spans, &mut out.spans);
+                    let cutter = self.tokenizer.cutter();
+                    let cut = cuts.cut(prompt, cutter, &self.spans, &mut out.spans);
                     add_time(&self.tally.cut, started);
-                    add(&self.tally.characters, prompt.len());
+                    add(&self.tally.characters, prompt.text.len());
                     // After the last span there is no cut.
                     add(&self.tally.found, cut.added - 1);
                     out.turns.push(Some(cut));
                 }
                 Err(Fault::Cancelled) => break,
                 Err(fault) => {
+                    let turn = Turn {
+                        conversation: chunk.conversation,
+                        turn: index,
+                    };
                     out.failures.push(Failure { turn, fault });
                     out.turns.push(None);
                 }
             }
             self.progress.add_turn();
         }
+        self.tally
+            .statements
+            .fetch_add(reader.statements(), Ordering::Relaxed);
+        out.restarts = reader.restarts();
         out
     }
 
@@ -320,14 +336,14 @@ fn add_up(chunk: Chunk, cut: CutChunk, counts: &[u32], result: &mut Counts) {
 
 #[cfg(test)]
 mod tests {
-    use std::borrow::Cow;
     use std::sync::Arc;
     use std::sync::atomic::AtomicBool;
 
-    use super::source::{Source, Turn};
+    use super::source::{Prompt, Reader, Source, Turn};
     use super::workers::{Options, Stop};
     use super::{Counts, GROUP, count, groups};
     use crate::fault::Fault;
+    use crate::prefix::common_prefix;
     use crate::tokenizer::SpanCounter;
     use crate::tokenizer::testing::{byte_level, tokenizer};
 
@@ -345,11 +361,29 @@ mod tests {
             prompt.as_ref().map_or(0, String::len)
         }
 
-        fn prompt(&self, turn: Turn, _: &AtomicBool) -> Result<Cow<'_, str>, Fault> {
-            match &self.0[turn.conversation][turn.turn] {
-                Some(prompt) => Ok(prompt.into()),
-                None => Err(Fault::Raised("no prompt".to_owned())),
-            }
+        fn reader<'s>(&'s self, conversation: usize, _: &'s AtomicBool) -> Box<dyn Reader + 's> {
+            Box::new(Reading(&self.0[conversation], ""))
+        }
+    }
+
+    struct Reading<'s>(&'s [Option<String>], &'s str);
+
+    impl Reader for Reading<'_> {
+        fn read(&mut self, turn: usize) -> Result<Prompt<'_>, Fault> {
+            let Some(text) = &self.0[turn] else {
+                return Err(Fault::Raised("no prompt".to_owned()));
+            };
+            let kept = common_prefix(text, self.1);
+            self.1 = text;
+            Ok(Prompt { text, kept })
+        }
+
+        fn statements(&self) -> u64 {
+            0
+        }
+
+        fn restarts(&self) -> Option<&'static str> {
+            None
         }
     }
 

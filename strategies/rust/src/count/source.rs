@@ -1,6 +1,5 @@
 //! Where prompts come from, as counting sees it.
 
-use std::borrow::Cow;
 use std::sync::atomic::AtomicBool;
 
 use crate::fault::Fault;
@@ -12,7 +11,31 @@ pub struct Turn {
     pub turn: usize,
 }
 
-/// Gives the prompt of each turn. It lives as long as the last worker that reads it.
+/// The prompt of a turn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Prompt<'r> {
+    pub text: &'r str,
+    /// Number of bytes at its start that are those of the prompt that was read before it.
+    pub kept: usize,
+}
+
+/// Gives the prompts of a conversation's turns, one after the other.
+pub trait Reader {
+    /// The prompt of a turn, which is best the one after the turn that was read last.
+    ///
+    /// # Errors
+    ///
+    /// Why the turn has no prompt here.
+    fn read(&mut self, turn: usize) -> Result<Prompt<'_>, Fault>;
+
+    /// Number of statements of the template that were run for all turns.
+    fn statements(&self) -> u64;
+
+    /// What made turns be rendered from the start again, if anything did.
+    fn restarts(&self) -> Option<&'static str>;
+}
+
+/// Gives the prompts of all turns. It lives as long as the last worker that reads it.
 pub trait Source: Send + Sync + 'static {
     /// Number of turns of each conversation.
     fn turns(&self) -> Vec<usize>;
@@ -20,10 +43,6 @@ pub trait Source: Send + Sync + 'static {
     /// Rough size of a turn's prompt in bytes, for scheduling.
     fn weight(&self, turn: Turn) -> usize;
 
-    /// The prompt of a turn. To make it may take long, but not after `stop` has become true.
-    ///
-    /// # Errors
-    ///
-    /// Why the turn has no prompt here.
-    fn prompt(&self, turn: Turn, stop: &AtomicBool) -> Result<Cow<'_, str>, Fault>;
+    /// Reads a conversation. A prompt may take long to make, but not after `stop` became true.
+    fn reader<'s>(&'s self, conversation: usize, stop: &'s AtomicBool) -> Box<dyn Reader + 's>;
 }

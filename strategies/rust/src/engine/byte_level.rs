@@ -12,6 +12,10 @@ use super::others::Others;
 use super::patterns::Splits;
 use super::saved::{Reader, Writer};
 
+/// A longer text is left to the library, whose expressions give up after ten million steps back
+/// in one match. Here they never do.
+const LONGEST: usize = 1 << 22;
+
 #[derive(Debug)]
 pub struct ByteLevel {
     normal: Normal,
@@ -69,7 +73,7 @@ impl ByteLevel {
         memory: &mut Memory,
     ) -> Result<Option<u32>, String> {
         let mut normal = self.normal.apply(text)?;
-        if others.are_in(&normal) {
+        if normal.len() > LONGEST || others.are_in(&normal) {
             return Ok(None);
         }
         if self.splits.wants_space(&normal) {

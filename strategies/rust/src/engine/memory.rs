@@ -26,7 +26,7 @@ pub const TOGETHER: usize = 32;
 
 /// Places of the table at first and at most, 16 bytes each.
 const FIRST: usize = 1 << 12;
-const MOST: usize = 1 << 19;
+const MOST: usize = 1 << 18;
 
 /// Bytes of all longer words at most.
 const MOST_BYTES: usize = 8 << 20;
@@ -67,7 +67,11 @@ pub fn go_on(stop: &AtomicBool) -> Result<(), String> {
     Ok(())
 }
 
-/// A place in a text as the words of a worker have it: an engine takes no text that is too long.
+/// The longest text whose words are looked up, in bytes: places in it fit 32 bits, also when it
+/// grows as it is normalized.
+pub const LONGEST_TEXT: usize = 1 << 27;
+
+/// A place in a text of at most [`LONGEST_TEXT`], as the words of a worker have it.
 #[must_use]
 #[inline]
 #[allow(clippy::cast_possible_truncation)]

@@ -28,7 +28,7 @@ const MOST_MERGES: usize = RANK as usize;
 
 /// Words of more symbols are merged with a heap.
 const SHORT: usize = 1 << PLACE_BITS;
-const PLACE_BITS: u32 = 5;
+const PLACE_BITS: u32 = 7;
 
 /// The pairs that are merged, with their ranks and what they make.
 ///
@@ -168,26 +168,29 @@ impl Merges {
     pub fn count(&self, work: &mut Work) -> u32 {
         let count = match work.symbols.len() {
             0 | 1 => work.symbols.len(),
-            2..=SHORT => self.count_short(&mut work.symbols),
+            2..=16 => self.count_short::<16>(&mut work.symbols),
+            17..=48 => self.count_short::<48>(&mut work.symbols),
+            49..=SHORT => self.count_short::<SHORT>(&mut work.symbols),
             _ => self.count_long(work),
         };
         u32::try_from(count).unwrap_or(u32::MAX)
     }
 
-    /// Looks at all pairs before each merge: quickest for a few symbols.
-    // Places are below 32.
+    /// Looks at all pairs before each merge: quickest for a few symbols, at most `MOST`, which is
+    /// a multiple of eight.
+    // Places are below 128.
     #[allow(clippy::cast_possible_truncation)]
-    fn count_short(&self, symbols: &mut [u32]) -> usize {
-        let end = symbols.len().min(SHORT);
+    fn count_short<const MOST: usize>(&self, symbols: &mut [u32]) -> usize {
+        let end = symbols.len().min(MOST);
         // The rank of each symbol with its next one, and below it the place of the symbol.
-        let mut ways = [NEVER; SHORT];
+        let mut ways = [NEVER; MOST];
         let way = |search: Search, place: usize| match self.find(search).1 {
             NEVER => NEVER,
             rank => rank << PLACE_BITS | place as u32,
         };
         // Neighbours of each symbol; the end stands for none.
-        let mut before: [u8; SHORT + 1] = std::array::from_fn(|place| place.wrapping_sub(1) as u8);
-        let mut after: [u8; SHORT] = std::array::from_fn(|place| place as u8 + 1);
+        let mut before: [u8; MOST] = std::array::from_fn(|place| place.wrapping_sub(1) as u8);
+        let mut after: [u8; MOST] = std::array::from_fn(|place| place as u8 + 1);
         for place in 1..end {
             ways[place - 1] = way(self.search(symbols[place - 1], symbols[place]), place - 1);
         }
@@ -204,9 +207,11 @@ impl Merges {
             symbols[at] = self.made(first >> PLACE_BITS);
             ways[right] = NEVER;
             after[at] = next as u8;
-            before[next] = at as u8;
             count -= 1;
-            let on_right = (next < end).then(|| self.search(symbols[at], symbols[next]));
+            let on_right = (next < end).then(|| {
+                before[next] = at as u8;
+                self.search(symbols[at], symbols[next])
+            });
             if at > 0 {
                 let left = usize::from(before[at]);
                 ways[left] = way(self.search(symbols[left], symbols[at]), left);

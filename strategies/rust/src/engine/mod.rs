@@ -13,12 +13,13 @@ mod local;
 pub mod memory;
 pub mod merges;
 mod normal;
-mod others;
+pub mod others;
 mod paths;
 mod patterns;
 mod pieces;
 pub mod places;
 mod saved;
+pub mod sentencepiece;
 pub mod span;
 #[cfg(test)]
 mod testing;
@@ -32,7 +33,7 @@ use tokenizers::{ModelWrapper, Tokenizer};
 
 use bpe::Tables;
 use byte_level::ByteLevel;
-use memory::{Memory, Worker};
+use memory::{LONGEST_TEXT, Memory, Worker};
 use others::Others;
 use pieces::Pieces;
 use places::Places;
@@ -58,9 +59,6 @@ pub struct Engine {
 
 /// Raised whenever what [`Engine::save`] writes, or what it means, changes.
 const FORMAT: u32 = 1;
-
-/// A longer text is left to the library: places in it may not fit 32 bits when it is normalized.
-const LONGEST: usize = 1 << 27;
 
 /// Texts that the engine and the library have to count the same before the engine is used.
 const PROBES: [&str; 7] = [
@@ -176,7 +174,7 @@ impl Engine {
     ///
     /// If the call was cancelled, or the library fails on the text.
     pub fn count(&self, span: Span, memory: &mut Memory) -> Result<Option<u32>, String> {
-        if span.text.len() > LONGEST || self.others.are_in(span.text) {
+        if span.text.len() > LONGEST_TEXT || self.others.are_in(span.text) {
             return Ok(None);
         }
         match &self.kind {

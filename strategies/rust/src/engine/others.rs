@@ -1,9 +1,20 @@
 //! Added tokens that are no place to cut: a text that holds one is left to the library.
 
 use aho_corasick::AhoCorasick;
-use tokenizers::{NormalizedString, Normalizer, Tokenizer};
+use tokenizers::{AddedToken, NormalizedString, Normalizer, Tokenizer};
 
 use super::saved::{Reader, Writer};
+
+/// Whether a token that the tokenizer does not ignore is a marker; see `tokenizer/markers.rs`.
+///
+/// What markers strip from a span is nothing but white space of the span. If a token that strips on
+/// its right takes the beginning of a marker too, the tokenizer still finds that marker whole, and
+/// goes on after it.
+#[must_use]
+pub fn ends_a_span(token: &AddedToken) -> bool {
+    let reaches_back = token.lstrip && token.content.starts_with(char::is_whitespace);
+    !(token.normalized || token.single_word || reaches_back)
+}
 
 /// The added tokens that may stand in a span.
 #[derive(Debug)]
@@ -22,12 +33,8 @@ impl Others {
         let mut texts = Vec::new();
         for token in vocabulary.get_added_tokens_decoder().values() {
             let text = token.content.as_str();
-            let inside = token.normalized
-                || token.single_word
-                || (skips_special && vocabulary.is_special_token(text))
-                || text.starts_with(char::is_whitespace)
-                || text.ends_with(char::is_whitespace);
-            if !inside || text.is_empty() {
+            let skipped = skips_special && vocabulary.is_special_token(text);
+            if text.is_empty() || (ends_a_span(token) && !skipped) {
                 continue;
             }
             if let (true, Some(normalizer)) = (token.normalized, tokenizer.get_normalizer()) {

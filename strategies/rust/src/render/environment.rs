@@ -55,6 +55,16 @@ pub enum Printing {
     By(fn(&Value, &mut String) -> Outcome<()>),
 }
 
+/// What a filter without arguments gives, for filters that the evaluator knows better ways for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Gives {
+    Value,
+    /// The length of its input.
+    Length,
+    /// The items of its input in the opposite order.
+    Reverse,
+}
+
 /// A filter: one row of a table.
 #[derive(Debug)]
 pub struct Filter {
@@ -68,6 +78,7 @@ pub struct Filter {
     pub printing: Printing,
     /// Whether `map` may name it: it is known to do the same to each item, whatever comes.
     pub mappable: bool,
+    pub gives: Gives,
     takes_marked: bool,
 }
 
@@ -82,6 +93,7 @@ impl Filter {
             form: Form::Values,
             printing: Printing::Built,
             mappable: false,
+            gives: Gives::Value,
             takes_marked: false,
         }
     }
@@ -105,6 +117,11 @@ impl Filter {
 
     pub const fn mappable(mut self) -> Self {
         self.mappable = true;
+        self
+    }
+
+    pub const fn gives(mut self, gives: Gives) -> Self {
+        self.gives = gives;
         self
     }
 
@@ -191,6 +208,8 @@ pub struct Function {
     pub call: CallFunction,
     /// Whether its argument is a date's format, which Python fills in before the render.
     pub takes_date_format: bool,
+    /// Whether it makes a range of integers.
+    pub counts: bool,
 }
 
 impl Function {
@@ -199,7 +218,13 @@ impl Function {
             name,
             call,
             takes_date_format: false,
+            counts: false,
         }
+    }
+
+    pub const fn counts(mut self) -> Self {
+        self.counts = true;
+        self
     }
 
     pub const fn takes_date_format(mut self) -> Self {

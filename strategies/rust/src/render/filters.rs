@@ -5,12 +5,13 @@ use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::collections::VecDeque;
 
+use super::casing::{self, folded};
 use super::environment::{Environment, Given};
 use super::json::{self, Style};
 use super::limits::{check_bytes, check_items};
 use super::lookup::get_item;
 use super::methods;
-use super::text::{Text, change_case, folded};
+use super::text::Text;
 use super::value::{Map, Undef, Value, python_type};
 use crate::fault::{Fault, Outcome, raised, unsupported};
 
@@ -22,11 +23,99 @@ pub fn capitalize<'a>(value: &Value<'a>, _: &Given<'_, 'a>) -> Outcome<Value<'a>
 }
 
 pub fn upper<'a>(value: &Value<'a>, _: &Given<'_, 'a>) -> Outcome<Value<'a>> {
-    change_case(value.to_text()?.as_str(), true).map(Value::text)
+    casing::upper(value.to_text()?.as_str()).map(Value::text)
 }
 
 pub fn lower<'a>(value: &Value<'a>, _: &Given<'_, 'a>) -> Outcome<Value<'a>> {
-    change_case(value.to_text()?.as_str(), false).map(Value::text)
+    casing::lower(value.to_text()?.as_str()).map(Value::text)
+}
+
+pub fn title<'a>(value: &Value<'a>, _: &Given<'_, 'a>) -> Outcome<Value<'a>> {
+    casing::title_words(value.to_text()?.as_str()).map(Value::text)
+}
+
+pub fn indent<'a>(value: &Value<'a>, given: &Given<'_, 'a>) -> Outcome<Value<'a>> {
+    let Value::Str(text) = value else {
+        // Jinja2 extends a list of the message, and raises for everything else.
+        return unsupported(format!("indent of a {}", value.kind()));
+    };
+    let indention = match given.get(0, "width") {
+        None => " ".repeat(4),
+        Some(Value::Int(width)) if *width > MAX_INDENT => return unsupported("a vast indentation"),
+        Some(Value::Int(width)) => " ".repeat(usize::try_from(*width).unwrap_or(0)),
+        Some(Value::Str(text)) => text.as_str().to_owned(),
+        Some(other) => return unsupported(format!("indent by a {}", other.kind())),
+    };
+    let first = given.get(1, "first").map_or(Ok(false), Value::truth)?;
+    let blank = given.get(2, "blank").map_or(Ok(false), Value::truth)?;
+    let mut out = String::new();
+    // Jinja2 adds a line end first, so that the text ends with the line end that it ended with.
+    let whole = format!("{}\n", text.as_str());
+    for (index, (start, end)) in methods::line_ranges(&whole).into_iter().enumerate() {
+        let line = &whole[start..end];
+        if index > 0 {
+            out.push('\n');
+        }
+        if if index == 0 {
+            first
+        } else {
+            blank || !line.is_empty()
+        } {
+            out.push_str(&indention);
+        }
+        out.push_str(line);
+        check_bytes(out.len())?;
+    }
+    Ok(Value::text(out))
+}
+
+pub fn min<'a>(value: &Value<'a>, given: &Given<'_, 'a>) -> Outcome<Value<'a>> {
+    extreme(value, given, "<", Ordering::Less)
+}
+
+pub fn max<'a>(value: &Value<'a>, given: &Given<'_, 'a>) -> Outcome<Value<'a>> {
+    extreme(value, given, ">", Ordering::Greater)
+}
+
+/// The first of the items that no other one is `beyond`.
+fn extreme<'a>(
+    value: &Value<'a>,
+    given: &Given<'_, 'a>,
+    operator: &'static str,
+    beyond: Ordering,
+) -> Outcome<Value<'a>> {
+    let case_sensitive = given
+        .get(0, "case_sensitive")
+        .map_or(Ok(false), Value::truth)?;
+    let key = |item: &Value<'a>| {
+        let read = match given.get(1, "attribute") {
+            None | Some(Value::None) => item.clone(),
+            Some(name) => read_attribute(given.environment, item, name)?,
+        };
+        if case_sensitive {
+            Ok(read)
+        } else {
+            sort_key(&read)
+        }
+    };
+    let mut best: Option<(Value<'a>, Value<'a>)> = None;
+    for item in value.collect()? {
+        let own = key(&item)?;
+        let better = match &best {
+            None => true,
+            Some((known, _)) => match own.order(known, operator)? {
+                Some(order) => order == beyond,
+                None => return unsupported("comparing NaN"),
+            },
+        };
+        if better {
+            best = Some((own, item));
+        }
+    }
+    Ok(best.map_or(
+        Value::Undefined(Undef::Message("No aggregated item, sequence was empty.")),
+        |(_, item)| item,
+    ))
 }
 
 pub fn string<'a>(value: &Value<'a>, _: &Given<'_, 'a>) -> Outcome<Value<'a>> {
@@ -83,12 +172,13 @@ pub fn last<'a>(value: &Value<'a>, _: &Given<'_, 'a>) -> Outcome<Value<'a>> {
     if let Value::Gen(_) = value {
         return raised("'generator' object is not reversible");
     }
-    Ok(value
-        .collect()?
-        .pop()
-        .unwrap_or(Value::Undefined(Undef::Message(
-            "No last item, sequence was empty.",
-        ))))
+    let found = match value {
+        Value::List(items) => items.len().checked_sub(1).and_then(|last| items.get(last)),
+        other => other.collect()?.pop(),
+    };
+    Ok(found.unwrap_or(Value::Undefined(Undef::Message(
+        "No last item, sequence was empty.",
+    ))))
 }
 
 pub fn reverse<'a>(value: &Value<'a>, _: &Given<'_, 'a>) -> Outcome<Value<'a>> {

@@ -10,7 +10,7 @@ use super::value::{Map, Pairs, Value, insert, python_type};
 use crate::fault::{Outcome, raised, unsupported};
 
 /// The sandbox's limit for `range`.
-const MAX_RANGE: usize = 100_000;
+pub const MAX_RANGE: usize = 100_000;
 
 pub fn raise_exception<'a>(
     _: &mut State<'a>,

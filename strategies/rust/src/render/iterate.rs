@@ -1,6 +1,6 @@
 //! What iterating a value gives.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use super::limits::check_items;
@@ -8,6 +8,15 @@ use super::number::range_len;
 use super::text::Text;
 use super::value::{Gen, Map, Seq, Value, ViewKind, python_type};
 use crate::fault::{Fault, Outcome, raised, unsupported};
+
+thread_local! {
+    static GENERATORS: Cell<u64> = const { Cell::new(0) };
+}
+
+/// How often a generator was read on this thread. Reading one changes it.
+pub fn generators_read() -> u64 {
+    GENERATORS.get()
+}
 
 impl<'a> Value<'a> {
     /// Python's `iter(value)`.
@@ -20,7 +29,10 @@ impl<'a> Value<'a> {
             Self::Str(text) => Items::Chars(text.clone(), 0),
             Self::Dict(map) => Items::View(ViewKind::Keys, map.clone(), 0),
             Self::View(kind, map) => Items::View(*kind, map.clone(), 0),
-            Self::Gen(generator) => Items::Gen(Rc::clone(generator)),
+            Self::Gen(generator) => {
+                GENERATORS.set(GENERATORS.get() + 1);
+                Items::Gen(Rc::clone(generator))
+            }
             Self::Range(start, stop, step) => Items::Range(*start, *stop, *step),
             Self::Loop(_) => return unsupported("iterating a loop object"),
             other => return raised(format!("'{}' object is not iterable", python_type(other))),
@@ -41,6 +53,7 @@ impl<'a> Value<'a> {
         match self {
             Self::List(items) => Ok((items.clone(), None)),
             Self::Tuple(items) => Ok((Seq::Own(Rc::clone(items)), None)),
+            Self::Range(start, stop, step) => Ok((Seq::Range(*start, *stop, *step), None)),
             other => {
                 let mut items = Vec::new();
                 for item in other.iterate()? {

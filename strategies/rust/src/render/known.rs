@@ -5,7 +5,8 @@
 //! to the same text.
 
 use super::environment::{
-    DictMethod, Environment, Filter, Form, Function, LoopAttribute, Printing, StrMethod, Test,
+    DictMethod, Environment, Filter, Form, Function, Gives, LoopAttribute, Printing, StrMethod,
+    Test,
 };
 use super::{filters, functions, json, loops, methods, tests};
 
@@ -19,33 +20,38 @@ pub static KNOWN: Environment = Environment {
     loop_attributes: LOOP_ATTRIBUTES,
 };
 
+const EXTREME: &[&str] = &["attribute", "case_sensitive"];
 const DUMPS: &[&str] = &["ensure_ascii", "indent", "separators", "sort_keys"];
 
 #[rustfmt::skip] // one row a line
 const FILTERS: &[Filter] = &[
     Filter::new("capitalize", filters::capitalize).mappable(),
-    Filter::new("count", filters::length).mappable(),
+    Filter::new("count", filters::length).mappable().gives(Gives::Length),
     Filter::new("d", filters::default).takes(2, &["default_value", "boolean"]),
     Filter::new("default", filters::default).takes(2, &["default_value", "boolean"]),
     Filter::new("dictsort", filters::dictsort).takes_marked(),
     Filter::new("first", filters::first),
+    Filter::new("indent", filters::indent).takes(3, &["blank", "first", "width"]),
     Filter::new("int", filters::int).mappable(),
     Filter::new("items", filters::items),
     Filter::new("join", filters::join).takes(1, &["d"]),
     Filter::new("last", filters::last),
-    Filter::new("length", filters::length).mappable(),
+    Filter::new("length", filters::length).mappable().gives(Gives::Length),
     Filter::new("list", filters::list).mappable(),
     Filter::new("lower", filters::lower).mappable(),
     Filter::new("map", filters::map).takes(1, &["attribute"]).form(Form::FilterName),
+    Filter::new("max", filters::max).takes(2, EXTREME),
+    Filter::new("min", filters::min).takes(2, EXTREME),
     Filter::new("reject", filters::reject).takes(2, &[]).form(Form::TestName),
     Filter::new("rejectattr", filters::rejectattr).takes(3, &[]).form(Form::AttributeAndTestName),
     Filter::new("replace", filters::replace).takes(2, &[]),
-    Filter::new("reverse", filters::reverse),
+    Filter::new("reverse", filters::reverse).gives(Gives::Reverse),
     Filter::new("safe", filters::safe).takes_marked().printing(Printing::AsInput),
     Filter::new("select", filters::select).takes(2, &[]).form(Form::TestName),
     Filter::new("selectattr", filters::selectattr).takes(3, &[]).form(Form::AttributeAndTestName),
     Filter::new("sort", filters::sort).takes(0, &["attribute"]),
     Filter::new("string", filters::string).mappable().takes_marked().printing(Printing::AsInput),
+    Filter::new("title", filters::title).mappable(),
     Filter::new("tojson", filters::to_json).takes(4, DUMPS).mappable()
         .printing(Printing::By(json::push_plainly)),
     Filter::new("trim", filters::trim).takes(1, &["chars"]).mappable(),
@@ -93,7 +99,7 @@ const FUNCTIONS: &[Function] = &[
     Function::new("dict", functions::dict),
     Function::new("namespace", functions::namespace),
     Function::new("raise_exception", functions::raise_exception),
-    Function::new("range", functions::range),
+    Function::new("range", functions::range).counts(),
     Function::new("strftime_now", functions::strftime_now).takes_date_format(),
 ];
 

@@ -34,6 +34,8 @@ thread_local! {
     /// The limit of bytes in the render that runs on this thread. Filters and methods, which get
     /// values only, ask for it here.
     static BYTES: Cell<usize> = const { Cell::new(usize::MAX) };
+    /// The most bytes that were asked for since [`watch`].
+    static MOST: Cell<usize> = const { Cell::new(0) };
 }
 
 /// Sets the limit of the render that begins on this thread.
@@ -41,9 +43,20 @@ pub fn begin(limits: Limits) {
     BYTES.set(limits.bytes);
 }
 
+/// Begins to watch how many bytes are asked for.
+pub fn watch() {
+    MOST.set(0);
+}
+
+/// The most bytes that were asked for since [`watch`].
+pub fn most() -> usize {
+    MOST.get()
+}
+
 /// Fails if a text of this many bytes is too long. Asked before it is made, because an allocation
 /// that fails ends the process.
 pub fn check_bytes(bytes: usize) -> Outcome<()> {
+    MOST.set(MOST.get().max(bytes));
     if bytes > BYTES.get() {
         return unsupported("a text beyond the limit of its length");
     }

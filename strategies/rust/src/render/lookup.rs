@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use super::attributes::{Owners, SANDBOXED_DICT, SANDBOXED_LIST};
 use super::environment::Environment;
+use super::growing::Slice;
 use super::number::range_len;
 use super::text::{Text, char_count};
 use super::value::{Seq, Undef, Value, python_type};
@@ -112,9 +113,11 @@ fn own_item<'a>(object: &Value<'a>, key: &Value<'a>) -> Option<Value<'a>> {
     };
     match (object, key, index) {
         (Value::Dict(map), Value::Str(name), _) => map.get(name.as_str()),
-        (Value::List(items), _, Some(index)) => {
-            position(index, items.len()).and_then(|at| items.get(at))
-        }
+        // From the front, it does not matter how many there are.
+        (Value::List(items), _, Some(index)) => match usize::try_from(index) {
+            Ok(at) => items.get(at),
+            Err(_) => position(index, items.len()).and_then(|at| items.get(at)),
+        },
         (Value::Tuple(items), _, Some(index)) => {
             position(index, items.len()).and_then(|at| items.get(at).cloned())
         }
@@ -256,6 +259,14 @@ fn slice_text<'a>(text: &Text<'a>, bounds: [Option<i64>; 3]) -> Outcome<Value<'a
 pub fn slice<'a>(object: &Value<'a>, bounds: [Option<i64>; 3]) -> Outcome<Value<'a>> {
     match object {
         Value::List(items) => {
+            if let (Seq::Tail(tail), [start, stop, step]) = (items, bounds) {
+                match tail.slice(start, stop, step.unwrap_or(1)) {
+                    Some(Slice::Tail(tail)) => return Ok(Value::List(Seq::Tail(tail))),
+                    Some(Slice::Items(items)) => return Ok(Value::List(Seq::Data(items))),
+                    None => {}
+                }
+            }
+            let items = &items.without_growth();
             let (start, stop, step) = slice_indices(items.len(), bounds)?;
             if let (Seq::Data(data), 1) = (items, step) {
                 let (start, stop) = ends(start, stop);

@@ -8,27 +8,27 @@ fn number<'a>(value: usize) -> Value<'a> {
 }
 
 pub fn index<'a>(state: &LoopState<'a>) -> Value<'a> {
-    number(state.index + 1)
+    number(state.index() + 1)
 }
 
 pub fn index0<'a>(state: &LoopState<'a>) -> Value<'a> {
-    number(state.index)
+    number(state.index())
 }
 
 pub fn revindex<'a>(state: &LoopState<'a>) -> Value<'a> {
-    number(state.items.len() - state.index)
+    number(state.left() + 1)
 }
 
 pub fn revindex0<'a>(state: &LoopState<'a>) -> Value<'a> {
-    number(state.items.len() - state.index - 1)
+    number(state.left())
 }
 
 pub fn first<'a>(state: &LoopState<'a>) -> Value<'a> {
-    Value::Bool(state.index == 0)
+    Value::Bool(state.is_first())
 }
 
 pub fn last<'a>(state: &LoopState<'a>) -> Value<'a> {
-    Value::Bool(state.index + 1 == state.items.len())
+    Value::Bool(state.is_last())
 }
 
 pub fn length<'a>(state: &LoopState<'a>) -> Value<'a> {
@@ -45,15 +45,12 @@ pub fn depth0<'a>(_: &LoopState<'a>) -> Value<'a> {
 }
 
 pub fn previtem<'a>(state: &LoopState<'a>) -> Value<'a> {
-    let before = state.index.checked_sub(1);
-    before
-        .and_then(|before| state.items.get(before))
-        .unwrap_or(Value::Undefined(Undef::Message(
-            "there is no previous item",
-        )))
+    state.before().unwrap_or(Value::Undefined(Undef::Message(
+        "there is no previous item",
+    )))
 }
 
 pub fn nextitem<'a>(state: &LoopState<'a>) -> Value<'a> {
-    let after = state.items.get(state.index + 1);
+    let after = state.after();
     after.unwrap_or(Value::Undefined(Undef::Message("there is no next item")))
 }

@@ -1,8 +1,9 @@
 //! Python's methods of dicts and strings. Their rows in `known.rs` check the number of arguments.
 #![allow(clippy::unnecessary_wraps)] // the rows of a table share one signature
 
+use super::casing;
 use super::limits::{check_bytes, check_items};
-use super::text::{Text, change_case, char_count, is_space};
+use super::text::{Text, char_count, is_space};
 use super::value::{Map, Value, ViewKind, python_type};
 use crate::fault::{Fault, Outcome, raised, unsupported};
 
@@ -60,14 +61,6 @@ fn count_arg(value: Option<&Value>) -> Outcome<i64> {
 /// Splits at most `most` times; a negative number means without limit.
 fn limit(most: i64) -> usize {
     usize::try_from(most).unwrap_or(usize::MAX)
-}
-
-fn ascii<'t>(name: &str, text: &'t str) -> Outcome<&'t str> {
-    if text.is_ascii() {
-        Ok(text)
-    } else {
-        unsupported(format!("{name} of text beyond ASCII"))
-    }
 }
 
 /// The only argument of a method that also takes bounds, which are not rendered.
@@ -221,8 +214,8 @@ fn split_spaces<'a>(text: &Text<'a>, most: usize) -> Outcome<Value<'a>> {
     pieces(text, &ranges)
 }
 
-fn split_lines<'a>(text: &Text<'a>) -> Outcome<Value<'a>> {
-    let source = text.as_str();
+/// Byte ranges of the lines of a text, as `splitlines` finds them.
+pub fn line_ranges(source: &str) -> Vec<(usize, usize)> {
     let ends_line = |c: char| {
         matches!(
             c,
@@ -245,7 +238,7 @@ fn split_lines<'a>(text: &Text<'a>) -> Outcome<Value<'a>> {
     if start < source.len() {
         ranges.push((start, source.len()));
     }
-    pieces(text, &ranges)
+    ranges
 }
 
 /// `split` or `rsplit` at a text.
@@ -284,7 +277,7 @@ pub fn splitlines<'a>(text: &Text<'a>, arguments: &[Value<'a>]) -> Outcome<Value
     if !arguments.is_empty() {
         return unsupported("splitlines that keeps the ends");
     }
-    split_lines(text)
+    pieces(text, &line_ranges(text.as_str()))
 }
 
 /// Python's `text.replace(old, new, count)`.
@@ -314,40 +307,26 @@ pub fn replace<'a>(text: &Text<'a>, arguments: &[Value<'a>]) -> Outcome<Value<'a
 }
 
 pub fn lower<'a>(text: &Text<'a>, _: &[Value<'a>]) -> Outcome<Value<'a>> {
-    change_case(text.as_str(), false).map(Value::text)
+    casing::lower(text.as_str()).map(Value::text)
 }
 
 pub fn upper<'a>(text: &Text<'a>, _: &[Value<'a>]) -> Outcome<Value<'a>> {
-    change_case(text.as_str(), true).map(Value::text)
+    casing::upper(text.as_str()).map(Value::text)
 }
 
 pub fn capitalize<'a>(text: &Text<'a>, _: &[Value<'a>]) -> Outcome<Value<'a>> {
-    let mut out = change_case(text.as_str(), false)?;
-    if let Some(first) = out.get_mut(..1) {
-        first.make_ascii_uppercase();
-    }
-    Ok(Value::text(out))
+    casing::capitalize(text.as_str()).map(Value::text)
 }
 
 pub fn title<'a>(text: &Text<'a>, _: &[Value<'a>]) -> Outcome<Value<'a>> {
-    let mut inside = false;
-    let titled = ascii("title", text.as_str())?
-        .chars()
-        .map(|c| {
-            let out = if inside {
-                c.to_ascii_lowercase()
-            } else {
-                c.to_ascii_uppercase()
-            };
-            inside = c.is_ascii_alphabetic();
-            out
-        })
-        .collect();
-    Ok(Value::text(titled))
+    casing::title(text.as_str()).map(Value::text)
 }
 
 pub fn isdigit<'a>(text: &Text<'a>, _: &[Value<'a>]) -> Outcome<Value<'a>> {
-    let source = ascii("isdigit", text.as_str())?;
+    let source = text.as_str();
+    if !source.is_ascii() {
+        return unsupported("isdigit of text beyond ASCII");
+    }
     Ok(Value::Bool(
         !source.is_empty() && source.bytes().all(|byte| byte.is_ascii_digit()),
     ))
@@ -489,8 +468,8 @@ mod tests {
     }
 
     #[test]
-    fn case_is_refused_beyond_ascii() {
-        assert_eq!(run("it's a", "title", &[]), "\"It'S A\"");
-        assert!(super::lower(&Text::Ref("É"), &[]).is_err());
+    fn case_is_changed_beyond_ascii() {
+        assert_eq!(run("it's é", "title", &[]), "\"It'S É\"");
+        assert_eq!(run("É", "lower", &[]), "'é'");
     }
 }

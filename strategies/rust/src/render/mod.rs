@@ -1,11 +1,13 @@
 //! Chat templates, rendered as transformers' Jinja2 environment renders them.
 
 mod attributes;
+mod casing;
 mod compile;
 mod environment;
 mod eval;
 mod filters;
 mod functions;
+mod growing;
 mod iterate;
 mod json;
 mod known;
@@ -17,6 +19,7 @@ mod number;
 mod ops;
 mod print;
 mod program;
+mod same;
 mod scope;
 mod state;
 mod tests;
@@ -24,6 +27,7 @@ mod text;
 mod tree;
 mod value;
 
+use std::rc::Rc;
 use std::sync::atomic::AtomicBool;
 
 use crate::data::{Data, Dict};
@@ -31,7 +35,9 @@ use crate::fault::Fault;
 use compile::expressions::EXPRESSIONS;
 use compile::statements::STATEMENTS;
 use environment::Environment;
+pub use eval::turns::{Grown, Rendered, Turns};
 use eval::{Evaluator, Run};
+use growing::{Growing, Tail};
 use known::KNOWN;
 use limits::Limits;
 use program::Program;
@@ -132,13 +138,38 @@ impl Template {
         stop: &AtomicBool,
         out: &mut String,
     ) -> Result<(), Fault> {
+        let mut evaluator = Evaluator::new(self.run(messages, tools, stop));
+        let prompt = evaluator.render(messages.len()).map_err(|fault| *fault)?;
+        out.push_str(prompt);
+        Ok(())
+    }
+
+    /// Renders the prompts of a conversation's turns, each from what is known of the one before.
+    ///
+    /// `stop` becoming true ends the render at hand.
+    pub fn turns<'t>(
+        &'t self,
+        messages: &'t [Data],
+        tools: Option<&'t Data>,
+        stop: &'t AtomicBool,
+    ) -> Turns<'t> {
+        Turns::new(self.run(messages, tools, stop))
+    }
+
+    fn run<'t>(
+        &'t self,
+        messages: &'t [Data],
+        tools: Option<&'t Data>,
+        stop: &'t AtomicBool,
+    ) -> Run<'t> {
         let environment = self.program.environment;
-        let context: Vec<Value> = self
+        let list = Rc::new(Growing::new(messages));
+        let context = self
             .program
             .names
             .iter()
             .map(|name| match &**name {
-                "messages" => Value::List(Seq::Data(messages)),
+                "messages" => Value::List(Seq::Tail(Tail::new(Rc::clone(&list)))),
                 "tools" => tools.map_or(Value::None, Value::from_data),
                 name => match self.variables.get(name) {
                     Some(data) => Value::from_data(data),
@@ -148,13 +179,13 @@ impl Template {
                 },
             })
             .collect();
-        let run = Run {
+        Run {
             program: &self.program,
-            context: &context,
+            context,
+            list,
             dates: &self.dates,
             limits: self.limits,
             stop,
-        };
-        Evaluator::render(&run, out).map_err(|fault| *fault)
+        }
     }
 }

@@ -9,6 +9,8 @@ use super::ops::{BinOp, CmpOp};
 pub struct Slot {
     pub root: bool,
     pub index: usize,
+    /// Whether it differs from pass to pass of a loop: it holds the item, or `loop`.
+    pub passing: bool,
 }
 
 /// How a slot gets its value when its scope is entered.
@@ -46,6 +48,12 @@ pub struct Attr {
 pub struct Args {
     pub positional: Vec<Expr>,
     pub named: Vec<(Box<str>, Expr)>,
+}
+
+impl Args {
+    pub fn is_empty(&self) -> bool {
+        self.positional.is_empty() && self.named.is_empty()
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -103,6 +111,8 @@ pub enum Stmt {
     Set(Target, Expr),
     /// `{% set x %}…{% endset %}`, with its filters from the inside out.
     SetBlock(Target, Loads, Vec<Stmt>, Vec<(&'static Filter, Args)>),
+    /// `{% filter f %}…{% endfilter %}`, with its filters from the inside out.
+    FilterBlock(Loads, Vec<Stmt>, Vec<(&'static Filter, Args)>),
     Macro(Slot, usize),
     /// A body with a scope of its own: `{% generation %}`.
     Scope(Loads, Vec<Stmt>),
@@ -132,6 +142,7 @@ pub struct Macro {
 pub struct Program {
     /// What the template's names were looked up in.
     pub environment: &'static Environment,
+    /// Of the template's own scope, whose slots come before all others.
     pub loads: Loads,
     pub slots: usize,
     pub body: Vec<Stmt>,

@@ -114,6 +114,7 @@ impl Scopes {
         let slot = Slot {
             root,
             index: *counter,
+            passing: false,
         };
         *counter += 1;
         self.top().slots.insert(name.to_owned(), slot);
@@ -163,6 +164,17 @@ impl Scopes {
         slot
     }
 
+    /// Gives a name that is different in each pass of a loop its slot.
+    pub fn declare_passing(&mut self, name: &str) -> Slot {
+        let slot = self.slot(name);
+        let passing = Slot {
+            passing: true,
+            ..slot
+        };
+        self.top().slots.insert(name.to_owned(), passing);
+        self.declare(name)
+    }
+
     /// Finds the names that a scope with these nodes stores, and those that it reads from around it.
     pub fn analyse(&mut self, nodes: &[Node]) -> Refusal<()> {
         nodes.iter().try_for_each(|node| self.analyse_node(node))
@@ -172,7 +184,7 @@ impl Scopes {
     pub fn analyse_params(&mut self, target: &Node) -> Refusal<()> {
         match kind(target) {
             "Name" => {
-                self.declare(text_field(target, "name")?);
+                self.declare_passing(text_field(target, "name")?);
                 Ok(())
             }
             "Tuple" => list_field(target, "items")?

@@ -1,6 +1,5 @@
 //! Strings of a render, and what Python does with a string by itself.
 
-use std::borrow::Cow;
 use std::rc::Rc;
 
 use crate::fault::{Outcome, unsupported};
@@ -52,7 +51,7 @@ pub fn char_count(text: &str) -> usize {
 ///
 /// Python decides by the Unicode database of its own version; these blocks are whole and old,
 /// so every version agrees on them.
-fn surely_printable(c: char) -> bool {
+pub fn surely_printable(c: char) -> bool {
     matches!(u32::from(c),
         0x20..=0x7e | 0xa1..=0xac | 0xae..=0x377 | 0x38e..=0x3a1 | 0x3a3..=0x52f
         | 0x5d0..=0x5ea | 0x620..=0x6dc | 0x904..=0x939 | 0x93c..=0x94d | 0x950..=0x97f
@@ -96,26 +95,6 @@ pub fn repr_text(text: &str, out: &mut String) -> Outcome<()> {
 /// Whether `str.isspace` holds: `strip` and `split` take such characters away.
 pub fn is_space(c: char) -> bool {
     c.is_whitespace() || ('\u{1c}'..='\u{1f}').contains(&c)
-}
-
-/// Lower or upper case of ASCII text, about which all versions of Unicode agree.
-pub fn change_case(text: &str, upper: bool) -> Outcome<String> {
-    if !text.is_ascii() {
-        return unsupported("changing the case of text beyond ASCII");
-    }
-    Ok(if upper {
-        text.to_ascii_uppercase()
-    } else {
-        text.to_ascii_lowercase()
-    })
-}
-
-/// Key for comparisons that ignore case.
-pub fn folded(text: &str) -> Outcome<Cow<'_, str>> {
-    if text.is_ascii() && !text.bytes().any(|byte| byte.is_ascii_uppercase()) {
-        return Ok(Cow::Borrowed(text));
-    }
-    change_case(text, false).map(Cow::Owned)
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::rc::Rc;
 
+use super::growing::{Item, Tail, signed};
 use super::number::{Number, range_len};
 use super::text::{Text, char_count};
 use crate::data::{Data, Dict};
@@ -46,6 +47,10 @@ impl Undef<'_> {
 #[derive(Debug, Clone)]
 pub enum Seq<'a> {
     Data(&'a [Data]),
+    /// Messages up to the end of the list that grows from turn to turn.
+    Tail(Tail<'a>),
+    /// The numbers of a range: start, stop and step.
+    Range(i64, i64, i64),
     Own(Rc<[Value<'a>]>),
 }
 
@@ -53,14 +58,39 @@ impl<'a> Seq<'a> {
     pub fn len(&self) -> usize {
         match self {
             Self::Data(items) => items.len(),
+            Self::Tail(tail) => tail.len(),
+            Self::Range(start, stop, step) => range_len(*start, *stop, *step),
             Self::Own(items) => items.len(),
+        }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        match self {
+            Self::Tail(tail) => tail.is_empty(),
+            other => other.len() == 0,
         }
     }
 
     pub fn get(&self, index: usize) -> Option<Value<'a>> {
         match self {
             Self::Data(items) => items.get(index).map(Value::from_data),
+            Self::Tail(tail) => tail.get(index).map(Value::from_item),
+            Self::Range(start, stop, step) => {
+                let within = index < range_len(*start, *stop, *step);
+                within.then(|| Value::Int(start + signed(index) * step))
+            }
             Self::Own(items) => items.get(index).cloned(),
+        }
+    }
+
+    /// The same items as a list that does not grow.
+    pub fn without_growth(&self) -> Self {
+        match self {
+            Self::Tail(tail) if tail.is_backwards() => {
+                Self::Own(tail.items().iter().rev().map(Value::from_data).collect())
+            }
+            Self::Tail(tail) => Self::Data(tail.items()),
+            other => other.clone(),
         }
     }
 
@@ -161,6 +191,16 @@ pub enum Value<'a> {
     Safe(Text<'a>),
     /// A dict with integer keys, such as a template writes for a table of numbers.
     Table(Rc<Vec<(i64, Value<'a>)>>),
+    /// An integer that depends on how many messages there are. Only variables hold it; to read
+    /// one gives the integer.
+    Line(Line),
+}
+
+/// An integer that is a multiple of the number of messages, plus a number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Line {
+    pub slope: i64,
+    pub offset: i64,
 }
 
 impl<'a> Value<'a> {
@@ -188,6 +228,13 @@ impl<'a> Value<'a> {
         }
     }
 
+    pub fn from_item(item: Item<'a>) -> Self {
+        match item {
+            Item::Message(data) => Self::from_data(data),
+            Item::Number(number) => Self::Int(number),
+        }
+    }
+
     pub fn text(text: String) -> Self {
         Self::Str(Text::own(text))
     }
@@ -206,7 +253,7 @@ impl<'a> Value<'a> {
             Self::Missing | Self::Undefined(_) => "Undefined",
             Self::None => "None",
             Self::Bool(_) => "bool",
-            Self::Int(_) | Self::Big(_) => "int",
+            Self::Int(_) | Self::Big(_) | Self::Line(_) => "int",
             Self::Float(_) => "float",
             Self::Str(_) => "str",
             Self::List(_) => "list",
@@ -239,12 +286,13 @@ impl<'a> Value<'a> {
             Self::Float(value) => *value != 0.0,
             Self::Str(text) | Self::Safe(text) => !text.as_str().is_empty(),
             Self::Table(pairs) => !pairs.is_empty(),
-            Self::List(items) => items.len() > 0,
+            Self::List(items) => !items.is_empty(),
             Self::Tuple(items) => !items.is_empty(),
             Self::Dict(map) | Self::View(_, map) => map.len() > 0,
             Self::Range(start, stop, step) => range_len(*start, *stop, *step) > 0,
             Self::Opaque(reason) => return unsupported(*reason),
             Self::Big(_)
+            | Self::Line(_)
             | Self::Gen(_)
             | Self::Namespace(_)
             | Self::Loop(_)

@@ -7,7 +7,8 @@
 //!
 //! - it is `single_word`, because then the text around it decides whether it counts;
 //! - the tokenizer ignores it, because it is special and special tokens are to be split; or
-//! - its text begins or ends with white space, because a neighbour that strips could take that.
+//! - it strips white space before it (`lstrip`) and begins with white space, because a neighbour
+//!   that strips could have taken that white space already.
 //!
 //! A token that is no marker still takes part in the search: it hides what it overlaps.
 //!
@@ -15,20 +16,15 @@
 //! No token of the search lies across such a cut, so the search goes on after it as if it had
 //! come from the start.
 //!
-//! The rule of `splicing.py` differs in two places.
-//!
-//! - White space: `splicing.py` rules out only an `lstrip` token that begins with white space.
-//!   This rule is narrower, and a narrower rule is always safe: with fewer markers the spans are
-//!   longer, and the tokenizer finds the other tokens inside a span by itself. Tokens that begin
-//!   or end with white space are rare, so the finer rule would save nothing. The engine also
-//!   relies on it: what markers strip from a span is then nothing but white space of the span.
-//! - Special tokens that are to be split: `splicing.py` then cuts nowhere, because Python cannot
-//!   ask the library which tokens it ignores. Here the library tells, so the other tokens stay
-//!   markers. No count depends on it today: the strategy is not available for such a tokenizer.
+//! The rule of `splicing.py` differs in one place: if special tokens are to be split, it cuts
+//! nowhere, because Python cannot ask the library which tokens it ignores. Here the library tells,
+//! so the other tokens stay markers. No count depends on it today: the strategy is not available
+//! for such a tokenizer.
 
 use aho_corasick::{AhoCorasick, Anchored, Input, MatchKind, StartKind};
 use tokenizers::Tokenizer;
 
+use crate::engine::others::ends_a_span;
 use crate::engine::places::{LEAST, Places};
 
 /// A marker by its number; the start and the end of a text are [`EDGE`].
@@ -56,6 +52,16 @@ pub struct Cut {
 
 /// Bytes that are searched for markers before they are searched for places.
 const STEP: usize = 4096;
+
+/// An added token, as the search takes it.
+#[derive(Debug, Clone)]
+pub struct Added {
+    pub text: Box<str>,
+    /// Whether it is a marker; the others only take part in the search.
+    pub cuts: bool,
+    /// Whether it strips white space on its left, and on its right.
+    pub strips: (bool, bool),
+}
 
 #[derive(Debug)]
 pub struct Cutter {
@@ -85,25 +91,36 @@ impl Cutter {
             .filter(|(_, token)| !token.normalized && !token.content.is_empty())
             .collect();
         tokens.sort_unstable_by_key(|(id, _)| **id);
+        Self::of(tokens.into_iter().map(|(_, token)| {
+            let text = token.content.as_str();
+            let skipped = skips_special && vocabulary.is_special_token(text);
+            Added {
+                text: text.into(),
+                cuts: !skipped && ends_a_span(token),
+                strips: (token.lstrip, token.rstrip),
+            }
+        }))
+    }
+
+    /// Takes the tokens to search for. A marker's number is its place among them.
+    ///
+    /// # Errors
+    ///
+    /// If the search cannot be built.
+    pub fn of(tokens: impl Iterator<Item = Added>) -> Result<Self, String> {
         let mut cutter = Self {
             search: None,
-            texts: Vec::with_capacity(tokens.len()),
-            cuts: Vec::with_capacity(tokens.len()),
-            strips: Vec::with_capacity(tokens.len()),
+            texts: Vec::new(),
+            cuts: Vec::new(),
+            strips: Vec::new(),
             longest: 0,
             places: None,
         };
-        for (_, token) in tokens {
-            let text = token.content.as_str();
-            let skipped = skips_special && vocabulary.is_special_token(text);
-            let touches_space =
-                text.starts_with(char::is_whitespace) || text.ends_with(char::is_whitespace);
-            cutter
-                .cuts
-                .push(!token.single_word && !skipped && !touches_space);
-            cutter.strips.push((token.lstrip, token.rstrip));
-            cutter.texts.push(text.into());
-            cutter.longest = cutter.longest.max(text.len());
+        for token in tokens {
+            cutter.longest = cutter.longest.max(token.text.len());
+            cutter.texts.push(token.text);
+            cutter.cuts.push(token.cuts);
+            cutter.strips.push(token.strips);
         }
         if cutter.cuts.contains(&true) {
             let search = AhoCorasick::builder()
@@ -141,16 +158,28 @@ impl Cutter {
     /// What is left of a span when its neighbours have stripped it.
     #[must_use]
     pub fn stripped<'t>(&self, before: Marker, span: &'t str, after: Marker) -> &'t str {
+        self.stripped_of(char::is_whitespace, before, span, after)
+    }
+
+    /// The same, if what `is_space` names is white space.
+    #[must_use]
+    pub fn stripped_of<'t>(
+        &self,
+        is_space: impl Fn(char) -> bool,
+        before: Marker,
+        span: &'t str,
+        after: Marker,
+    ) -> &'t str {
         let strips = |marker: Marker| {
             let index = usize::try_from(marker).ok();
             index.and_then(|index| self.strips.get(index)).copied()
         };
         let mut left = span;
         if let Some((_, true)) = strips(before) {
-            left = left.trim_start();
+            left = left.trim_start_matches(&is_space);
         }
         if let Some((true, _)) = strips(after) {
-            left = left.trim_end();
+            left = left.trim_end_matches(&is_space);
         }
         left
     }
@@ -239,6 +268,18 @@ mod tests {
         assert_eq!(found(&cutter, "<a>x<n><a>"), ["7:<a>"]);
         let cutter = Cutter::new(&tokenizer(&["word:x<a>", "<a>"])).unwrap();
         assert_eq!(found(&cutter, "x<a><a>"), ["4:<a>"]);
+    }
+
+    #[test]
+    fn a_token_that_touches_white_space_is_a_marker_unless_it_reaches_back() {
+        let cutter = Cutter::new(&tokenizer(&["\n<a>", "<b> ", "right:<c>\n", "  "])).unwrap();
+        let text = "x\n<a>y<b> <c>\n   z";
+        assert_eq!(
+            found(&cutter, text),
+            ["1:\n<a>", "6:<b> ", "10:<c>\n", "14:  "]
+        );
+        let cutter = Cutter::new(&tokenizer(&["left: <a>", "left:<b> ", "<c>"])).unwrap();
+        assert_eq!(found(&cutter, "x <a><b> <c>"), ["5:<b> ", "9:<c>"]);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 pub mod load;
 pub mod markers;
+pub mod sentencepiece;
 #[cfg(test)]
 pub mod testing;
 
@@ -16,7 +17,32 @@ use crate::engine::span::Span;
 use crate::fault::panic_message;
 use markers::{Cutter, EDGE, INSIDE, Marker, is_token};
 
-/// A tokenizer that counts spans.
+/// What counts the spans of prompts.
+pub trait SpanLengths: Send + Sync {
+    /// Finds the markers.
+    fn cutter(&self) -> &Cutter;
+
+    /// Kind of the engine that counts spans; None if the library counts them.
+    fn engine(&self) -> Option<&'static str>;
+
+    /// Number of entries in the model's vocabulary.
+    fn vocabulary(&self) -> usize;
+
+    /// Tokens of `text` between two cuts, without those of the markers.
+    ///
+    /// # Errors
+    ///
+    /// If the model cannot encode it.
+    fn count_span(
+        &self,
+        before: Marker,
+        text: &str,
+        after: Marker,
+        memory: &mut Memory,
+    ) -> Result<u32, String>;
+}
+
+/// A tokenizer of the tokenizers library.
 #[derive(Debug)]
 pub struct SpanCounter {
     tokenizer: Tokenizer,
@@ -63,23 +89,6 @@ impl SpanCounter {
         })
     }
 
-    /// Kind of the engine that counts spans, if there is one.
-    #[must_use]
-    pub fn engine(&self) -> Option<&'static str> {
-        self.engine.as_ref().map(Engine::name)
-    }
-
-    /// Number of entries in the model's vocabulary.
-    #[must_use]
-    pub fn vocabulary(&self) -> usize {
-        self.tokenizer.get_vocab_size(false)
-    }
-
-    #[must_use]
-    pub fn cutter(&self) -> &Cutter {
-        &self.cutter
-    }
-
     /// Tokens of a whole text, markers included.
     ///
     /// # Errors
@@ -91,13 +100,22 @@ impl SpanCounter {
             .map(|encoding| encoding.len())
             .map_err(|error| error.to_string())
     }
+}
 
-    /// Tokens of `text` between two cuts, without those of the markers.
-    ///
-    /// # Errors
-    ///
-    /// If the model cannot encode it.
-    pub fn count_span(
+impl SpanLengths for SpanCounter {
+    fn cutter(&self) -> &Cutter {
+        &self.cutter
+    }
+
+    fn engine(&self) -> Option<&'static str> {
+        self.engine.as_ref().map(Engine::name)
+    }
+
+    fn vocabulary(&self) -> usize {
+        self.tokenizer.get_vocab_size(false)
+    }
+
+    fn count_span(
         &self,
         before: Marker,
         text: &str,

@@ -41,7 +41,10 @@ pub fn compile(environment: &'static Environment, tree: &Node) -> Refusal<Progra
         inner_macros: FxHashSet::default(),
     };
     walk(tree, &mut |node| {
-        if matches!(kind(node), "For" | "With" | "AssignBlock" | "CallBlock") {
+        if matches!(
+            kind(node),
+            "For" | "With" | "AssignBlock" | "CallBlock" | "FilterBlock"
+        ) {
             walk(node, &mut |inner| {
                 if let (true, Some(name)) = (kind(inner) == "Macro", inner["name"].as_str()) {
                     compiler.inner_macros.insert(name.to_owned());

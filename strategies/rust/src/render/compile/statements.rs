@@ -1,7 +1,8 @@
 //! Statements.
 
 use super::Compiler;
-use crate::render::program::{Expr, For, Loads, Macro, Param, Stmt, Target};
+use crate::render::environment::Filter;
+use crate::render::program::{Args, Expr, For, Loads, Macro, Param, Stmt, Target};
 use crate::render::tree::{
     Node, Refusal, field, kind, list_field, mentions, refuse, text_field, walk,
 };
@@ -15,6 +16,7 @@ pub const STATEMENTS: &[(&str, CompileStatement)] = &[
     ("Break", |_, _, out| push(out, Stmt::Break)),
     ("CallBlock", Compiler::generation),
     ("Continue", |_, _, out| push(out, Stmt::Continue)),
+    ("FilterBlock", Compiler::filter_block),
     ("For", Compiler::for_statement),
     ("If", Compiler::if_statement),
     ("Macro", Compiler::macro_statement),
@@ -73,6 +75,25 @@ impl Compiler {
         let nodes = list_field(node, "body")?;
         self.scopes.analyse(nodes)?;
         let body = self.block(nodes)?;
+        let filters = self.filters_of(node)?;
+        let loads = self.scopes.leave();
+        let target = self.target(field(node, "target")?)?;
+        push(out, Stmt::SetBlock(target, loads, body, filters))
+    }
+
+    fn filter_block(&mut self, node: &Node, out: &mut Vec<Stmt>) -> Refusal<()> {
+        self.scopes.enter();
+        let nodes = list_field(node, "body")?;
+        self.scopes.analyse(nodes)?;
+        self.scopes.analyse_node(field(node, "filter")?)?;
+        let body = self.block(nodes)?;
+        let filters = self.filters_of(node)?;
+        let loads = self.scopes.leave();
+        push(out, Stmt::FilterBlock(loads, body, filters))
+    }
+
+    /// The filters of a block, from the inside out.
+    fn filters_of(&mut self, node: &Node) -> Refusal<Vec<(&'static Filter, Args)>> {
         let mut filters = Vec::new();
         let mut filter = field(node, "filter")?;
         while !filter.is_null() {
@@ -80,9 +101,7 @@ impl Compiler {
             filter = field(filter, "node")?;
         }
         filters.reverse();
-        let loads = self.scopes.leave();
-        let target = self.target(field(node, "target")?)?;
-        push(out, Stmt::SetBlock(target, loads, body, filters))
+        Ok(filters)
     }
 
     /// `{% generation %}`, the only call block that is rendered.
@@ -154,7 +173,7 @@ impl Compiler {
 
         self.scopes.enter();
         let loop_slot =
-            mentions(field(node, "body")?, &["loop"]).then(|| self.scopes.declare("loop"));
+            mentions(field(node, "body")?, &["loop"]).then(|| self.scopes.declare_passing("loop"));
         self.scopes.analyse_params(target_node)?;
         self.scopes.analyse(nodes)?;
         let target = self.target(target_node)?;

@@ -24,7 +24,7 @@ impl<'a> Evaluator<'a> {
             named.push((&**name, self.eval(expr)?));
         }
         if value.is_held() {
-            self.reads.set(self.reads.get() + 1);
+            self.reads += 1;
             self.writes += 1;
         }
         let given = Given {
@@ -88,7 +88,7 @@ impl<'a> Evaluator<'a> {
         }
     }
 
-    fn call_value(&mut self, function: &Value<'a>, args: &'a Args) -> Outcome<Value<'a>> {
+    pub fn call_value(&mut self, function: &Value<'a>, args: &'a Args) -> Outcome<Value<'a>> {
         match function {
             Value::Macro(index) => {
                 let outside = std::mem::take(&mut self.out);
@@ -110,6 +110,16 @@ impl<'a> Evaluator<'a> {
 
     fn call_function(&mut self, at: usize, args: &'a Args) -> Outcome<Value<'a>> {
         let positional = self.eval_all(&args.positional)?;
+        self.call_with(at, &positional, args)
+    }
+
+    /// Calls a function whose positional arguments are evaluated.
+    pub fn call_with(
+        &mut self,
+        at: usize,
+        positional: &[Value<'a>],
+        args: &'a Args,
+    ) -> Outcome<Value<'a>> {
         let mut named: Pairs<'a> = Vec::with_capacity(args.named.len());
         for (name, expr) in &args.named {
             let value = self.eval(expr)?;
@@ -119,13 +129,13 @@ impl<'a> Evaluator<'a> {
             return unsupported("a function of such a value");
         }
         let function = &self.program.environment.functions[at];
-        (function.call)(&mut self.state, &positional, &named)
+        (function.call)(&mut self.state, positional, &named)
     }
 
     /// Runs a macro into the current output.
     pub fn run_macro(&mut self, value: usize, args: &'a Args) -> Outcome<()> {
         let program = self.program;
-        let inner = &program.macros[self.macros[value]];
+        let inner = &program.macros[value];
         if self.depth >= MACRO_DEPTH {
             return unsupported("macros nested very deeply");
         }

@@ -7,7 +7,7 @@ use crate::fault::{Outcome, raised, unsupported};
 use crate::render::environment::Printing;
 use crate::render::limits::check_bytes;
 use crate::render::lookup::{get_attribute, get_item, slice, slice_bound};
-use crate::render::ops::{BinOp, CmpOp, binary, compare, negative, positive};
+use crate::render::ops::{BinOp, binary, negative, positive};
 use crate::render::program::{Attr, Const, Expr};
 use crate::render::text::Text;
 use crate::render::value::{Map, Pairs, Undef, Value, insert};
@@ -116,8 +116,12 @@ impl<'a> Evaluator<'a> {
     pub fn eval(&mut self, expr: &'a Expr) -> Outcome<Value<'a>> {
         Ok(match expr {
             Expr::Const(constant) => of_constant(constant),
-            Expr::Name(slot, name) => match &self.stack[self.at(*slot)] {
+            Expr::Name(slot, name) => match self.stored(*slot) {
                 Value::Missing => Value::Undefined(Undef::Name(name)),
+                Value::Line(line) => {
+                    let line = *line;
+                    self.settle_line(line)
+                }
                 value => value.clone(),
             },
             Expr::List(items) => Value::list(self.eval_all(items)?).shallow()?,
@@ -232,7 +236,7 @@ impl<'a> Evaluator<'a> {
             return get_item(self.program.environment, &object, &key);
         };
         match &key {
-            Value::Str(name) => Ok(self.namespace_item(index, name.as_str())),
+            Value::Str(name) => Ok(self.attribute(index, name.as_str())),
             _ => Ok(Value::Undefined(Undef::Element("Namespace"))),
         }
     }
@@ -252,33 +256,16 @@ impl<'a> Evaluator<'a> {
         slice(&object, given)
     }
 
-    fn comparison(&mut self, first: &'a Expr, rest: &'a [(CmpOp, Expr)]) -> Outcome<bool> {
-        let mut left = self.eval(first)?;
-        for (op, operand) in rest {
-            let right = self.eval(operand)?;
-            if !compare(*op, &left, &right)? {
-                return Ok(false);
-            }
-            left = right;
-        }
-        Ok(true)
-    }
-
-    fn namespace_item(&self, index: usize, name: &str) -> Value<'a> {
-        self.reads.set(self.reads.get() + 1);
-        self.state.get(index, name)
-    }
-
     /// `object.name`.
-    pub fn get_attr(&self, object: &Value<'a>, attr: &'a Attr) -> Outcome<Value<'a>> {
+    pub fn get_attr(&mut self, object: &Value<'a>, attr: &'a Attr) -> Outcome<Value<'a>> {
         match object {
-            Value::Namespace(index) => Ok(self.namespace_item(*index, &attr.name)),
+            Value::Namespace(index) => Ok(self.attribute(*index, &attr.name)),
             Value::Loop(index) => self.loop_attr(*index, attr),
             other => get_attribute(self.program.environment, other, &attr.name, attr.owners),
         }
     }
 
-    fn loop_attr(&self, index: usize, attr: &Attr) -> Outcome<Value<'a>> {
+    pub fn loop_attr(&self, index: usize, attr: &Attr) -> Outcome<Value<'a>> {
         let Some(state) = self.loops.get(index) else {
             return unsupported("a loop object outside its loop");
         };

@@ -1,0 +1,103 @@
+"""`bench peers`: where other libraries count something else, and why."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from bench.cli.console import stderr, stdout
+from bench.cli.inputs import load_tokenizer, read_dataset
+from bench.cli.options import (
+    Names,
+    chat_specs,
+    read_options,
+    reading_options,
+    shared_options,
+    tokenizer_option,
+)
+from bench.cli.progress import progress_bar
+from strategies import count_turns, get, is_peer, names, reference_counts
+
+if TYPE_CHECKING:
+    from bench.measuring.causes import Causes
+
+
+@click.command("peers")
+@click.argument(
+    "datasets", metavar="DATASET…", nargs=-1, required=True, type=click.Path(path_type=Path)
+)
+@tokenizer_option("tokenizers", multiple=True, required=True, more_help="May be repeated.")
+@click.option(
+    "--strategies", "chosen", type=Names(), help="Strategies to look at.  [default: peers]"
+)
+@click.option(
+    "--examples",
+    metavar="N",
+    type=click.IntRange(min=1),
+    default=10,
+    show_default=True,
+    help="Wrong turns of each dataset whose cause is looked for.",
+)
+@reading_options
+@shared_options
+def peers_command(
+    datasets: Sequence[Path],
+    tokenizers: Sequence[str],
+    chosen: Sequence[str] | None,
+    examples: int,
+    quiet: bool,
+    as_json: bool,
+    **options: Any,
+) -> None:
+    """Say where other libraries count something else, and why.
+
+    For each cause, the shortest text that shows it is printed.
+    """
+    from bench.measuring.causes import causes_of
+    from bench.reporting.fitting import Head, print_table
+
+    console = stderr(quiet)
+    reading = read_options(options)
+    data = {path.stem: read_dataset(path, reading, console).conversations for path in datasets}
+    peers = [get(name) for name in chosen or names() if chosen or is_peer(get(name))]
+    found: list[tuple[str, str, Causes]] = []
+    for spec in chat_specs(tokenizers, options):
+        chat = load_tokenizer(spec, console)
+        for name, conversations in data.items():
+            title = f"{chat.name}, {name}: the plain call"
+            with progress_bar(console, title, count_turns(conversations)) as advance:
+                expected = reference_counts(
+                    conversations, chat, progress=advance, on_error=options["on_error"]
+                )
+            for peer in peers:
+                causes = causes_of(peer, chat, conversations, expected, examples)
+                found.append((chat.name, name, causes))
+    if as_json:
+        rows = [{"tokenizer": t, "dataset": d, **asdict(causes)} for t, d, causes in found]
+        click.echo(json.dumps(rows, indent=2, ensure_ascii=False))
+        return
+    heads = [
+        *(Head(title, left=True) for title in ("tokenizer", "dataset", "strategy")),
+        *(Head(title) for title in ("turns", "wrong")),
+        Head("why", left=True, wraps=True),
+    ]
+    print_table(stdout(), heads, [_row(*each) for each in found])
+
+
+def _row(tokenizer: str, dataset: str, causes: Causes) -> list[str]:
+    if causes.unavailable is not None:
+        return [tokenizer, dataset, causes.strategy, "", "n/a", causes.unavailable]
+    why = "; ".join(
+        f"{number} of {causes.looked_at}: {each.cause}: {each.text!a} is {each.expected}, "
+        f"not {'counted' if each.got is None else each.got}"
+        for each, number in causes.differences
+    )
+    return [
+        *(tokenizer, dataset, causes.strategy),
+        *(f"{causes.turns:,}", f"{causes.wrong:,}", why),
+    ]

@@ -1,0 +1,65 @@
+"""Where a strategy counts wrong, the cause is found in the shortest text that shows it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bench.measuring.causes import causes_of, shortest
+from strategies import Conversation, get, reference_counts
+from tests.conftest import Bench, bundled_chat
+from tests.test_strategies import conversation
+
+
+@given(
+    st.text("abc", max_size=40), st.text("abc", min_size=1, max_size=3), st.text("abc", max_size=40)
+)
+def test_the_shortest_text_is_what_is_looked_for(before: str, core: str, after: str) -> None:
+    assert shortest(before + core + after, lambda text: core in text) == core
+
+
+def test_the_cause_of_a_wrong_count_is_named(sample: list[Conversation]) -> None:
+    chat, data = bundled_chat("sp-bpe"), sample
+    counts = reference_counts(data, chat)
+    # The control counts spans without their neighbours.
+    causes = causes_of(get("spliced-alone"), chat, data, counts, 2)
+    assert causes.turns == sum(len(each.turns) for each in data)
+    assert causes.wrong > causes.looked_at == 2
+    assert sum(number for _, number in causes.differences) == 2
+    for each, _ in causes.differences:
+        assert each.expected == chat.lengths([each.text])[0] != each.got
+        assert len(each.text) < 40
+
+
+def test_a_strategy_that_is_right_has_no_causes() -> None:
+    chat, data = bundled_chat("bpe-chatml"), [conversation("a", "b", "c")]
+    causes = causes_of(get("batched"), chat, data, reference_counts(data, chat), 5)
+    assert (causes.turns, causes.wrong, causes.differences) == (2, 0, ())
+    unavailable = causes_of(get("rust"), bundled_chat("sentencepiece"), data, [[0, 0]], 5)
+    assert unavailable.unavailable == "it has no tokenizers backend for the native core to load"
+
+
+def test_the_command_lists_every_peer_and_dataset(
+    bench: Bench, sample: list[Conversation], tmp_path: Path
+) -> None:
+    data = tmp_path / "short.jsonl"
+    data.write_text(json.dumps({"messages": sample[0].messages}))
+    options = ("--tokenizer", "sp-bpe", "--strategies", "spliced-alone,batched,rust")
+    result = bench("peers", data, *options, "--json")
+    rows = {row["strategy"]: row for row in json.loads(result.out)}
+    assert result.code == 0
+    assert rows["spliced-alone"]["wrong"] > 0
+    assert [rows[name]["wrong"] for name in ("batched", "rust")] == [0, 0]
+    (difference, _), *_ = rows["spliced-alone"]["differences"]
+    assert difference["expected"] != difference["got"]
+    table = bench("peers", data, *options)
+    assert difference["cause"] in " ".join(table.out.split())
+
+
+@pytest.mark.parametrize("arguments", [(), ("--tokenizer", "sp-bpe")])
+def test_what_the_command_needs_is_said(bench: Bench, arguments: tuple[str, ...]) -> None:
+    assert bench("peers", *arguments).code == 3

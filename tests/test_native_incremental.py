@@ -1,0 +1,383 @@
+"""The native core renders a turn from what it knows of the turn before: to the same prompt.
+
+Every prompt is compared with a render of that turn alone, byte for byte, and every error, too.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from os.path import commonprefix
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from bench.bundled import tokenizer_names, tokenizer_path
+from strategies import _native
+from strategies.chat.syntax import template_tree
+from tests.conftest import REAL
+from tests.template_corpus import EXPRESSIONS, MESSAGES, TEMPLATES, VARIABLES
+from tests.test_native_render import (
+    BASE,
+    NOW,
+    TOOLS,
+    VARIANTS,
+    assistant,
+    call,
+    message,
+    system,
+    tool,
+    user,
+    written_cases,
+)
+
+Messages = list[dict[str, Any]]
+
+
+def compiled(
+    template: str, variables: dict[str, Any] | None = None, **limits: int
+) -> _native.Template:
+    given = {**BASE, **(variables or {}), "add_generation_prompt": True, "documents": None}
+    return _native.Template(template_tree(template), given, NOW.strftime, **limits)
+
+
+def own_templates(folder: Path) -> Iterable[tuple[str, str]]:
+    """Yield the chat templates of a tokenizer, with their names."""
+    path = folder / "chat_template.jinja"
+    if path.is_file():
+        yield folder.name, path.read_text(encoding="utf-8")
+    config = json.loads((folder / "tokenizer_config.json").read_text(encoding="utf-8"))
+    written = config.get("chat_template")
+    if isinstance(written, str):
+        yield folder.name, written
+    for each in written if isinstance(written, list) else []:
+        yield f"{folder.name} {each['name']}", each["template"]
+
+
+def published() -> dict[str, str]:
+    """Return all chat templates that are there, by name."""
+    found = {
+        path.stem: path.read_text(encoding="utf-8")
+        for path in sorted((REAL / "templates").glob("*.jinja"))
+    }
+    for name in tokenizer_names():
+        found |= own_templates(tokenizer_path(name))
+    for config in sorted((REAL / "tokenizers").glob("*/tokenizer_config.json")):
+        found |= own_templates(config.parent)
+    return found
+
+
+def outcome(
+    template: _native.Template, messages: Messages, tools: Messages | None
+) -> str | _native.NativeError:
+    """Render some messages without anything before them."""
+    try:
+        return template.render(messages, tools)
+    except _native.NativeError as error:
+        return error
+
+
+def check(
+    template: _native.Template, messages: Messages, tools: Messages | None, turns: Sequence[int]
+) -> int:
+    """Compare the prompts of the turns with those of renders of their own; return how many."""
+    before = b""
+    prompts = 0
+    for turn, (prompt, error, kept, _) in zip(
+        turns, template.render_turns(messages, tools, turns), strict=True
+    ):
+        expected = outcome(template, messages[:turn], tools)
+        if isinstance(expected, Exception):
+            assert prompt is None
+            assert (type(error), str(error)) == (type(expected), str(expected)), (turns, turn)
+            continue
+        assert (prompt, error) == (expected, None), (turns, turn)
+        text = expected.encode()
+        assert text[:kept] == before[:kept]
+        before = text
+        prompts += 1
+    return prompts
+
+
+SAID = (
+    *("Hello", "", "<think>a</think>\n\nb", " é \n", "/no_think"),
+    "<tool_response>r</tool_response>",
+)
+REASONS: tuple[dict[str, Any], ...] = ({}, {"reasoning_content": "hm"}, {"thinking": "t"})
+
+
+def exchange(random: Random) -> Messages:
+    """Return some messages that a client and a model may exchange, or that break the rules."""
+    kind = random.randrange(8)
+    if kind < 3:
+        return [user(random.choice(SAID)), assistant(random.choice(SAID), **random.choice(REASONS))]
+    if kind < 6:
+        out = [user("Do it.")]
+        for number in range(random.randrange(1, 4)):
+            call_id = f"call{number:05}"
+            arguments = random.choice([{}, {"city": "a"}, '{"x": 1}'])
+            calls = [call(random.choice(["get_weather", "noargs"]), arguments, call_id)]
+            content = random.choice(["", "Look.", None])
+            out.append(assistant(content, tool_calls=calls, **random.choice(REASONS)))
+            out.append(tool(random.choice(["r", '{"a": 1}']), call_id))
+        return [*out, assistant("Done.")]
+    if kind == 6:
+        parts = user([{"type": "text", "text": "p"}])
+        return [random.choice([parts, system("late"), message("developer", "dev")])]
+    return [random.choice([user("twice"), assistant("again"), tool("t"), message("alien", "?")])]
+
+
+def conversation(random: Random) -> tuple[Messages, Messages | None]:
+    messages = [system()] if random.random() < 0.5 else []
+    polite = random.random() < 0.6
+    for _ in range(random.randrange(1, 7)):
+        messages += [user("u"), assistant("a")] if polite else exchange(random)
+    return messages, random.choice([None, TOOLS, TOOLS[:1], []])
+
+
+def random_turns(random: Random, count: int) -> list[int]:
+    """Return prefix lengths: each, some, or any, which skip, repeat and go back."""
+    every = list(range(1, count + 1))
+    kind = random.randrange(3)
+    if kind == 0:
+        return every
+    if kind == 1:
+        return sorted(random.sample(every, random.randrange(1, count + 1)))
+    return [random.randrange(count + 1) for _ in range(10)]
+
+
+@pytest.mark.parametrize("name", published())
+def test_turns_of_published_templates_render_as_alone(name: str) -> None:
+    text = published()[name]
+    random = Random(name)  # noqa: S311  # the same conversations in every run
+    prompts = 0
+    for variant in VARIANTS:
+        template = compiled(text, variant)
+        cases = [*written_cases().values(), *(conversation(random) for _ in range(15))]
+        for messages, tools in cases:
+            turns = random_turns(random, len(messages))
+            prompts += check(template, messages, tools, turns)
+    assert prompts, "a template that renders nothing is not tested"
+
+
+def test_turns_of_the_corpus_render_as_alone() -> None:
+    bodies = [f"{{{{ {expression} }}}}" for group in EXPRESSIONS.values() for expression in group]
+    bodies += TEMPLATES.values()
+    long = [*MESSAGES, *MESSAGES[1:], user("x")]
+    turns = [*range(len(long) + 1), 3, 3, 5]
+    rendered = 0
+    for body in bodies:
+        counted = "{% set ns = namespace(i=0) %}{% for m in messages %}{% set ns.i = ns.i + 1 %}"
+        for text in (body, f"{counted}{{{{ ns.i }}}}{body}{{% endfor %}}{body}"):
+            try:
+                template = compiled(text, VARIABLES)
+            except _native.RefusedError:
+                continue
+            rendered += check(template, long, TOOLS, turns)
+    assert rendered > 1000
+
+
+PLACES = (
+    "0",
+    "1",
+    "-1",
+    "2",
+    "n",
+    "ns.a",
+    "ns.b",
+    "last",
+    "messages|length",
+    "messages|length - 1",
+)
+LOOPED = (
+    "loop.index", "loop.index0", "loop.revindex", "loop.revindex0", "loop.length",
+    "(messages|length - 1) - loop.index0", "messages|length - loop.index",
+)  # fmt: skip
+LISTS = (
+    "messages", "messages[1:]", "messages[2:]", "messages[:2]", "messages[:-1]", "messages[-2:]",
+    "messages[::-1]", "messages[1:][::-1]", "messages|reverse", "rest", "users", "picked",
+    "messages|selectattr('role', 'equalto', 'user')|list", "range(messages|length)", "range(3)",
+    "range(messages|length - 1, -1, -1)", "range(1, rest|length)", "messages[:ns.a]",
+)  # fmt: skip
+NESTED = (
+    "messages[loop.index:]", "messages[:loop.index0]", "range(loop.index0, messages|length)",
+    "range(loop.index0 - 1, -1, -1)", "range(loop.index, rest|length)",
+)  # fmt: skip
+TESTS = (
+    "ns.flag", "not ns.flag", "messages[-1].role == 'user'", "messages[0].role == 'system'",
+    "messages", "rest", "users|length > 1", "messages|last == messages[1]", "picked",
+)  # fmt: skip
+LOOP_TESTS = (
+    "loop.first", "loop.last", "m.role == 'user'", "m.role != 'tool'", "m == messages[-1]",
+    "loop.nextitem is defined and loop.nextitem.role == 'user'", "m == users[-1]",
+    "loop.previtem is defined and loop.previtem.role == 'user'", "messages[loop.index] is defined",
+    "loop.index0 > 0 and messages[loop.index0 - 1].role == 'user'", "messages[loop.index].role == 'tool'",
+)  # fmt: skip
+
+
+@st.composite
+def templates(draw: st.DrawFn) -> str:
+    """Write a template that asks where its messages end in every way, and remembers the answers."""
+
+    def one(*choices: Sequence[str]) -> str:
+        return draw(st.sampled_from([each for group in choices for each in group]))
+
+    def number(inside: bool) -> str:
+        return one(PLACES, LOOPED if inside else ())
+
+    def test(inside: bool) -> str:
+        if draw(st.booleans()):
+            sign = one(("==", "!=", "<", "<=", ">", ">="))
+            return f"{number(inside)} {sign} {number(inside)}"
+        return one(TESTS, LOOP_TESTS if inside else ())
+
+    def statement(inside: bool, depth: int) -> str:
+        kind = draw(st.integers(0, 11 if depth else 6))
+        if kind == 0:
+            return f"{{{{ {number(inside)} }}}};"
+        if kind == 1:
+            return f"{{% set ns.{one('ab')} = {number(inside)} %}}"
+        if kind == 2:
+            return f"{{% set ns.flag = {one(('true', 'false', test(inside)))} %}}"
+        if kind == 3:
+            return f"{{% set {one(('last', 'n'))} = {number(inside)} %}}"
+        if kind == 4:
+            return "{{ m.role }}|" if inside else "{{ show(messages) }}|"
+        if kind == 5:
+            return "{{ show(m) }}" if inside else "text "
+        if kind == 6:
+            return f"{{% if {test(inside)} %}}x{{% else %}}y{{% endif %}}"
+        if kind <= 8:
+            jump = one(("", "", "{% break %}", "{% continue %}")) if inside else ""
+            return (
+                f"{{% if {test(inside)} %}}{block(inside, depth - 1)}{jump}"
+                f"{{% else %}}{block(inside, depth - 1)}{{% endif %}}"
+            )
+        if kind == 9:
+            return f"{{% set text %}}{block(inside, depth - 1)}{{% endset %}}{{{{ text }}}}"
+        over = one(LISTS, NESTED if inside else ())
+        condition = one(("", "", "", " if m != messages[1]"))
+        return f"{{% for m in {over}{condition} %}}{block(True, depth - 1)}{{% endfor %}}"
+
+    def block(inside: bool, depth: int) -> str:
+        return "".join(statement(inside, depth) for _ in range(draw(st.integers(1, 3))))
+
+    head = (
+        "{% macro show(x) %}{% set ns.b = ns.b + 1 %}<{{ x|length }}{{ ns.a }}>{% endmacro %}"
+        "{% set ns = namespace(a=0, b=messages|length - 1, flag=false) %}"
+        "{% set rest = messages[1:] %}{% set last = messages|length - 1 %}{% set n = 2 %}"
+        "{% set users = messages|selectattr('role', 'equalto', 'user')|list %}"
+        f"{{% set picked = {one(('users', 'rest', 'messages|selectattr(%s)' % repr('content')))} %}}"
+    )
+    return head + "".join(statement(False, 3) for _ in range(draw(st.integers(1, 5))))
+
+
+@given(text=templates(), seed=st.integers(0, 1 << 30))
+@settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
+def test_turns_of_any_template_render_as_alone(text: str, seed: int) -> None:
+    random = Random(seed)  # noqa: S311  # hypothesis chooses it
+    template = compiled(text)
+    messages, tools = conversation(random)
+    check(template, messages, tools, random_turns(random, len(messages)))
+
+
+@pytest.mark.parametrize("name", published())
+def test_a_turn_after_a_limit_renders_as_alone(name: str) -> None:
+    text = published()[name]
+    messages = [user("a long question " * 9), assistant("an answer " * 9)] * 6
+    turns = range(1, len(messages) + 1)
+    for limits in ({"max_bytes": 700}, {"max_bytes": 1500}, {"max_steps": 9}, {"max_steps": 40}):
+        check(compiled(text, **limits), messages, None, turns)
+
+
+def growing_chat(exchanges: int, *, agent: bool) -> Messages:
+    messages = [system()]
+    for number in range(exchanges):
+        messages.append(user(f"question {number}"))
+        for step in range(2 if agent else 0):
+            call_id = f"c{number:04}{step:04}"
+            calls = [call("noargs", {}, call_id)]
+            messages.append(assistant("", reasoning_content="why", tool_calls=calls))
+            messages.append(tool("result", call_id))
+        messages.append(assistant("answer", reasoning_content="so"))
+    return messages
+
+
+def work_of_turns(text: str, exchanges: int, *, agent: bool) -> list[int]:
+    """Return how many statements each turn of a chat runs."""
+    messages = growing_chat(exchanges, agent=agent)
+    turns = [place for place, each in enumerate(messages) if each["role"] == "assistant"]
+    rendered = compiled(text).render_turns(messages, TOOLS if agent else None, turns)
+    assert all(error is None for _, error, _, _ in rendered)
+    return [statements for _, _, _, statements in rendered]
+
+
+#: Templates that raise for these chats, and those that look for something in the whole chat for
+#: each of its messages.
+NOT_FLAT: dict[bool, set[str]] = {False: set(), True: set()}
+
+
+@pytest.mark.parametrize("agent", [False, True], ids=["chat", "agent"])
+@pytest.mark.parametrize("name", published())
+def test_a_turn_of_a_long_chat_runs_no_more_than_one_of_a_short_chat(
+    name: str, agent: bool
+) -> None:
+    if name in NOT_FLAT[agent]:
+        pytest.skip("the template raises for this chat, or reads all of it for each message")
+    work = work_of_turns(published()[name], 120, agent=agent)
+    early, late = work[20:60], work[-40:]
+    assert sum(late) <= 1.1 * sum(early)
+
+
+def test_what_comes_before_the_messages_is_rendered_once() -> None:
+    text = (
+        "{% for tool in tools %}{{ tool|tojson }}{% endfor %}{% for m in messages %}.{% endfor %}"
+    )
+    rendered = compiled(text).render_turns([user()] * 5, TOOLS, range(1, 6))
+    assert [statements for _, _, _, statements in rendered[1:]] == [2] * 4
+
+
+def test_a_turn_says_how_much_it_keeps() -> None:
+    text = "{% for m in messages %}{{ m.content }}{% if loop.last %}é!{% else %}è.{% endif %}{% endfor %}"
+    rendered = compiled(text).render_turns([user("a"), user("b")], None, [1, 2, 2, 1])
+    assert [(prompt, kept) for prompt, _, kept, _ in rendered] == [
+        ("aé!", 0), ("aè.bé!", 1), ("aè.bé!", len("aè.bé!".encode())), ("aé!", 1),
+    ]  # fmt: skip
+
+
+def test_a_turn_that_fails_leaves_the_turns_after_it_alone() -> None:
+    text = (
+        "{% for m in messages %}{{ m.content }}"
+        "{% if loop.last and m.role != 'user' %}{{ raise_exception('no') }}{% endif %}{% endfor %}end"
+    )
+    messages = [user("a"), assistant("b"), user("c"), assistant("d"), user("e")]
+    rendered = compiled(text).render_turns(messages, None, range(1, 6))
+    assert [prompt for prompt, _, _, _ in rendered] == ["aend", None, "abcend", None, "abcdeend"]
+    # All but the last message stays of the turn that failed.
+    assert [kept for _, _, kept, _ in rendered] == [0, 0, 1, 0, 3]
+
+
+def test_turns_beyond_the_conversation_are_refused() -> None:
+    with pytest.raises(ValueError, match="more messages than there are"):
+        compiled("x").render_turns([user()], None, [2])
+
+
+def test_names_of_all_templates_are_known() -> None:
+    if (REAL / "templates").is_dir():
+        names = set(published())
+        assert all(each <= names for each in NOT_FLAT.values())
+
+
+def test_common_prefixes_are_found() -> None:
+    """The bytes kept are all that two prompts have in common, unless a turn between them fails."""
+    text = "{% for m in messages %}<{{ m.role }}>{{ m.content }}{% if loop.last %}|{% endif %}{% endfor %}"
+    messages = growing_chat(8, agent=True)
+    before = ""
+    for prompt, _, kept, _ in compiled(text).render_turns(messages, None, range(1, len(messages))):
+        assert prompt is not None
+        assert kept == len(commonprefix([prompt, before]))
+        before = prompt
