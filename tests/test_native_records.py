@@ -540,7 +540,7 @@ def test_what_templates_leave_out_is_told_alike() -> None:
         assert traceless(direct, chat) == traceless(expected, chat)
 
 
-LETTERS: Row = {"messages": [SYSTEM, USER, ANSWER, {"role": "user", "content": "Ünï\n 日本"}]}
+LETTERS: Row = {"messages": [SYSTEM, USER, ANSWER, {"role": "user", "content": "Ünï\n 日本 ƛ"}]}
 
 
 def directly(data: bytes) -> DirectConversations:
@@ -596,7 +596,7 @@ def test_counts_are_those_of_the_reference(name: str, messages: str, strategy: s
 
 
 def test_a_turn_that_the_core_cannot_count_needs_only_its_conversation() -> None:
-    # The core leaves upper case beyond ASCII to Jinja2.
+    # The core leaves the upper case of a character of newer Unicode to Jinja2.
     chat = bundled_chat("bpe-chatml", "{% for m in messages %}{{ m.content | upper }}{% endfor %}")
     data = lines(named([CHAT, LETTERS], "upper"))
     direct = directly(data)

@@ -75,7 +75,8 @@ def test_the_note_says_which_path_ran(template: str, text: str, note: str | None
 
 def test_a_tokenizer_that_the_core_cannot_load_is_unavailable() -> None:
     chat = bundled_chat("bpe-chatml").load_again()
-    vars(chat)["backend"] = SimpleNamespace(to_str=lambda: '{"model": {"type": "Newer"}}')
+    newer = SimpleNamespace(to_str=lambda: '{"model": {"type": "Newer"}}', post_processor=None)
+    vars(chat)["backend"] = newer
     with (
         pytest.raises(UnavailableError, match="the native core cannot load its tokenizer: "),
         Rust().open(chat, workers=1),
