@@ -254,7 +254,7 @@ class _Counter:
         if served is None:
             return None
         waiting, groups = served
-        self.figures, self.parts = {}, {}
+        self.figures, self.parts, self.restarts = {}, {}, None
         counts: Counts = [[None] * len(turns) for _, turns in conversations.outlines]
         failures: list[tuple[int, int, bool, str]] = []
         for template, places in groups.items():

@@ -540,7 +540,7 @@ def test_what_templates_leave_out_is_told_alike() -> None:
         assert traceless(direct, chat) == traceless(expected, chat)
 
 
-LETTERS: Row = {"messages": [SYSTEM, USER, ANSWER, {"role": "user", "content": "Ünï\n 日本 ƛ"}]}
+LETTERS: Row = {"messages": [SYSTEM, USER, ANSWER, {"role": "user", "content": "Ünï\n 日本 \u0264"}]}
 
 
 def directly(data: bytes) -> DirectConversations:
@@ -589,14 +589,16 @@ def test_counts_are_those_of_the_reference(name: str, messages: str, strategy: s
         first = count_with(counter, chat, direct, progress=done.append)
         again = count_with(counter, chat, direct)
         assert not made(direct)
+        note = getattr(counter, "note", None)
         expected = parse_dataset(data, "data.jsonl", ReadOptions())
         slow = count_with(counter, chat, expected)
+        assert getattr(counter, "note", None) == note
     assert first == again == slow == reference_counts(expected, chat)
     assert sum(done) == count_turns(expected)
 
 
 def test_a_turn_that_the_core_cannot_count_needs_only_its_conversation() -> None:
-    # The core leaves the upper case of a character of newer Unicode to Jinja2.
+    # Versions of Python differ about the upper case of U+0264, so the core leaves it to Jinja2.
     chat = bundled_chat("bpe-chatml", "{% for m in messages %}{{ m.content | upper }}{% endfor %}")
     data = lines(named([CHAT, LETTERS], "upper"))
     direct = directly(data)
