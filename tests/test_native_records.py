@@ -540,7 +540,7 @@ def test_what_templates_leave_out_is_told_alike() -> None:
         assert traceless(direct, chat) == traceless(expected, chat)
 
 
-LETTERS: Row = {"messages": [SYSTEM, USER, ANSWER, {"role": "user", "content": "Ünï\n 日本 \u0264"}]}
+LETTERS: Row = {"messages": [SYSTEM, USER, ANSWER, {"role": "user", "content": "Ünï\n 日 \u0264"}]}
 
 
 def directly(data: bytes) -> DirectConversations:
