@@ -263,12 +263,15 @@ def test_progress_arrives_and_its_errors_too() -> None:
 
 
 def test_interrupt_ends_a_long_call() -> None:
-    # Quadratic work, which would take minutes without the interruption.
-    long = [conversation([f"{i} " * 50 for i in range(4000)])]
+    # Work that would take minutes without the interruption: the passes differ, so that all are run.
+    long = template(
+        "{% for a in range(100000) %}{% for b in range(100000) %}{% if b < 0 %}{% endif %}"
+        "{% endfor %}{% endfor %}"
+    )
     timer = threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT))
     timer.start()
     with pytest.raises(KeyboardInterrupt):
-        counter().count(template(), long)
+        counter().count(long, SAMPLE)
 
 
 def test_other_threads_run_during_a_call() -> None:
@@ -282,7 +285,12 @@ def test_other_threads_run_during_a_call() -> None:
 
     thread = threading.Thread(target=tick)
     thread.start()
-    counter(1).count(template(), [conversation([f"{i} " * 20 for i in range(600)])])
+    # Each turn runs a loop over all messages for each message.
+    quadratic = template(
+        "{% for m in messages %}{% for other in messages %}{% if other == m and loop.last %}x"
+        "{% endif %}{% endfor %}{% endfor %}"
+    )
+    counter(1).count(quadratic, [conversation([f"{i} " * 20 for i in range(200)])])
     stop.set()
     thread.join()
     assert ticks > 5
