@@ -45,8 +45,8 @@ pub fn parse_at(text: &str, place: usize) -> Outcome<(Data, usize)> {
 }
 
 /// The first place from `place` on that is no white space.
-pub fn skip_space(text: &str, place: usize) -> usize {
-    let rest = text.as_bytes().get(place..).unwrap_or_default();
+pub fn skip_space(bytes: &[u8], place: usize) -> usize {
+    let rest = bytes.get(place..).unwrap_or_default();
     place
         + rest
             .iter()

@@ -60,10 +60,7 @@ pub fn read(
 ) -> Result<Vec<Conversation>, Stop> {
     let mut line = 1;
     let refused = |line| move |refusal| Stop::Refused { line, refusal };
-    let text = std::str::from_utf8(bytes)
-        .or_else(|_| refuse("no UTF-8"))
-        .map_err(refused(line))?;
-    let mut records = Records::new(text, options.bounds).map_err(refused(line))?;
+    let mut records = Records::new(bytes, options.bounds).map_err(refused(line))?;
     let mut reading = Reading {
         reader: Reader {
             harmless: &options.harmless,

@@ -28,10 +28,12 @@ pub struct Record {
     pub value: Dict,
 }
 
-/// Yields the records of a text in their order, and nothing after a refusal.
+/// Yields the records of a file in their order, and nothing after a refusal.
 #[derive(Debug)]
 pub struct Records<'a> {
-    text: &'a str,
+    bytes: &'a [u8],
+    /// The same as text, if it is one document; lines become text one by one.
+    document: &'a str,
     bounds: Bounds,
     /// The first byte that is not read yet.
     next: usize,
@@ -50,45 +52,54 @@ enum Kind {
 }
 
 impl<'a> Records<'a> {
-    /// Looks at what a text begins with.
+    /// Looks at what a file begins with.
     ///
-    /// A text that begins with an object is taken for lines, whatever its name says: Python does
+    /// A file that begins with an object is taken for lines, whatever its name says: Python does
     /// so, too, if each line is a whole object. An array is taken for a document that holds one
     /// record after the other.
-    pub fn new(text: &'a str, bounds: Bounds) -> Outcome<Self> {
-        let start = skip_space(text, 0);
+    pub fn new(bytes: &'a [u8], bounds: Bounds) -> Outcome<Self> {
+        let start = skip_space(bytes, 0);
         if start > MAX_INDENT {
             return refuse("much white space before the first record");
         }
-        let kind = match text.as_bytes().get(start) {
-            Some(b'{') => Kind::Lines,
-            Some(b'[') => Kind::Begun,
-            _ => return refuse("neither lines nor an array of objects"),
-        };
-        if kind == Kind::Begun && text.len() > bounds.document {
-            return refuse("a long document");
-        }
-        if kind == Kind::Lines
-            && !bounds.names_lines
-            && text.len() > bounds.line
-            && second_line(text) > SURELY_SEEN
-        {
-            return refuse("a long line in a file that may be a document");
-        }
         let mut records = Self {
-            text,
+            bytes,
+            document: "",
             bounds,
             next: 0,
             line: 1,
-            kind,
+            kind: Kind::Lines,
         };
-        if kind == Kind::Begun {
-            records.go_to(skip_space(text, start + 1));
-            if text.as_bytes().get(records.next) == Some(&b']') {
-                return refuse("no record");
-            }
+        match bytes.get(start) {
+            Some(b'{') => records.check_lines()?,
+            Some(b'[') => records.begin_document(start)?,
+            _ => return refuse("neither lines nor an array of objects"),
         }
         Ok(records)
+    }
+
+    /// Refuses lines that Python may take for a document.
+    fn check_lines(&self) -> Outcome<()> {
+        if !self.bounds.names_lines
+            && self.bytes.len() > self.bounds.line
+            && second_line(self.bytes) > SURELY_SEEN
+        {
+            return refuse("a long line in a file that may be a document");
+        }
+        Ok(())
+    }
+
+    fn begin_document(&mut self, start: usize) -> Outcome<()> {
+        if self.bytes.len() > self.bounds.document {
+            return refuse("a long document");
+        }
+        self.kind = Kind::Begun;
+        self.document = text_of(self.bytes)?;
+        self.go_to(skip_space(self.bytes, start + 1));
+        if self.bytes.get(self.next) == Some(&b']') {
+            return refuse("no record");
+        }
+        Ok(())
     }
 
     /// Bytes that are read.
@@ -97,13 +108,13 @@ impl<'a> Records<'a> {
     }
 
     fn go_to(&mut self, place: usize) {
-        let passed = &self.text.as_bytes()[self.next..place];
+        let passed = &self.bytes[self.next..place];
         self.line += memchr::memchr_iter(b'\n', passed).count();
         self.next = place;
     }
 
     fn next_line(&mut self) -> Option<Outcome<Record>> {
-        let bytes = self.text.as_bytes();
+        let bytes = self.bytes;
         while self.next < bytes.len() {
             let start = self.next;
             let length = memchr::memchr(b'\n', &bytes[start..]);
@@ -117,23 +128,23 @@ impl<'a> Records<'a> {
             if bytes[start..end].iter().all(|byte| SPACE.contains(byte)) {
                 continue;
             }
-            return Some(record(parse(&self.text[start..end]), line));
+            return Some(record(text_of(&bytes[start..end]).and_then(parse), line));
         }
         None
     }
 
     fn next_element(&mut self) -> Outcome<Record> {
         let (line, start) = (self.line, self.next);
-        let (value, end) = parse_at(self.text, start)?;
+        let (value, end) = parse_at(self.document, start)?;
         let record = record(Ok(value), line)?;
         if self.kind == Kind::Begun && is_message(&record.value) {
             return refuse("an array of messages");
         }
         self.kind = Kind::Array;
-        let after = skip_space(self.text, end);
-        match self.text.as_bytes().get(after) {
-            Some(b',') => self.go_to(skip_space(self.text, after + 1)),
-            Some(b']') if skip_space(self.text, after + 1) == self.text.len() => {
+        let after = skip_space(self.bytes, end);
+        match self.bytes.get(after) {
+            Some(b',') => self.go_to(skip_space(self.bytes, after + 1)),
+            Some(b']') if skip_space(self.bytes, after + 1) == self.bytes.len() => {
                 self.kind = Kind::Ended;
             }
             _ => return refuse("no JSON"),
@@ -158,9 +169,13 @@ impl Iterator for Records<'_> {
     }
 }
 
+fn text_of(bytes: &[u8]) -> Outcome<&str> {
+    std::str::from_utf8(bytes).or_else(|_| refuse("no UTF-8"))
+}
+
 /// The place of the first line after the first one that is not empty.
-fn second_line(text: &str) -> usize {
-    memchr::memchr(b'\n', text.as_bytes()).map_or(text.len(), |end| skip_space(text, end))
+fn second_line(bytes: &[u8]) -> usize {
+    memchr::memchr(b'\n', bytes).map_or(bytes.len(), |end| skip_space(bytes, end))
 }
 
 fn record(value: Outcome<Data>, line: usize) -> Outcome<Record> {
@@ -197,7 +212,7 @@ mod tests {
 
     /// Line and value of `n` of each record; or the refusal.
     fn read(text: &str) -> Result<Vec<(usize, i64)>, &'static str> {
-        let records = Records::new(text, BOUNDS).map_err(|refusal| refusal.0)?;
+        let records = Records::new(text.as_bytes(), BOUNDS).map_err(|refusal| refusal.0)?;
         records
             .map(|record| {
                 let record = record.map_err(|refusal| refusal.0)?;
@@ -264,18 +279,18 @@ mod tests {
             ..BOUNDS
         };
         let many = |before| format!("{{{}}}\n{}", " ".repeat(before), "{}\n".repeat(1 << 19));
-        assert!(Records::new(&many(1 << 18), bounds).is_ok());
-        assert!(Records::new(&many(1 << 20), bounds).is_err());
+        assert!(Records::new(many(1 << 18).as_bytes(), bounds).is_ok());
+        assert!(Records::new(many(1 << 20).as_bytes(), bounds).is_err());
         let named = Bounds {
             names_lines: true,
             ..bounds
         };
-        assert!(Records::new(&many(1 << 20), named).is_ok());
+        assert!(Records::new(many(1 << 20).as_bytes(), named).is_ok());
     }
 
     #[test]
     fn nothing_comes_after_a_refusal() {
-        let mut records = Records::new("{}\n1\n{}", BOUNDS).unwrap();
+        let mut records = Records::new(b"{}\n1\n{}", BOUNDS).unwrap();
         assert!(matches!(records.next(), Some(Ok(_))));
         assert!(matches!(records.next(), Some(Err(_))));
         assert!(records.next().is_none());
