@@ -53,8 +53,7 @@ class Rust:
         """Return None, or why the core cannot stand in for this tokenizer."""
         if _native.build_profile != "release":
             return "the native core is a debug build, whose timings would mislead; run make setup"
-        parts = {PART, SENTENCEPIECE_PART}
-        if chat.kept is not None and not parts.isdisjoint(chat.kept.names):
+        if _is_kept(chat):
             # It was kept after all this had been asked, and the counts had been compared.
             return None
         return self._reason(chat)
@@ -80,7 +79,8 @@ class Rust:
         templates = Templates(chat)
         native = _kept(chat, workers)
         if native is None:
-            reason = self._reason(chat)
+            # What is kept turned out to be damaged, so the question is still open.
+            reason = self._reason(chat) if _is_kept(chat) else None
             if reason is not None:
                 raise UnavailableError(reason)
             native = _loaded(chat, workers, templates)
@@ -92,6 +92,11 @@ class Rust:
 
 PART, TOKENIZER_PART = "counter", "tokenizer"
 """Names under which the native counter is kept, and the JSON of its tokenizer."""
+
+
+def _is_kept(chat: ChatTokenizer) -> bool:
+    """Whether a counter is kept from an earlier run; whether it is damaged shows later."""
+    return chat.kept is not None and not chat.kept.names.isdisjoint({PART, SENTENCEPIECE_PART})
 
 
 def _kept(chat: ChatTokenizer, workers: int) -> _native.Counter | None:
