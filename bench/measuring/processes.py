@@ -66,7 +66,22 @@ def run(command: Sequence[str]) -> Run:
 def alternate(
     base: Sequence[str], head: Sequence[str], rounds: int, seed: int = 0
 ) -> tuple[list[Run], list[Run]]:
-    """Run two commands once each in every round, in an order that is shuffled for each round."""
+    """Run two commands once each in every round, in an order that is shuffled for each round.
+
+    Parameters
+    ----------
+    base, head
+        The commands.
+    rounds
+        How many.
+    seed
+        Decides the order.
+
+    Raises
+    ------
+    subprocess.CalledProcessError
+        If a command fails.
+    """
     dice = random.Random(seed)  # noqa: S311  # no secret
     runs: tuple[list[Run], list[Run]] = ([], [])
     for _ in range(rounds):
