@@ -2,15 +2,19 @@
 //! merged. The number of tokens is the sum over the words, and the same word always has the same
 //! number.
 
+use std::collections::HashMap;
+
 use tokenizers::Tokenizer;
 use tokenizers::models::bpe::BPE;
 
 use super::bpe::{Bpe, Tables};
-use super::memory::{Memory, TOGETHER, Worker, go_on};
+use super::memory::{Memory, SHORT, TOGETHER, Worker, go_on};
 use super::normal::Normal;
 use super::others::Others;
 use super::patterns::Splits;
+use super::reached::reached;
 use super::saved::{Reader, Writer};
+use super::whole::Whole;
 
 /// A longer text is left to the library, whose expressions give up after ten million steps back
 /// in one match. Here they never do.
@@ -25,6 +29,8 @@ pub struct ByteLevel {
     characters: [char; 256],
     /// The symbol of each byte, if each has one.
     symbols: Option<Box<[u32; 256]>>,
+    /// Words that are one token; asked if each byte has a symbol.
+    whole: Whole,
 }
 
 impl ByteLevel {
@@ -37,15 +43,13 @@ impl ByteLevel {
         let written = serde_json::to_string(tokenizer.get_pre_tokenizer()?).ok()?;
         let normal = Normal::of(tokenizer.get_normalizer())?;
         let splits = Splits::of(&written)?;
-        Some(Self::new(
-            normal,
-            written,
-            splits,
-            Bpe::new(model, tables()?)?,
-        ))
+        let tables = tables()?;
+        let whole = whole_words(&tables, model.ignore_merges);
+        let bpe = Bpe::new(model, tables)?;
+        Some(Self::new(normal, written, splits, bpe, whole))
     }
 
-    fn new(normal: Normal, pre_tokenizer: String, splits: Splits, bpe: Bpe) -> Self {
+    fn new(normal: Normal, pre_tokenizer: String, splits: Splits, bpe: Bpe, whole: Whole) -> Self {
         let characters = byte_characters();
         let symbols: Option<Vec<u32>> = characters.iter().map(|one| bpe.character(*one)).collect();
         Self {
@@ -57,6 +61,7 @@ impl ByteLevel {
             symbols: symbols
                 .and_then(|symbols| symbols.try_into().ok())
                 .map(Box::new),
+            whole,
         }
     }
 
@@ -105,19 +110,16 @@ impl ByteLevel {
         } = &mut *memory.worker;
         let total = known.count(text.as_bytes(), words, |word| {
             go_on(stop)?;
-            let characters = |mapped: &mut String| {
-                mapped.clear();
-                mapped.extend(word.iter().map(|byte| self.characters[usize::from(*byte)]));
-            };
             let Some(symbols) = &self.symbols else {
-                characters(mapped);
-                return Ok(self.bpe.count(mapped, work));
+                return Ok(self.bpe.count(self.mapped(word, mapped), work));
             };
-            if self.bpe.ignores_merges() {
-                characters(mapped);
-                if self.bpe.takes_whole(mapped) {
-                    return Ok(1);
-                }
+            // All short words that are taken whole are in the set.
+            if self.whole.has(word)
+                || (word.len() > SHORT
+                    && self.bpe.ignores_merges()
+                    && self.bpe.takes_whole(self.mapped(word, mapped)))
+            {
+                return Ok(1);
             }
             work.symbols.clear();
             work.symbols
@@ -128,10 +130,18 @@ impl ByteLevel {
         total
     }
 
+    /// A word in the characters of its bytes, as the model reads it.
+    fn mapped<'o>(&self, word: &[u8], out: &'o mut String) -> &'o str {
+        out.clear();
+        out.extend(word.iter().map(|byte| self.characters[usize::from(*byte)]));
+        out
+    }
+
     pub fn save(&self, out: &mut Writer) {
         self.normal.save(out);
         out.bytes(self.pre_tokenizer.as_bytes());
         self.bpe.save(out);
+        self.whole.save(out);
     }
 
     /// # Errors
@@ -141,13 +151,48 @@ impl ByteLevel {
         let normal = Normal::restore(saved)?;
         let written = saved.text()?;
         let splits = Splits::of(written).ok_or("the pre-tokenizer is damaged")?;
-        Ok(Self::new(
-            normal,
-            written.to_owned(),
-            splits,
-            Bpe::restore(saved)?,
-        ))
+        let bpe = Bpe::restore(saved)?;
+        let whole = Whole::restore(saved)?;
+        Ok(Self::new(normal, written.to_owned(), splits, bpe, whole))
     }
+}
+
+/// The words that are one token: all tokens if merges are ignored for them, or else those that
+/// the merges make of their own text. There are none if a byte has no symbol.
+fn whole_words(tables: &Tables, ignore_merges: bool) -> Whole {
+    let characters = byte_characters();
+    let symbols: Option<Vec<u32>> = characters
+        .iter()
+        .map(|one| tables.tokens.id(one.encode_utf8(&mut [0; 4]).as_bytes()))
+        .collect();
+    let (Some(symbols), Some(last)) = (symbols, tables.tokens.iter().map(|(_, id)| id).max())
+    else {
+        return Whole::new(0);
+    };
+    let reached = if ignore_merges {
+        vec![true; last as usize + 1]
+    } else {
+        reached(&tables.merges, &symbols, last as usize + 1)
+    };
+    let mut bytes: HashMap<char, u8> = HashMap::new();
+    bytes.extend(characters.into_iter().zip(0..=u8::MAX));
+    let mut whole = Whole::new(reached.iter().filter(|reached| **reached).count());
+    // Each character is at most two bytes of the text.
+    let short = tables.tokens.up_to(SHORT * 2);
+    for (token, _) in short.filter(|(_, id)| reached[*id as usize]) {
+        let mut word = [0; SHORT * 2];
+        let mut length = 0;
+        let known = token.chars().all(|one| {
+            let byte = bytes.get(&one);
+            word[length] = byte.copied().unwrap_or(0);
+            length += 1;
+            byte.is_some()
+        });
+        if known {
+            whole.add(&word[..length]);
+        }
+    }
+    whole
 }
 
 /// The character that byte-level tokenizers write for each byte: itself if it is printable,

@@ -13,7 +13,7 @@ use super::paths::Best;
 use super::tokens::hash;
 
 /// Bytes of the longest word that stands in the table itself.
-const SHORT: usize = 15;
+pub const SHORT: usize = 15;
 
 /// Longer words are not remembered: they hardly ever come again.
 const LONGEST: usize = 256;
@@ -100,7 +100,8 @@ struct Long {
 
 /// A short word with its length in one number, 0 for a longer one.
 #[inline]
-fn packed(text: &[u8], start: usize, end: usize) -> u128 {
+#[must_use]
+pub fn packed(text: &[u8], start: usize, end: usize) -> u128 {
     let length = end - start;
     if length > SHORT {
         return 0;
@@ -118,7 +119,8 @@ fn packed(text: &[u8], start: usize, end: usize) -> u128 {
 /// The first place of a short word in a table of this size, a power of two.
 #[inline]
 #[allow(clippy::cast_possible_truncation)]
-fn first_place(word: u128, places: usize) -> usize {
+#[must_use]
+pub fn first_place(word: u128, places: usize) -> usize {
     let (low, high) = (word as u64, (word >> 64) as u64);
     let product =
         u128::from(low ^ 0x9e37_79b9_7f4a_7c15) * u128::from(high ^ 0xc2b2_ae3d_27d4_eb4f);

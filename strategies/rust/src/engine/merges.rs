@@ -12,7 +12,7 @@ use std::collections::BinaryHeap;
 use super::saved::{Reader, Writer};
 
 /// Stands for the rank of a pair that is not merged.
-const NEVER: u32 = u32::MAX;
+pub const NEVER: u32 = u32::MAX;
 
 /// Bits of a slot for the rank; the others are some of the pair's hash.
 const RANK_BITS: u32 = 22;
@@ -104,11 +104,16 @@ impl Merges {
         Some(table)
     }
 
+    /// The merges in the order of their ranks: left id, right id and the id that they make.
+    pub fn each(&self) -> impl Iterator<Item = (u32, u32, u32)> + '_ {
+        let id = |bits: u64| u32::try_from(bits & u64::from(MOST_IDS - 1)).unwrap_or(u32::MAX);
+        let all = self.ids.iter();
+        all.map(move |ids| (id(ids >> (2 * ID_BITS)), id(ids >> ID_BITS), id(*ids)))
+    }
+
     /// The ids that are merged: of all pairs the left and the right one.
     pub fn parts(&self) -> impl Iterator<Item = u32> + '_ {
-        let id = |bits: u64| u32::try_from(bits & u64::from(MOST_IDS - 1)).unwrap_or(u32::MAX);
-        let parts = self.ids.iter().map(|ids| ids >> ID_BITS);
-        parts.flat_map(move |parts| [id(parts >> ID_BITS), id(parts)])
+        self.each().flat_map(|(left, right, _)| [left, right])
     }
 
     /// Begins the search for a pair. Two that are begun together wait for memory together.
@@ -150,8 +155,10 @@ impl Merges {
         }
     }
 
+    /// The rank of a pair, [`NEVER`] if it is not merged.
     #[inline]
-    fn rank(&self, left: u32, right: u32) -> u32 {
+    #[must_use]
+    pub fn rank(&self, left: u32, right: u32) -> u32 {
         self.find(self.search(left, right)).1
     }
 

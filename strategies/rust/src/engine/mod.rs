@@ -18,6 +18,7 @@ mod paths;
 mod patterns;
 mod pieces;
 pub mod places;
+mod reached;
 pub mod saved;
 pub mod sentencepiece;
 pub mod span;
@@ -26,6 +27,7 @@ mod testing;
 mod tokens;
 mod trie;
 mod unigram;
+mod whole;
 
 use std::sync::atomic::AtomicBool;
 
@@ -58,7 +60,7 @@ pub struct Engine {
 }
 
 /// Raised whenever what [`Engine::save`] writes, or what it means, changes.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// Texts that the engine and the library have to count the same before the engine is used.
 const PROBES: [&str; 7] = [
