@@ -126,16 +126,22 @@ def test_a_text_that_an_engine_refuses_has_no_count(tmp_path: Path) -> None:
             counter.count(data)
 
 
+def workers() -> list[psutil.Process]:
+    """Return the workers of peers, without the processes that other tests have left."""
+    children = psutil.Process().children()
+    return [child for child in children if any("worker.py" in part for part in child.cmdline())]
+
+
 @pytest.mark.parametrize("name", PEERS)
 def test_the_worker_ends_with_the_strategy(name: str) -> None:
     with open_peer(name, bundled_chat("bpe-chatml")):
-        (worker,) = psutil.Process().children()
+        (worker,) = workers()
     assert not worker.is_running()
 
 
 def test_a_worker_that_dies_fails_the_call_in_one_line() -> None:
     with open_peer("gigatoken", bundled_chat("bpe-chatml")) as counter:
-        (worker,) = psutil.Process().children()
+        (worker,) = workers()
         worker.kill()
         worker.wait()
         for _ in range(2):

@@ -8,12 +8,12 @@ this is how a command is compared that a script calls.
 from __future__ import annotations
 
 import argparse
-import os
+import json
 import random
 import shlex
+import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -41,6 +41,19 @@ class Run:
     peak_bytes: int
 
 
+_LAUNCHER = """
+import json, os, subprocess, sys, time
+started = time.perf_counter()
+process = subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+_, status, usage = os.wait4(process.pid, 0)
+wall = time.perf_counter() - started
+code = process.returncode = os.waitstatus_to_exitcode(status)
+print(json.dumps([code, wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss]))
+"""
+"""Starts the command. Until a process runs its own program, its memory is that of the process that
+started it, and Linux counts that into its peak; so it is started by a small one."""
+
+
 def run(command: Sequence[str]) -> Run:
     """Run a command to its end; its output is dropped.
 
@@ -48,19 +61,18 @@ def run(command: Sequence[str]) -> Run:
     ------
     subprocess.CalledProcessError
         If its exit code is not 0.
+    FileNotFoundError
+        If there is no such command.
     """
-    started = time.perf_counter()
-    process = subprocess.Popen(  # noqa: S603  # the commands that the caller names
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
-    )
-    _, status, usage = os.wait4(process.pid, 0)
-    wall = time.perf_counter() - started
-    # Popen has not waited for it, so it has to be told.
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise subprocess.CalledProcessError(process.returncode, command)
+    if shutil.which(command[0]) is None:
+        raise FileNotFoundError(f"there is no command {command[0]}")
+    launcher = [sys.executable, "-S", "-c", _LAUNCHER, *command]
+    said = subprocess.run(launcher, stdout=subprocess.PIPE, check=True).stdout  # noqa: S603  # the caller's command
+    code, wall, processor, peak = json.loads(said)
+    if code:
+        raise subprocess.CalledProcessError(code, command)
     # Linux says it in units of 1,024 bytes.
-    return Run(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024)
+    return Run(wall, processor, peak * 1024)
 
 
 def alternate(
