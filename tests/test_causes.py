@@ -39,8 +39,8 @@ def test_a_strategy_that_is_right_has_no_causes() -> None:
     chat, data = bundled_chat("bpe-chatml"), [conversation("a", "b", "c")]
     causes = causes_of(get("batched"), chat, data, reference_counts(data, chat), 5)
     assert (causes.turns, causes.wrong, causes.differences) == (2, 0, ())
-    unavailable = causes_of(get("rust"), bundled_chat("sentencepiece"), data, [[0, 0]], 5)
-    assert unavailable.unavailable == "it has no tokenizers backend for the native core to load"
+    unavailable = causes_of(get("batched"), bundled_chat("sentencepiece"), data, [[0, 0]], 5)
+    assert unavailable.unavailable == "it has no tokenizers backend, and so no batch encoding"
 
 
 def test_the_command_lists_every_peer_and_dataset(
