@@ -13,7 +13,8 @@ use crate::render::functions::MAX_RANGE;
 use crate::render::growing::{Interval, Tail, signed};
 use crate::render::limits::check_items;
 use crate::render::ops::{BinOp, CmpOp, binary, compare};
-use crate::render::program::{Args, Attr, Expr, Target};
+use crate::render::program::{Args, Attr, Const, Expr, Target};
+use crate::render::text::Text;
 use crate::render::value::{Line, Seq, Value};
 
 /// A value that is not read yet, if it is an integer from outside of the passage.
@@ -293,6 +294,23 @@ impl<'a> Evaluator<'a> {
     }
 
     pub fn comparison(&mut self, first: &'a Expr, rest: &'a [(CmpOp, Expr)]) -> Outcome<bool> {
+        let [(op, operand)] = rest else {
+            return self.chain(first, rest);
+        };
+        // Most comparisons are `message.role == 'user'`.
+        if let (CmpOp::Eq | CmpOp::Ne, Expr::Const(Const::Str(text))) = (op, operand) {
+            return Ok(match self.eval(first)? {
+                Value::Str(left) => (left.as_str() == &**text) == (*op == CmpOp::Eq),
+                left => compare(*op, &left, &Value::Str(Text::Ref(text)))?,
+            });
+        }
+        let left = self.symbol(first)?;
+        let right = self.symbol(operand)?;
+        self.compare_symbols(*op, left, right)
+    }
+
+    /// `a < b < c` and so on.
+    fn chain(&mut self, first: &'a Expr, rest: &'a [(CmpOp, Expr)]) -> Outcome<bool> {
         let mut left = self.symbol(first)?;
         for (op, operand) in rest {
             let right = self.symbol(operand)?;
