@@ -81,7 +81,7 @@ test: $(READY)
 		"Building and running the unit tests in Rust (1 to 2 minutes the first time)" \
 		cargo test --lib --manifest-path strategies/rust/Cargo.toml; \
 	else echo "cargo is not on PATH (the build fetched its own): Rust unit tests skipped"; fi
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist worksteal
 
 test-matrix: $(READY)
 	$(BIN)/python -m pytest tests/test_matrix.py -m matrix

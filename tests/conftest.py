@@ -38,6 +38,7 @@ from strategies import (
     parse_conversations,
     read_conversations,
 )
+from strategies.runtime.cores import available_cores
 
 # Tests read the output of commands as plain text, so no variable may ask for colors.
 for variable in ("FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE"):
@@ -91,12 +92,22 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[TESTED] = chosen.split(",") if chosen else exact
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Return how many processes ``-n auto`` starts: one for each processor that may be used.
+
+    pytest-xdist would count whole cores, even those that this process may not use. Each process
+    loads the libraries and tokenizers for itself, so more than a few gain little.
+    """
+    return min(available_cores(), 8)
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "strategy_name" in metafunc.fixturenames:
         tested = metafunc.config.stash[TESTED]
-        metafunc.parametrize("strategy_name", tested, scope="session")
+        metafunc.parametrize("strategy_name", tested, scope="module")
     if "bundled_name" in metafunc.fixturenames:
-        metafunc.parametrize("bundled_name", tokenizer_names(), scope="session")
+        metafunc.parametrize("bundled_name", tokenizer_names(), scope="module")
 
 
 def real_path(*parts: str) -> Path:
