@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from functools import cache
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -57,6 +58,7 @@ def own_templates(folder: Path) -> Iterable[tuple[str, str]]:
         yield f"{folder.name} {each['name']}", each["template"]
 
 
+@cache
 def published() -> dict[str, str]:
     """Return all chat templates that are there, by name."""
     found = {

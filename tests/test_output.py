@@ -36,6 +36,7 @@ from bench.reporting.isl_table import (
 )
 from bench.reporting.output import check_file, make_folder, write_whole
 from strategies import Conversation, Counts, InputError
+from tests.conftest import Bench
 
 ENDINGS = sorted(WRITERS)
 USER = {"role": "user", "content": "hi"}
@@ -465,35 +466,79 @@ EVIL = "\x1b[31mred\x1b]0;title\x07\x9b2J\u202elast"
 OBEYED = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
-@pytest.mark.parametrize("options", [[], ["--json"], ["--on-error", "skip"]])
-@pytest.mark.parametrize("color", [{}, {"FORCE_COLOR": "1", "TERM": "xterm-256color"}])
-def test_no_text_of_the_input_acts_on_the_terminal(
-    tmp_path: Path, options: list[str], color: dict[str, str]
-) -> None:
-    data, template, folder = tmp_path / "d.jsonl", tmp_path / "t.jinja", tmp_path / f"tok{EVIL}"
+COLORS: list[dict[str, str]] = [{}, {"FORCE_COLOR": "1", "TERM": "xterm-256color"}]
+
+
+@pytest.fixture
+def evil(tmp_path: Path) -> tuple[Path, Path]:
+    """A dataset, and a folder of a tokenizer, with texts that a terminal would obey."""
+    data, folder = tmp_path / "d.jsonl", tmp_path / f"tok{EVIL}"
     record = {"id": EVIL, "messages": [{"role": "user", "content": EVIL}]}
     data.write_text(json.dumps(record) + "\n", encoding="utf-8")
-    template.write_text("{{ raise_exception(messages[0].content) }}")
     folder.symlink_to(tokenizer_path("unigram"))
-    for command in (
-        ["count", data, "--tokenizer", folder, "--template", template, *options],
-        ["count", data, "--tokenizer", folder, *options],
-        ["count", data, "--tokenizer", folder, "--strategy", EVIL],
-        ["count", data, "--tokenizer", folder, f"--{EVIL}"],
-        ["count", tmp_path / EVIL, "--tokenizer", folder],
-        ["compare", data, "--tokenizer", folder, "--strategies", "rust", "--rounds", "1"],
+    return data, folder
+
+
+def acts_on_the_terminal(printed: str, color: dict[str, str]) -> bool:
+    # What rich sends for colors are its own codes.
+    text = re.sub(r"\x1b\[[0-9;]*m", "", printed) if color else printed
+    return bool(OBEYED.search(text)) or "\x1b[31mred" in printed
+
+
+@pytest.mark.parametrize("options", [[], ["--json"], ["--on-error", "skip"]])
+@pytest.mark.parametrize("color", COLORS)
+def test_no_text_of_the_input_acts_on_the_terminal(
+    bench: Bench,
+    monkeypatch: pytest.MonkeyPatch,
+    evil: tuple[Path, Path],
+    options: list[str],
+    color: dict[str, str],
+) -> None:
+    data, folder = evil
+    template = data.with_name("t.jinja")
+    template.write_text("{{ raise_exception(messages[0].content) }}")
+    for name, value in color.items():
+        monkeypatch.setenv(name, value)
+    for own in (["--template", template], []):
+        result = bench("count", data, "--tokenizer", folder, *own, *options)
+        assert result.out + result.error
+        assert not acts_on_the_terminal(result.out + result.error, color), own
+
+
+@pytest.mark.parametrize("color", COLORS)
+def test_no_text_of_an_argument_acts_on_the_terminal(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, evil: tuple[Path, Path], color: dict[str, str]
+) -> None:
+    data, folder = evil
+    for name, value in color.items():
+        monkeypatch.setenv(name, value)
+    for arguments in (
+        [data, "--tokenizer", folder, "--strategy", EVIL],
+        [data, "--tokenizer", folder, f"--{EVIL}"],
+        [data.with_name(EVIL), "--tokenizer", folder],
     ):
-        done = subprocess.run(
-            [sys.executable, "-m", "bench", *map(str, command)],
-            capture_output=True,
-            text=True,
-            check=False,
-            env={**os.environ, **color},
-        )
-        # What rich sends for colors are its own codes.
-        text = re.sub(r"\x1b\[[0-9;]*m", "", done.stdout + done.stderr) if color else None
-        assert not OBEYED.search(done.stdout + done.stderr if text is None else text), command
-        assert "\x1b[31mred" not in done.stdout + done.stderr
+        result = bench("count", *arguments)
+        assert result.code != 0
+        assert not acts_on_the_terminal(result.out + result.error, color), arguments
+
+
+@pytest.mark.parametrize("color", COLORS)
+def test_no_process_of_a_comparison_acts_on_the_terminal(
+    evil: tuple[Path, Path], color: dict[str, str]
+) -> None:
+    data, folder = evil
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "bench", "compare", str(data), "--tokenizer", str(folder)),
+            *("--strategies", "rust", "--rounds", "1"),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, **color},
+    )
+    assert done.stdout
+    assert not acts_on_the_terminal(done.stdout + done.stderr, color)
 
 
 @pytest.mark.parametrize("printed", [Text(EVIL), Panel(EVIL), EVIL])

@@ -30,13 +30,14 @@ pytestmark = [
 ]
 
 SOME = 9
-"""The reference itself is checked on each ninth conversation, because plain calls take long."""
+"""What encodes every prompt whole is checked on each ninth conversation, because it takes long."""
 
 SENTENCEPIECE = ("phi-3-mini", "mistral-v3", "mistral-v3-spm")
 
 
 @cache
-def reference(tokenizer: str, dataset: str, step: int = 1) -> Counts:
+def reference(tokenizer: str, dataset: str, step: int) -> Counts:
+    """Return the reference of each `step`-th conversation, computed once per run."""
     conversations = real_conversations(dataset)[::step]
     return reference_counts(conversations, real_chat(tokenizer), on_error="skip")
 
@@ -61,15 +62,15 @@ def check(strategy: str, tokenizer: str, dataset: str, step: int = 1) -> list[st
 def test_qwen3_on_the_agentic_set_is_exact(strategy_name: str) -> None:
     data = real_conversations("agentic_coding_2.5h")
     assert strategies.count_turns(data) == 1007
+    counts = reference("qwen3", "agentic_coding_2.5h", 1)
     # These three encode every prompt whole, which takes half a minute each for all turns:
     # tests/test_matrix.py does that.
     if strategy_name in {"thread-pool", "process-pool", "batched"}:
-        some, chat = data[::4], real_chat("qwen3")
+        some, chat = data[::SOME], real_chat("qwen3")
         got = strategies.count(some, chat, strategy_name, workers=2)
-        assert mismatches(some, reference("qwen3", "agentic_coding_2.5h")[::4], got) == []
+        assert mismatches(some, counts[::SOME], got) == []
     else:
         assert check(strategy_name, "qwen3", "agentic_coding_2.5h") == []
-    counts = reference("qwen3", "agentic_coding_2.5h")
     # The published figures of the dataset.
     assert sum(isl or 0 for turns in counts for isl in turns) == 12_758_209
     assert max(isl or 0 for turns in counts for isl in turns) == 26_843
@@ -136,7 +137,7 @@ def test_a_count_reads_back_as_the_reference_uses_little_memory_and_repeats_exac
     assert bench(*command, again).code == 0
     assert first.read_bytes() == again.read_bytes()
     table = pq.read_table(tmp_path / "first.parquet").to_pydict()
-    expected = reference("qwen3", "agentic_coding_2.5h")
+    expected = reference("qwen3", "agentic_coding_2.5h", 1)
     assert table["isl"] == [isl for turns in expected for isl in turns]
     conversations = real_conversations("agentic_coding_2.5h")
     assert table["conversation"] == [c.id for c in conversations for _ in c.turns]

@@ -110,7 +110,16 @@ def test_a_folder_here_wins_over_a_bundled_name(bench: Bench, chats: Path) -> No
         ["strategies"],
         ["count", "chats.jsonl"],
         ["growth", "--rounds", "1"],
-        ["compare", "chats.jsonl", "--strategies", "rust", "--tokenizer", "unigram"],
+        [
+            "compare",
+            "chats.jsonl",
+            "--strategies",
+            "rust",
+            "--rounds",
+            "1",
+            "--tokenizer",
+            "unigram",
+        ],
     ],
     ids=lambda command: command[0],
 )
