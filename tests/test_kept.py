@@ -1,7 +1,8 @@
 """What `bench count` keeps between runs: the same output, without the libraries, or not used.
 
 Whether a run imports the libraries shows in a process of its own, because only there nothing is
-imported yet. Whether it uses an entry also shows by whether it writes the entry anew.
+imported yet. Runs that must load the tokenizer share this process, which has the libraries already.
+Whether such a run uses an entry shows by whether it writes the entry anew.
 """
 
 from __future__ import annotations
@@ -46,6 +47,10 @@ finally:
 """
 
 
+Said = tuple[int, str, str, bytes | None]
+"""The exit code, standard output and standard error of a run, and the file that it wrote."""
+
+
 @dataclass(frozen=True, slots=True)
 class Run:
     """A run of the command: what it said and wrote, and which modules it imported."""
@@ -57,7 +62,7 @@ class Run:
     modules: frozenset[str]
 
     @property
-    def said(self) -> tuple[int, str, str, bytes | None]:
+    def said(self) -> Said:
         return self.code, self.out, self.error, self.written
 
     @property
@@ -111,16 +116,31 @@ class Command:
         process = self.started(*arguments, before=before, **environment)
         return self.finished(process, outs[0] if outs else None)
 
-    def three(self, *arguments: object, **environment: str) -> tuple[Run, Run, Run]:
-        """Run without a cache, with an empty one, and with a full one."""
-        plain = self.run(*arguments, "--no-cache", **environment)
-        assert not self.cache.exists()
-        return plain, self.run(*arguments, **environment), self.run(*arguments, **environment)
+    def three(self, bench: Bench, *arguments: object) -> tuple[Said, Run]:
+        """Run without a cache, with an empty one, and with a full one, which say the same.
+
+        Returns what all said, and the last run. The others run in this process.
+        """
+        outs = [each for each in arguments if isinstance(each, Path) and each.stem == "isl"]
+        said: list[Said] = []
+        for more in (["--no-cache"], []):
+            assert not self.cache.exists()
+            for out in outs:
+                out.unlink(missing_ok=True)
+            result = bench(*arguments, *more)
+            written = outs[0].read_bytes() if outs and outs[0].exists() else None
+            said.append((result.code, result.out, result.error, written))
+        last = self.run(*arguments)
+        assert said == [last.said] * 2
+        return last.said, last
 
 
 @pytest.fixture
-def command(tmp_path: Path) -> Command:
-    return Command(tmp_path)
+def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Command:
+    made = Command(tmp_path)
+    # For runs in this process.
+    monkeypatch.setenv("ISL_BENCH_CACHE", str(made.cache))
+    return made
 
 
 @pytest.fixture(scope="module")
@@ -138,6 +158,10 @@ def filled(tmp_path_factory: pytest.TempPathFactory, chats: Path) -> tuple[Comma
     assert run.code == 0
     assert run.loaded
     return command, run
+
+
+PLAIN: dict[tuple[object, ...], tuple[Result, bytes]] = {}
+"""What runs without a cache say and write, by their options."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,9 +192,21 @@ class Inside:
         before = self._files()
         said = self.count(*options)
         after = self._files()
-        assert said == self.count(*options, "--no-cache")
-        assert after == self._files()
+        assert said == self._plain(*options)
         return before != after
+
+    def _plain(self, *options: object) -> tuple[Result, bytes]:
+        """Return what a run without a cache says and writes. It leaves the cache alone."""
+        # The files of a test are paths, and change. All other options say the same in each test.
+        kept = all(isinstance(each, str) for each in options)
+        if kept and options in PLAIN:
+            return PLAIN[options]
+        before = self._files()
+        said = self.count(*options, "--no-cache")
+        assert before == self._files()
+        if kept:
+            PLAIN[options] = said
+        return said
 
     def _files(self) -> list[tuple[str, int]]:
         if not self.cache.path.is_dir():
@@ -216,15 +252,20 @@ def full(command: Command, filled: tuple[Command, Run]) -> Command:
     ],
 )
 def test_the_output_is_the_same_with_and_without_a_cache(
-    tokenizer: str, ending: str, options: Sequence[str], command: Command, chats: Path
+    tokenizer: str,
+    ending: str,
+    options: Sequence[str],
+    bench: Bench,
+    command: Command,
+    chats: Path,
 ) -> None:
     out = command.folder / f"isl{ending}"
-    runs = command.three("count", chats, "--tokenizer", tokenizer, "--out", out, *options)
-    assert runs[0].code == 0, runs[0].error
-    assert runs[0].written
-    assert {run.said for run in runs} == {runs[0].said}
+    arguments = ["count", chats, "--tokenizer", tokenizer, "--out", out, *options]
+    (code, _, error, written), last = command.three(bench, *arguments)
+    assert code == 0, error
+    assert written
     # Only the native core counts without the libraries.
-    assert [run.loaded for run in runs] == [True, True, "spliced" in options]
+    assert last.loaded == ("spliced" in options)
 
 
 def test_a_start_from_the_cache_imports_no_library(
@@ -266,7 +307,7 @@ REFUSES = "{% if messages | length > 2 %}{{ raise_exception('too long') }}{% end
     ],
 )
 def test_what_only_the_libraries_can_decide_is_left_to_them(
-    template: str, option: str, loads: bool, command: Command, chats: Path
+    template: str, option: str, loads: bool, bench: Bench, command: Command, chats: Path
 ) -> None:
     file = command.folder / "template.jinja"
     file.write_text(template)
@@ -276,18 +317,22 @@ def test_what_only_the_libraries_can_decide_is_left_to_them(
     if option == "skip":
         arguments += ["--rejects", rejects]
     left = []
-    runs = []
-    for cache in ("--no-cache", "--cache", "--cache"):
-        runs.append(command.run(*arguments, cache))
+
+    def run_and_look(*given: object) -> Result:
+        result = bench(*given)
         left.append(rejects.read_bytes() if rejects.exists() else None)
-    assert {run.said for run in runs} == {runs[0].said}
+        return result
+
+    (code, *_), last = command.three(run_and_look, *arguments)
+    left.append(rejects.read_bytes() if rejects.exists() else None)
+    assert len(left) == 3
     assert len(set(left)) == 1
-    assert runs[0].code == (3 if option == "raise" else 0)
+    assert code == (3 if option == "raise" else 0)
     # An error keeps nothing.
-    assert runs[2].loaded == loads
+    assert last.loaded == loads
 
 
-def test_template_kwargs_of_conversations_are_kept(command: Command) -> None:
+def test_template_kwargs_of_conversations_are_kept(bench: Bench, command: Command) -> None:
     data = command.folder / "data.jsonl"
     messages = [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "yes"}]
     records = [
@@ -295,10 +340,11 @@ def test_template_kwargs_of_conversations_are_kept(command: Command) -> None:
         for thinking in (True, False)
     ]
     data.write_text("".join(f"{json.dumps(record)}\n" for record in records))
-    runs = command.three("count", data, "--tokenizer", "bpe-chatml", "--json")
-    assert {run.said for run in runs} == {runs[0].said}
-    assert "does not read unread: 2 conversations" in runs[0].error
-    assert not runs[2].loaded
+    (_, _, error, _), last = command.three(
+        bench, "count", data, "--tokenizer", "bpe-chatml", "--json"
+    )
+    assert "does not read unread: 2 conversations" in error
+    assert not last.loaded
 
 
 def test_more_data_adds_to_what_is_kept(command: Command, chats: Path) -> None:
