@@ -16,6 +16,9 @@ ASV_MACHINE = test -e ~/.asv-machine.json || $(ASV) machine --yes
 # What is measured: make asv COMMITS=v1..main, make asv BENCH='warm.*rust'
 COMMITS ?= HEAD^!
 BENCH ?= .
+# Where make matrix finds datasets, tokenizers and templates, and more options for it.
+REAL ?= ../shared/real
+MATRIX ?=
 # Through the environment, so that quotes in them reach asv unchanged.
 export COMMITS BENCH
 ASV_QUICK := --bench 'correctness|repetition' --bench "warm.*, 1, 'agentic'"
@@ -24,12 +27,13 @@ ASV_QUICK := --bench 'correctness|repetition' --bench "warm.*, 1, 'agentic'"
 PEERS := .venv-peers
 export ISL_BENCH_TOKENIZERS_1 ?= $(CURDIR)/$(PEERS)/bin/python
 
-.PHONY: help setup compare compare-quick test test-matrix test-signals bench asv asv-quick asv-libraries \
+.PHONY: help setup compare compare-quick matrix test test-matrix test-signals bench asv asv-quick asv-libraries \
 	asv-demo dashboard notebooks peers lint format lock clean
 
 help:
 	@echo "make compare        set up, then compare all strategies on the bundled sample"
 	@echo "make compare-quick  the same with a small sample and few rounds"
+	@echo "make matrix         compare real tokenizers with real templates, and write the page"
 	@echo "make test           set up, then run the tests"
 	@echo "make test-matrix    test every real tokenizer on every real dataset, if they are there"
 	@echo "make test-signals   send hundreds of random signals to count and compare (half an hour)"
@@ -85,6 +89,12 @@ test: $(READY)
 
 test-matrix: $(READY)
 	$(BIN)/python -m pytest tests/test_matrix.py -m matrix
+
+# Datasets, tokenizers and templates of your own: make matrix REAL=FOLDER with folders of these names.
+matrix: $(READY)
+	$(BIN)/bench matrix $(wildcard $(REAL)/datasets/*.jsonl) \
+		$(addprefix --tokenizer ,$(patsubst %/,%,$(wildcard $(REAL)/tokenizers/*/))) \
+		--templates $(REAL)/templates --on-error skip --out results/matrix $(MATRIX)
 
 test-signals: $(READY)
 	$(BIN)/python -m pytest tests/test_signals.py -m attack -s

@@ -15,6 +15,7 @@ COMMANDS = {
     "show": "bench.cli.show:show_command",
     "growth": "bench.cli.growth:growth_command",
     "peers": "bench.cli.peers:peers_command",
+    "matrix": "bench.cli.matrix:matrix_command",
     "cache": "bench.cli.cache:cache_command",
     "history": "bench.cli.history:history_command",
     "dashboard": "bench.cli.dashboard:dashboard_command",

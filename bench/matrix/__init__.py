@@ -1,0 +1,1 @@
+"""The matrix: every tokenizer with every template and every strategy, exact or not."""
