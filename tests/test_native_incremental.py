@@ -129,7 +129,8 @@ def exchange(random: Random) -> Messages:
     if kind == 6:
         parts = user([{"type": "text", "text": "p"}])
         return [random.choice([parts, system("late"), message("developer", "dev")])]
-    return [random.choice([user("twice"), assistant("again"), tool("t"), message("alien", "?")])]
+    others = [user(1), user(True), user(1.5), tool("t"), message("alien", "?")]
+    return [random.choice([user("twice"), assistant("again"), *others])]
 
 
 def conversation(random: Random) -> tuple[Messages, Messages | None]:
@@ -193,6 +194,8 @@ PLACES = (
     "last",
     "messages|length",
     "messages|length - 1",
+    "users|length",
+    "some|length - 1",
 )
 LOOPED = (
     "loop.index", "loop.index0", "loop.revindex", "loop.revindex0", "loop.length",
@@ -203,6 +206,7 @@ LISTS = (
     "messages[::-1]", "messages[1:][::-1]", "messages|reverse", "rest", "users", "picked",
     "messages|selectattr('role', 'equalto', 'user')|list", "range(messages|length)", "range(3)",
     "range(messages|length - 1, -1, -1)", "range(1, rest|length)", "messages[:ns.a]",
+    "some", "some[1:]", "some|reverse", "rest|rejectattr('tool_calls', 'defined')|list",
 )  # fmt: skip
 NESTED = (
     "messages[loop.index:]", "messages[:loop.index0]", "range(loop.index0, messages|length)",
@@ -211,17 +215,31 @@ NESTED = (
 TESTS = (
     "ns.flag", "not ns.flag", "messages[-1].role == 'user'", "messages[0].role == 'system'",
     "messages", "rest", "users|length > 1", "messages|last == messages[1]", "picked",
+    "some", "some[-1] == rest[0]", "some[-1].content", "some[1] is defined", "rest[0] in some",
+    "users|last != some[-1]", "some == users",
 )  # fmt: skip
 LOOP_TESTS = (
     "loop.first", "loop.last", "m.role == 'user'", "m.role != 'tool'", "m == messages[-1]",
     "loop.nextitem is defined and loop.nextitem.role == 'user'", "m == users[-1]",
     "loop.previtem is defined and loop.previtem.role == 'user'", "messages[loop.index] is defined",
+    "m == some[-1]", "some|last != m", "m in users", "m == rest[-1]", "m.content == some[-1]",
     "loop.index0 > 0 and messages[loop.index0 - 1].role == 'user'",
     "messages[loop.index].role == 'tool'",
 )  # fmt: skip
 
 
 SCANNED = ("messages", "messages[loop.index:]", "rest", "rest[loop.index0:]")
+PICKS = (
+    "selectattr('content')",
+    "rejectattr('role', 'equalto', 'tool')",
+    "select('mapping')",
+    "reject('mapping')",
+    "selectattr('content', 'string')",
+    "selectattr('x.y')",
+    "select",
+    "selectattr('role', 'in', 'user assistant')",
+    "selectattr('role', 'equalto', tools)",
+)
 HITS = (
     "m.role == 'user'", "m.role != 'tool' and not seen.hit", "m.content == seen.text",
     "seen.hit or m.role == 'assistant'", "ns.flag", "m == rest[0]",
@@ -301,11 +319,12 @@ def templates(draw: st.DrawFn) -> str:
         return "".join(statement(inside=inside, depth=depth) for _ in range(count))
 
     picked = one(("users", "rest", "messages|selectattr('content')"))
+    some = f"{one(('messages', 'rest', 'messages[:3]'))}|{one(PICKS)}|list"
     head = (
         f"{MACROS}{{% set ns = namespace(a=0, b=messages|length - 1, flag=false) %}}"
         "{% set rest = messages[1:] %}{% set last = messages|length - 1 %}{% set n = 2 %}"
         "{% set users = messages|selectattr('role', 'equalto', 'user')|list %}"
-        f"{{% set picked = {picked} %}}"
+        f"{{% set picked = {picked} %}}{{% set some = {some} %}}"
     )
     count = draw(st.integers(1, 5))
     return head + "".join(statement(inside=False, depth=3) for _ in range(count))
@@ -345,19 +364,14 @@ def growing_chat(exchanges: int, *, agent: bool) -> Messages:
 
 
 #: Templates that look through other messages for each message, so that the work of a turn grows:
-#: for the call that a result belongs to, or for the last user message, which every user message
-#: is compared with. Kimi's has one loop for the messages before its last answer.
+#: for the call that a result belongs to. Kimi's has one loop for the messages before its last
+#: answer.
 GROWING: dict[bool, set[str]] = {
     False: {"Kimi-K2-Thinking"},
     True: {
         "Cohere2MoE",
         "CohereForAI-c4ai-command-r7b-12-2024-tool_use",
-        "Mistral-Small-3.2-24B-Instruct-2506",
-        "mistralai-Mistral-Nemo-Instruct-2407",
         "upstage-Solar-Open-100B",
-        "mistral-nemo-tekken",
-        "mistral-v3",
-        "mistral-v3-spm",
     },
 }
 

@@ -63,6 +63,13 @@ pub enum Gives {
     Length,
     /// The items of its input in the opposite order.
     Reverse,
+    /// The last item of its input.
+    Last,
+    /// The items of its input as a list.
+    List,
+    /// Also with arguments: those items of its input for which something holds that depends on
+    /// the item alone.
+    Picks,
 }
 
 /// A filter: one row of a table.

@@ -92,6 +92,11 @@ impl<'a> Growing<'a> {
         self.seen.set(self.seen.get().and(interval));
     }
 
+    /// All messages, also those that the turn at hand does not have yet.
+    pub fn all(&self) -> &'a [Data] {
+        self.items
+    }
+
     /// The end, not noted as read.
     pub fn end(&self) -> usize {
         self.end.get()
@@ -162,8 +167,13 @@ impl<'a> Tail<'a> {
         self.backwards
     }
 
-    pub fn list(&self) -> &Growing<'a> {
+    pub fn list(&self) -> &Rc<Growing<'a>> {
         &self.list
+    }
+
+    /// Whether it shows messages in their own order.
+    pub fn is_plain(&self) -> bool {
+        !self.backwards && self.numbers.is_none()
     }
 
     pub fn len(&self) -> usize {

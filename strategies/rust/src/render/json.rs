@@ -49,7 +49,7 @@ pub fn push_value(value: &Value, style: &Style, level: usize, out: &mut String) 
                 push_data(item, style, level + 1, out)
             })?;
         }
-        Value::List(items @ (Seq::Tail(_) | Seq::Range(..))) => {
+        Value::List(items @ (Seq::Tail(_) | Seq::Picked(_) | Seq::Range(..))) => {
             let items: Vec<_> = items.iter().collect();
             sequence(items.iter(), style, level, out, |item, out| {
                 push_value(item, style, level + 1, out)

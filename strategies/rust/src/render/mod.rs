@@ -18,6 +18,7 @@ mod loops;
 mod methods;
 mod number;
 mod ops;
+mod picked;
 mod print;
 mod program;
 mod same;

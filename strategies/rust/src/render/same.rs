@@ -85,6 +85,7 @@ fn same_seq<'a>(one: &Seq<'a>, two: &Seq<'a>) -> bool {
     match (one, two) {
         (Seq::Data(one), Seq::Data(two)) => ptr::eq(*one, *two),
         (Seq::Tail(one), Seq::Tail(two)) => one.same(two),
+        (Seq::Picked(one), Seq::Picked(two)) => one.same(two),
         (Seq::Own(one), Seq::Own(two)) => same_values(one, two),
         _ => false,
     }

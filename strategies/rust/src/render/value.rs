@@ -9,6 +9,7 @@ use std::rc::Rc;
 
 use super::growing::{Item, Tail, signed};
 use super::number::{Number, range_len};
+use super::picked::Picked;
 use super::text::{Text, char_count};
 use crate::data::{Data, Dict};
 use crate::fault::{Fault, Outcome, raised, unsupported};
@@ -49,6 +50,8 @@ pub enum Seq<'a> {
     Data(&'a [Data]),
     /// Messages up to the end of the list that grows from turn to turn.
     Tail(Tail<'a>),
+    /// Some of the messages, which grow with them.
+    Picked(Picked<'a>),
     /// The numbers of a range: start, stop and step.
     Range(i64, i64, i64),
     Own(Rc<[Value<'a>]>),
@@ -59,6 +62,7 @@ impl<'a> Seq<'a> {
         match self {
             Self::Data(items) => items.len(),
             Self::Tail(tail) => tail.len(),
+            Self::Picked(picked) => picked.len(),
             Self::Range(start, stop, step) => range_len(*start, *stop, *step),
             Self::Own(items) => items.len(),
         }
@@ -67,6 +71,7 @@ impl<'a> Seq<'a> {
     pub fn is_empty(&self) -> bool {
         match self {
             Self::Tail(tail) => tail.is_empty(),
+            Self::Picked(picked) => picked.get(0).is_none(),
             other => other.len() == 0,
         }
     }
@@ -75,6 +80,7 @@ impl<'a> Seq<'a> {
         match self {
             Self::Data(items) => items.get(index).map(Value::from_data),
             Self::Tail(tail) => tail.get(index).map(Value::from_item),
+            Self::Picked(picked) => picked.get(index).map(Value::from_data),
             Self::Range(start, stop, step) => {
                 let within = index < range_len(*start, *stop, *step);
                 within.then(|| Value::Int(start + signed(index) * step))
@@ -90,6 +96,7 @@ impl<'a> Seq<'a> {
                 Self::Own(tail.items().iter().rev().map(Value::from_data).collect())
             }
             Self::Tail(tail) => Self::Data(tail.items()),
+            Self::Picked(_) => Self::Own(self.iter().collect()),
             other => other.clone(),
         }
     }

@@ -1,12 +1,17 @@
 //! Calls of filters, functions, methods and macros.
 
+use std::ptr;
+use std::rc::Rc;
+
 use super::Evaluator;
+use crate::data::Data;
 use crate::fault::{Outcome, raised, unsupported};
 use crate::render::environment::{Filter, Given};
 use crate::render::limits::{OF_A_MACRO, check_bytes};
+use crate::render::picked::Picked;
 use crate::render::program::{Args, Expr, Macro, Param, Stmt};
 use crate::render::text::Text;
-use crate::render::value::{Pairs, Undef, Value, python_type};
+use crate::render::value::{Map, Pairs, Seq, Undef, Value, python_type};
 
 /// Macros nested deeper than this leave the render to Jinja2, whose limit depends on Python's.
 const MACRO_DEPTH: usize = 100;
@@ -33,6 +38,44 @@ impl<'a> Evaluator<'a> {
             environment: self.program.environment,
         };
         filter.apply(value, &given)
+    }
+
+    /// The messages that a filter picks, as a list that grows with them, if the filter fails for
+    /// none of them.
+    pub fn picked(
+        &mut self,
+        filter: &Filter,
+        messages: &Value<'a>,
+        args: &'a Args,
+    ) -> Option<Value<'a>> {
+        let constant = |arg: &Expr| matches!(arg, Expr::Const(_));
+        let Value::List(Seq::Tail(tail)) = messages else {
+            return None;
+        };
+        if !tail.is_plain() || !args.positional.iter().all(constant) || !args.named.is_empty() {
+            return None;
+        }
+        let start = tail.start();
+        let messages = tail.list().all().get(start..)?;
+        let found = self.filter(filter, &Value::List(Seq::Data(messages)), args);
+        let Ok(Value::Gen(found)) = found else {
+            return None;
+        };
+        let found = found.borrow();
+        if found.fault.is_some() {
+            return None;
+        }
+        let mut rest = messages.iter().enumerate();
+        let mut places = Vec::with_capacity(found.items.len());
+        for item in &found.items {
+            let Value::Dict(Map::Data(dict)) = item else {
+                return None;
+            };
+            let is = |data: &Data| matches!(data, Data::Dict(other) if ptr::eq(*dict, other));
+            places.push(start + rest.find(|(_, message)| is(message))?.0);
+        }
+        let list = Rc::clone(tail.list());
+        Some(Value::List(Seq::Picked(Picked::new(list, places.into()))))
     }
 
     pub fn call(&mut self, callee: &'a Expr, args: &'a Args) -> Outcome<Value<'a>> {

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use super::Evaluator;
 use crate::fault::{Outcome, raised, unsupported};
-use crate::render::environment::Printing;
+use crate::render::environment::{Gives, Printing};
 use crate::render::limits::check_bytes;
 use crate::render::lookup::{get_attribute, get_item, slice, slice_bound};
 use crate::render::ops::{BinOp, binary, negative, positive};
@@ -135,7 +135,18 @@ impl<'a> Evaluator<'a> {
             Expr::Slice(inner, bounds) => self.slice(inner, bounds)?,
             Expr::Call(callee, args) => self.call(callee, args)?,
             Expr::Filter(filter, inner, args) => {
-                let value = self.eval(inner)?;
+                let value = match &**inner {
+                    Expr::Filter(picking, source, test)
+                        if filter.gives == Gives::List && picking.gives == Gives::Picks =>
+                    {
+                        let source = self.eval(source)?;
+                        if let Some(picked) = self.picked(picking, &source, test) {
+                            return Ok(picked);
+                        }
+                        self.filter(picking, &source, test)?
+                    }
+                    inner => self.eval(inner)?,
+                };
                 self.filter(filter, &value, args)?
             }
             Expr::Test(test, inner, args) => {
@@ -232,11 +243,16 @@ impl<'a> Evaluator<'a> {
     fn item(&mut self, object: &'a Expr, key: &'a Expr) -> Outcome<Value<'a>> {
         let object = self.eval(object)?;
         let key = self.eval(key)?;
+        self.item_of(&object, &key)
+    }
+
+    /// `object[key]`.
+    pub fn item_of(&mut self, object: &Value<'a>, key: &Value<'a>) -> Outcome<Value<'a>> {
         let Value::Namespace(index) = object else {
-            return get_item(self.program.environment, &object, &key);
+            return get_item(self.program.environment, object, key);
         };
-        match &key {
-            Value::Str(name) => Ok(self.attribute(index, name.as_str())),
+        match key {
+            Value::Str(name) => Ok(self.attribute(*index, name.as_str())),
             _ => Ok(Value::Undefined(Undef::Element("Namespace"))),
         }
     }

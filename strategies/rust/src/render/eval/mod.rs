@@ -9,6 +9,7 @@ mod trace;
 pub mod turns;
 mod variables;
 
+use std::cell::OnceCell;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -16,6 +17,7 @@ use super::environment::Filter;
 use super::growing::Growing;
 use super::iterate::generators_read;
 use super::limits::{self, Limits};
+use super::picked::Alike;
 use super::program::{Args, Expr, For, Load, Loads, Program, Slot, Stmt, Target};
 use super::state::{LoopState, State};
 use super::text::Text;
@@ -65,6 +67,7 @@ pub struct Evaluator<'a> {
     /// The values of [`Program::names`].
     context: Vec<Value<'a>>,
     list: Rc<Growing<'a>>,
+    alike: OnceCell<Alike>,
     stack: Vec<Value<'a>>,
     /// Of the slots that belong to the template's own scope, which come first.
     own: Vec<Touched>,
@@ -102,6 +105,7 @@ impl<'a> Evaluator<'a> {
             program,
             context: run.context,
             list: run.list,
+            alike: OnceCell::new(),
             stack: Vec::new(),
             own: vec![Touched::default(); program.loads.len()],
             base: 0,

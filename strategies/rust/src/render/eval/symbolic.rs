@@ -1,29 +1,34 @@
-//! Integers that depend on how many messages there are, and comparisons of them.
+//! Integers and messages that depend on how many messages there are, and comparisons of them.
 //!
 //! A comparison says little about its operands: its result stays the same as long as they lie
 //! inside an interval. Everything else needs the integer itself.
 
 use std::cmp::Ordering;
+use std::ptr;
 use std::rc::Rc;
 
 use super::Evaluator;
+use crate::data::Data;
 use crate::fault::Outcome;
 use crate::render::environment::Gives;
 use crate::render::functions::MAX_RANGE;
 use crate::render::growing::{Interval, Tail, signed};
 use crate::render::limits::check_items;
 use crate::render::ops::{BinOp, CmpOp, binary, compare};
+use crate::render::picked::{Alike, Last, Likeness};
 use crate::render::program::{Args, Attr, Const, Expr, Target};
 use crate::render::text::Text;
-use crate::render::value::{Line, Seq, Value};
+use crate::render::value::{Line, Map, Seq, Value};
 
-/// A value that is not read yet, if it is an integer from outside of the passage.
+/// A value that is not read yet, if it is an integer from outside of the passage or the last message.
 #[derive(Debug, Clone)]
 enum Symbol<'a> {
     Value(Value<'a>),
     Line(Line),
     /// An attribute of a namespace, by its place and name, and its value.
     Attribute(usize, &'a str, i64),
+    /// The last of the messages, or of some of them.
+    Last(Last<'a>),
 }
 
 /// Where a number may lie so that `number op pivot` stays what it is.
@@ -101,6 +106,16 @@ fn combined(op: BinOp, left: &Symbol, right: &Symbol) -> Option<Line> {
     Some(Line { slope, offset })
 }
 
+/// The last message of a list that has one and grows.
+fn last_of<'a>(list: &Value<'a>) -> Option<Last<'a>> {
+    let last = match list {
+        Value::List(Seq::Tail(tail)) if tail.is_plain() => Last::Tail(tail.clone()),
+        Value::List(Seq::Picked(picked)) => Last::Picked(picked.clone()),
+        _ => return None,
+    };
+    last.is_there().then_some(last)
+}
+
 impl<'a> Evaluator<'a> {
     /// Evaluates an expression as far as that reads no integer that may only be compared.
     fn symbol(&mut self, expr: &'a Expr) -> Outcome<Symbol<'a>> {
@@ -133,6 +148,21 @@ impl<'a> Evaluator<'a> {
                         }
                     }
                     _ => Symbol::Value(self.filter(filter, &value, args)?),
+                }
+            }
+            Expr::Filter(filter, inner, args) if filter.gives == Gives::Last && args.is_empty() => {
+                let list = self.eval(inner)?;
+                match last_of(&list) {
+                    Some(last) => Symbol::Last(last),
+                    None => Symbol::Value(self.filter(filter, &list, args)?),
+                }
+            }
+            Expr::Item(inner, key) if matches!(**key, Expr::Neg(_)) => {
+                let object = self.eval(inner)?;
+                let key = self.eval(key)?;
+                match (last_of(&object), &key) {
+                    (Some(last), Value::Int(-1)) => Symbol::Last(last),
+                    _ => Symbol::Value(self.item_of(&object, &key)?),
                 }
             }
             Expr::Name(slot, _) => match self.stored(*slot) {
@@ -290,6 +320,7 @@ impl<'a> Evaluator<'a> {
                 self.note_within(namespace, name, Interval::only(number));
                 Value::Int(number)
             }
+            Symbol::Last(last) => last.read().map_or(Value::Missing, Value::from_data),
         }
     }
 
@@ -326,6 +357,13 @@ impl<'a> Evaluator<'a> {
         if let CmpOp::In | CmpOp::NotIn = op {
             return compare(op, &self.settle(left), &self.settle(right));
         }
+        if let (Symbol::Last(last), Symbol::Value(other))
+        | (Symbol::Value(other), Symbol::Last(last)) = (&left, &right)
+        {
+            if let Some(result) = self.compare_last(op, last, other)? {
+                return Ok(result);
+            }
+        }
         match (left, right) {
             (Symbol::Attribute(namespace, name, number), right) => {
                 let right = self.settle(right);
@@ -344,6 +382,24 @@ impl<'a> Evaluator<'a> {
                 None => compare(op, &self.settle(left), &self.settle(right)),
             },
         }
+    }
+
+    /// Whether the last message is, or is not, another one. None if it has to be read.
+    fn compare_last(&self, op: CmpOp, last: &Last<'a>, other: &Value<'a>) -> Outcome<Option<bool>> {
+        let (CmpOp::Eq | CmpOp::Ne, Value::Dict(Map::Data(message))) = (op, other) else {
+            return Ok(None);
+        };
+        let alike = self.alike.get_or_init(|| Alike::of(self.list.all()));
+        let equal = match last.likeness(message, alike) {
+            Likeness::Unknown => return Ok(None),
+            Likeness::Different => false,
+            Likeness::Alike(data) => {
+                // Mostly it is the same one.
+                let same = matches!(data, Data::Dict(last) if ptr::eq(last, *message));
+                same || Value::from_data(data).equals(other)?
+            }
+        };
+        Ok(Some(equal == (op == CmpOp::Eq)))
     }
 
     /// Whether a line compares with zero.
