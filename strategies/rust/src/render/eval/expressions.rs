@@ -3,8 +3,9 @@
 use std::rc::Rc;
 
 use super::Evaluator;
+use crate::data::{Data, Dict};
 use crate::fault::{Outcome, raised, unsupported};
-use crate::render::environment::{Gives, Printing};
+use crate::render::environment::{Gives, Printing, Test};
 use crate::render::limits::check_bytes;
 use crate::render::lookup::{get_attribute, get_item, slice, slice_bound};
 use crate::render::ops::{BinOp, binary, negative, positive};
@@ -16,12 +17,50 @@ use crate::render::value::{Map, Pairs, Undef, Value, insert};
 const NO_ELSE: &str =
     "the inline if-expression evaluated to false and no else section was defined.";
 
+/// What a path of keys, such as `message['content']`, leads to in the data.
+pub enum Found<'a> {
+    Data(&'a Data),
+    /// This dict lacks the last key.
+    Absent(&'a Dict),
+    /// It has to be evaluated.
+    Elsewhere,
+}
+
 impl<'a> Evaluator<'a> {
+    /// Follows a path of keys from a variable on, without making values of what lies between.
+    pub fn find(&mut self, expr: &'a Expr) -> Found<'a> {
+        let (inner, name) = match expr {
+            Expr::Attr(inner, attr) if !attr.owners.dict => (inner, &*attr.name),
+            Expr::Item(inner, key) => match &**key {
+                Expr::Const(Const::Str(name)) => (inner, &**name),
+                _ => return Found::Elsewhere,
+            },
+            _ => return Found::Elsewhere,
+        };
+        let dict = if let Expr::Name(slot, _) = &**inner {
+            match self.stored(*slot) {
+                Value::Dict(Map::Data(dict)) => *dict,
+                _ => return Found::Elsewhere,
+            }
+        } else {
+            match self.find(inner) {
+                Found::Data(Data::Dict(dict)) => dict,
+                _ => return Found::Elsewhere,
+            }
+        };
+        match dict.get(name) {
+            Some(data) => Found::Data(data),
+            None => Found::Absent(dict),
+        }
+    }
+
     pub fn truth(&mut self, expr: &'a Expr) -> Outcome<bool> {
         match expr {
             Expr::Not(inner) => Ok(!self.truth(inner)?),
             Expr::And(left, right) => Ok(self.truth(left)? && self.truth(right)?),
             Expr::Or(left, right) => Ok(self.truth(left)? || self.truth(right)?),
+            Expr::Compare(first, rest) => self.comparison(first, rest),
+            Expr::Test(test, inner, args) => self.test(test, inner, args),
             other => self.eval(other)?.truth(),
         }
     }
@@ -127,11 +166,22 @@ impl<'a> Evaluator<'a> {
             Expr::List(items) => Value::list(self.eval_all(items)?).shallow()?,
             Expr::Tuple(items) => Value::Tuple(self.eval_all(items)?.into()).shallow()?,
             Expr::Dict(pairs) => self.dict(pairs)?,
-            Expr::Attr(inner, attr) => {
-                let object = self.eval(inner)?;
-                self.get_attr(&object, attr)?
-            }
-            Expr::Item(inner, key) => self.item(inner, key)?,
+            Expr::Attr(inner, attr) => match self.find(expr) {
+                Found::Data(data) => Value::from_data(data),
+                Found::Absent(dict) => self.get_attr(&Value::Dict(Map::Data(dict)), attr)?,
+                Found::Elsewhere => {
+                    let object = self.eval(inner)?;
+                    self.get_attr(&object, attr)?
+                }
+            },
+            Expr::Item(inner, key) => match self.find(expr) {
+                Found::Data(data) => Value::from_data(data),
+                Found::Absent(dict) => {
+                    let key = self.eval(key)?;
+                    self.item_of(&Value::Dict(Map::Data(dict)), &key)?
+                }
+                Found::Elsewhere => self.item(inner, key)?,
+            },
             Expr::Slice(inner, bounds) => self.slice(inner, bounds)?,
             Expr::Call(callee, args) => self.call(callee, args)?,
             Expr::Filter(filter, inner, args) => {
@@ -149,12 +199,7 @@ impl<'a> Evaluator<'a> {
                 };
                 self.filter(filter, &value, args)?
             }
-            Expr::Test(test, inner, args) => {
-                let value = self.eval(inner)?;
-                // Most tests have no arguments, and an empty list is not allocated.
-                let args = self.eval_all(args)?;
-                Value::Bool(test.holds(&value, &args)?)
-            }
+            Expr::Test(test, inner, args) => Value::Bool(self.test(test, inner, args)?),
             Expr::Not(inner) => Value::Bool(!self.truth(inner)?),
             Expr::Neg(inner) => negative(&self.eval(inner)?)?,
             Expr::Pos(inner) => positive(&self.eval(inner)?)?,
@@ -202,6 +247,13 @@ impl<'a> Evaluator<'a> {
                 return raised(&**message);
             }
         })
+    }
+
+    fn test(&mut self, test: &'static Test, subject: &'a Expr, args: &'a [Expr]) -> Outcome<bool> {
+        let value = self.eval(subject)?;
+        // Most tests have no arguments, and an empty list is not allocated.
+        let args = self.eval_all(args)?;
+        test.holds(&value, &args)
     }
 
     fn dict(&mut self, pairs: &'a [(Expr, Expr)]) -> Outcome<Value<'a>> {

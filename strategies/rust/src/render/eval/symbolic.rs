@@ -8,6 +8,7 @@ use std::ptr;
 use std::rc::Rc;
 
 use super::Evaluator;
+use super::expressions::Found;
 use crate::data::Data;
 use crate::fault::Outcome;
 use crate::render::environment::Gives;
@@ -330,6 +331,9 @@ impl<'a> Evaluator<'a> {
         };
         // Most comparisons are `message.role == 'user'`.
         if let (CmpOp::Eq | CmpOp::Ne, Expr::Const(Const::Str(text))) = (op, operand) {
+            if let Found::Data(Data::Str(left)) = self.find(first) {
+                return Ok((**left == **text) == (*op == CmpOp::Eq));
+            }
             return Ok(match self.eval(first)? {
                 Value::Str(left) => (left.as_str() == &**text) == (*op == CmpOp::Eq),
                 left => compare(*op, &left, &Value::Str(Text::Ref(text)))?,
