@@ -72,7 +72,7 @@ fn data(value: &Bound<'_, PyAny>, depth: usize) -> Data {
 }
 
 fn dict(pairs: &Bound<'_, PyDict>, depth: usize) -> Option<Dict> {
-    let mut out = Dict::new();
+    let mut out = Dict::with_capacity(pairs.len());
     for (key, value) in pairs {
         let key = key.cast::<PyString>().ok()?;
         out.push(key.to_str().ok()?.into(), data(&value, depth));

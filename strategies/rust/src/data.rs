@@ -1,5 +1,7 @@
 //! What a template reads: plain JSON-like data, built once and borrowed by every render.
 
+use std::ops::Deref;
+
 /// A value of a message, a tool or a template variable.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Data {
@@ -16,10 +18,62 @@ pub enum Data {
     Opaque(Box<str>),
 }
 
+/// A key of a mapping. One that most messages have is not allocated.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Key(Name);
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Name {
+    Known(&'static str),
+    Other(Box<str>),
+}
+
+/// The same key without an allocation, if most messages or tools have it.
+fn known(key: &str) -> Option<&'static str> {
+    const KNOWN: [&str; 12] = [
+        "role",
+        "content",
+        "type",
+        "text",
+        "tool_calls",
+        "tool_call_id",
+        "id",
+        "function",
+        "name",
+        "arguments",
+        "reasoning_content",
+        "description",
+    ];
+    KNOWN.into_iter().find(|known| *known == key)
+}
+
+impl From<&str> for Key {
+    fn from(key: &str) -> Self {
+        Self(known(key).map_or_else(|| Name::Other(key.into()), Name::Known))
+    }
+}
+
+impl From<Box<str>> for Key {
+    fn from(key: Box<str>) -> Self {
+        Self(known(&key).map_or(Name::Other(key), Name::Known))
+    }
+}
+
+impl Deref for Key {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        match &self.0 {
+            Name::Known(key) => key,
+            Name::Other(key) => key,
+        }
+    }
+}
+
 /// A mapping that keeps the order in which its keys were first inserted, as Python's does.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Dict {
-    entries: Vec<(Box<str>, Data)>,
+    entries: Vec<(Key, Data)>,
 }
 
 impl Dict {
@@ -51,7 +105,7 @@ impl Dict {
     }
 
     /// Appends a pair whose key the caller knows to be new.
-    pub fn push(&mut self, key: Box<str>, value: Data) {
+    pub fn push(&mut self, key: Key, value: Data) {
         self.entries.push((key, value));
     }
 
@@ -70,12 +124,12 @@ impl Dict {
     }
 
     #[must_use]
-    pub fn into_entries(self) -> Vec<(Box<str>, Data)> {
+    pub fn into_entries(self) -> Vec<(Key, Data)> {
         self.entries
     }
 
     #[must_use]
-    pub fn entries(&self) -> &[(Box<str>, Data)] {
+    pub fn entries(&self) -> &[(Key, Data)] {
         &self.entries
     }
 
@@ -95,7 +149,7 @@ const REASONING: [&str; 3] = ["reasoning_content", "thinking", "reasoning"];
 /// all the turns that contain it.
 #[must_use]
 pub fn prepare_message(message: Dict) -> Dict {
-    let mut kept: Vec<(Box<str>, Data)> = message.entries;
+    let mut kept = message.entries;
     kept.retain(|(_, value)| *value != Data::None);
     let mut message = Dict { entries: kept };
     let Some(reasoning) = REASONING.iter().find_map(|name| message.get(name)).cloned() else {
@@ -117,7 +171,7 @@ pub fn prepare_message(message: Dict) -> Dict {
 
 #[cfg(test)]
 mod tests {
-    use super::{Data, Dict, prepare_message};
+    use super::{Data, Dict, Key, prepare_message};
 
     fn dict(pairs: &[(&str, Data)]) -> Dict {
         let mut dict = Dict::new();
@@ -129,6 +183,15 @@ mod tests {
 
     fn text(value: &str) -> Data {
         Data::Str(value.into())
+    }
+
+    #[test]
+    fn a_key_is_the_same_wherever_it_comes_from() {
+        for name in ["role", "roles", ""] {
+            assert_eq!(Key::from(name), Key::from(Box::from(name)));
+            assert_eq!(&*Key::from(name), name);
+        }
+        assert_ne!(Key::from("role"), Key::from("roles"));
     }
 
     #[test]

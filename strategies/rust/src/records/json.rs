@@ -7,7 +7,7 @@
 use std::collections::HashSet;
 
 use super::refusal::{Outcome, refuse};
-use crate::data::{Data, Dict};
+use crate::data::{Data, Dict, Key};
 
 /// Lists and objects in each other. Arguments of calls that are JSON in a string begin anew, so
 /// that messages stay below the depth that rendering takes.
@@ -144,7 +144,7 @@ impl<'a> Parser<'a> {
             if self.next_byte() != Some(b'"') {
                 return refuse("no JSON");
             }
-            let key = self.string()?;
+            let key: Key = self.string()?;
             if self.next_byte() != Some(b':') {
                 return refuse("no JSON");
             }
@@ -163,7 +163,7 @@ impl<'a> Parser<'a> {
         Ok(Data::Dict(dict))
     }
 
-    fn string(&mut self) -> Outcome<Box<str>> {
+    fn string<T: for<'t> From<&'t str>>(&mut self) -> Outcome<T> {
         let start = self.place + 1;
         let end = special(self.text.as_bytes(), start);
         if self.text.as_bytes().get(end) == Some(&b'"') {
