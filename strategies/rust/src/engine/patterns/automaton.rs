@@ -130,12 +130,16 @@ impl Classes {
 /// Letters that lead from a state back to it, for a look at eight bytes at once.
 #[derive(Debug, Clone, Copy)]
 struct Run {
-    /// The bit that makes capital letters small, in each byte, if those lead back, too.
-    fold: u64,
-    first: u8,
-    last: u8,
+    letters: Letters,
     /// The step that they take.
     step: u16,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Letters {
+    All,
+    Small,
+    Capital,
 }
 
 impl Run {
@@ -144,41 +148,53 @@ impl Run {
         let alike = |mut letters: std::ops::RangeInclusive<u8>, wanted: u16| {
             letters.all(|letter| step(letter) == wanted)
         };
-        let run = |fold, first, last| Self {
-            fold,
-            first,
-            last,
-            step: step(first),
-        };
-        let small = run(0, b'a', b'z');
-        let capital = run(0, b'A', b'Z');
-        let found = [small, capital]
-            .into_iter()
-            .find(|run| run.step & STATE == state && alike(run.first..=run.last, run.step))?;
-        if alike(b'A'..=b'Z', small.step) && alike(b'a'..=b'z', small.step) {
-            return Some(run(EACH * 0x20, b'a', b'z'));
+        let run = |letters, step| Self { letters, step };
+        let (small, capital) = (step(b'a'), step(b'A'));
+        let back = |wanted: u16| wanted & STATE == state;
+        let small = (back(small) && alike(b'a'..=b'z', small)).then_some(small);
+        let capital = (back(capital) && alike(b'A'..=b'Z', capital)).then_some(capital);
+        match (small, capital) {
+            (Some(small), Some(capital)) if small == capital => Some(run(Letters::All, small)),
+            (Some(small), _) => Some(run(Letters::Small, small)),
+            (None, Some(capital)) => Some(run(Letters::Capital, capital)),
+            (None, None) => None,
         }
-        Some(found)
     }
 
     /// The first place from `place` on whose byte is none of the letters, or one before the end.
+    ///
+    /// The letters are no data in the loop, so that it need not wait until the state is known.
     #[inline]
-    fn end(&self, bytes: &[u8], mut place: usize) -> usize {
-        while let Some(eight) = bytes.get(place..).and_then(<[u8]>::first_chunk::<8>) {
-            let eight = u64::from_le_bytes(*eight);
-            let small = (eight | self.fold) & (EACH * 0x7f);
-            // The high bit of each byte says whether it is at least the first letter, and
-            // whether it is beyond the last one. No byte carries into the next.
-            let reached = small + EACH * u64::from(0x80 - self.first);
-            let beyond = small + EACH * u64::from(0x7f - self.last);
-            let others = !(reached & !beyond & !eight) & (EACH * 0x80);
-            if others != 0 {
-                return place + others.trailing_zeros() as usize / 8;
-            }
-            place += 8;
+    fn end(self, bytes: &[u8], place: usize) -> usize {
+        match self.letters {
+            Letters::All => run_end::<0x20, b'a', b'z'>(bytes, place),
+            Letters::Small => run_end::<0, b'a', b'z'>(bytes, place),
+            Letters::Capital => run_end::<0, b'A', b'Z'>(bytes, place),
         }
-        place
     }
+}
+
+/// The first place from `place` on whose byte is not from `FIRST` to `LAST`, or one before the
+/// end. `FOLD` is a bit that does not matter, in each byte.
+#[inline]
+fn run_end<const FOLD: u64, const FIRST: u8, const LAST: u8>(
+    bytes: &[u8],
+    mut place: usize,
+) -> usize {
+    while let Some(eight) = bytes.get(place..).and_then(<[u8]>::first_chunk::<8>) {
+        let eight = u64::from_le_bytes(*eight);
+        let small = (eight | (EACH * FOLD)) & (EACH * 0x7f);
+        // The high bit of each byte says whether it is at least the first letter, and
+        // whether it is beyond the last one. No byte carries into the next.
+        let reached = small + EACH * (0x80 - u64::from(FIRST));
+        let beyond = small + EACH * (0x7f - u64::from(LAST));
+        let others = !(reached & !beyond & !eight) & (EACH * 0x80);
+        if others != 0 {
+            return place + others.trailing_zeros() as usize / 8;
+        }
+        place += 8;
+    }
+    place
 }
 
 /// The lowest bit of each of eight bytes.
@@ -314,8 +330,36 @@ impl Automaton {
         }
     }
 
-    /// The first match at or after `from`, as the library finds it.
+    /// Calls `piece` with each match and each text between two of them.
+    ///
+    /// # Errors
+    ///
+    /// Those of `piece`.
     #[inline]
+    pub fn pieces(
+        &self,
+        text: &str,
+        mut piece: impl FnMut(usize, usize) -> Result<(), String>,
+    ) -> Result<(), String> {
+        let mut from = 0;
+        while from < text.len() {
+            let mut end = self.end(text, from);
+            // Most matches begin at the end of the one before.
+            if end == from {
+                let next = self.find(text, from);
+                let start = next.map_or(text.len(), |found| found.0);
+                piece(from, start)?;
+                from = start;
+                let Some(found) = next else { break };
+                end = found.1;
+            }
+            piece(from, end)?;
+            from = end;
+        }
+        Ok(())
+    }
+
+    /// The first match at or after `from`, as the library finds it.
     pub fn find(&self, text: &str, mut from: usize) -> Option<(usize, usize)> {
         loop {
             let end = self.end(text, from);

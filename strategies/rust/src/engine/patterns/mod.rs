@@ -87,6 +87,15 @@ impl Splits {
         text: &str,
         word: &mut impl FnMut(usize, usize) -> Result<(), String>,
     ) -> Result<(), String> {
+        if let [
+            Step {
+                finder: Finder::Own(own),
+                removes: false,
+            },
+        ] = self.steps.as_slice()
+        {
+            return own.pieces(text, word);
+        }
         split(&self.steps, text, 0, text.len(), word)
     }
 }
@@ -323,6 +332,20 @@ mod tests {
                     library.find_iter(&text).collect::<Vec<_>>(),
                     "{expression} on {text:?}"
                 );
+                let (mut expected, mut from) = (Vec::new(), 0);
+                for (start, end) in found {
+                    expected.extend((from < start).then_some((from, start)));
+                    expected.push((start, end));
+                    from = end;
+                }
+                expected.extend((from < text.len()).then_some((from, text.len())));
+                let mut pieces = Vec::new();
+                let each = |start, end| {
+                    pieces.push((start, end));
+                    Ok(())
+                };
+                automaton.pieces(&text, each).unwrap();
+                assert_eq!(pieces, expected, "{expression} on {text:?}");
             }
         }
     }
