@@ -55,6 +55,11 @@ impl Dict {
         self.entries.push((key, value));
     }
 
+    /// Appends all pairs of another mapping, whose keys the caller knows to be new.
+    pub fn append(&mut self, other: Self) {
+        self.entries.extend(other.entries);
+    }
+
     /// Sets `key`, keeping its place if it has one.
     pub fn set(&mut self, key: &str, value: Data) {
         match self.entries.iter_mut().find(|(name, _)| &**name == key) {

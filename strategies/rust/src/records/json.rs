@@ -25,6 +25,11 @@ const USUAL_KEYS: usize = 2;
 /// Bytes that JSON calls white space.
 pub const SPACE: [u8; 4] = *b" \t\n\r";
 
+/// Whether a text has white space only, so that it is no JSON.
+pub fn is_blank(text: &str) -> bool {
+    text.bytes().all(|byte| SPACE.contains(&byte))
+}
+
 /// Parses a text that is one value, with white space around it.
 pub fn parse(text: &str) -> Outcome<Data> {
     let mut parser = Parser::new(text, 0);

@@ -3,7 +3,7 @@
 use super::fields::{
     Harmless, leave_out, must_be_off, must_say_nothing, says_nothing, text_or_none,
 };
-use super::json::{SPACE, parse};
+use super::json::{is_blank, parse};
 use super::refusal::{Outcome, refuse};
 use crate::data::{Data, Dict};
 
@@ -128,10 +128,6 @@ impl Reader<'_> {
             _ => refuse("arguments that are neither an object nor a text"),
         }
     }
-}
-
-fn is_blank(text: &str) -> bool {
-    text.bytes().all(|byte| SPACE.contains(&byte))
 }
 
 fn check_role(value: &Data) -> Outcome<()> {
