@@ -1,5 +1,90 @@
 //! What a template reads: plain JSON-like data, built once and borrowed by every render.
 
+use std::hash::{Hash, Hasher};
+use std::ops::Deref;
+use std::sync::Arc;
+
+/// A text of the data. Copies share it.
+#[derive(Debug, Clone)]
+pub enum Text {
+    /// One that needs no memory of its own.
+    Known(&'static str),
+    Own(Arc<str>),
+}
+
+impl Text {
+    #[must_use]
+    pub fn new(text: &str) -> Self {
+        match COMMON.iter().find(|common| **common == text) {
+            Some(common) => Self::Known(common),
+            None => Self::Own(text.into()),
+        }
+    }
+}
+
+/// Keys and values that very many messages have, the most frequent ones first.
+const COMMON: [&str; 16] = [
+    "role",
+    "content",
+    "type",
+    "function",
+    "name",
+    "arguments",
+    "id",
+    "assistant",
+    "tool",
+    "user",
+    "tool_calls",
+    "tool_call_id",
+    "reasoning_content",
+    "text",
+    "system",
+    "description",
+];
+
+impl Deref for Text {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        match self {
+            Self::Known(text) => text,
+            Self::Own(text) => text,
+        }
+    }
+}
+
+impl From<&'static str> for Text {
+    fn from(text: &'static str) -> Self {
+        Self::Known(text)
+    }
+}
+
+impl From<String> for Text {
+    fn from(text: String) -> Self {
+        Self::Own(text.into())
+    }
+}
+
+impl PartialEq for Text {
+    fn eq(&self, other: &Self) -> bool {
+        **self == **other
+    }
+}
+
+impl Eq for Text {}
+
+impl Hash for Text {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (**self).hash(state);
+    }
+}
+
+impl Default for Text {
+    fn default() -> Self {
+        Self::Known("")
+    }
+}
+
 /// A value of a message, a tool or a template variable.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Data {
@@ -9,7 +94,7 @@ pub enum Data {
     /// Decimal digits of an integer that does not fit 64 bits.
     Big(Box<str>),
     Float(f64),
-    Str(Box<str>),
+    Str(Text),
     List(Vec<Data>),
     Dict(Dict),
     /// Something that this core cannot represent; reading it fails the turn with this reason.
@@ -19,7 +104,7 @@ pub enum Data {
 /// A mapping that keeps the order in which its keys were first inserted, as Python's does.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Dict {
-    entries: Vec<(Box<str>, Data)>,
+    entries: Vec<(Text, Data)>,
 }
 
 impl Dict {
@@ -51,7 +136,7 @@ impl Dict {
     }
 
     /// Appends a pair whose key the caller knows to be new.
-    pub fn push(&mut self, key: Box<str>, value: Data) {
+    pub fn push(&mut self, key: Text, value: Data) {
         self.entries.push((key, value));
     }
 
@@ -64,7 +149,7 @@ impl Dict {
     pub fn set(&mut self, key: &str, value: Data) {
         match self.entries.iter_mut().find(|(name, _)| &**name == key) {
             Some(entry) => entry.1 = value,
-            None => self.entries.push((key.into(), value)),
+            None => self.entries.push((Text::new(key), value)),
         }
     }
 
@@ -75,12 +160,12 @@ impl Dict {
     }
 
     #[must_use]
-    pub fn into_entries(self) -> Vec<(Box<str>, Data)> {
+    pub fn into_entries(self) -> Vec<(Text, Data)> {
         self.entries
     }
 
     #[must_use]
-    pub fn entries(&self) -> &[(Box<str>, Data)] {
+    pub fn entries(&self) -> &[(Text, Data)] {
         &self.entries
     }
 
@@ -100,7 +185,7 @@ const REASONING: [&str; 3] = ["reasoning_content", "thinking", "reasoning"];
 /// all the turns that contain it.
 #[must_use]
 pub fn prepare_message(message: Dict) -> Dict {
-    let mut kept: Vec<(Box<str>, Data)> = message.entries;
+    let mut kept: Vec<(Text, Data)> = message.entries;
     kept.retain(|(_, value)| *value != Data::None);
     let mut message = Dict { entries: kept };
     let Some(reasoning) = REASONING.iter().find_map(|name| message.get(name)).cloned() else {
@@ -122,18 +207,18 @@ pub fn prepare_message(message: Dict) -> Dict {
 
 #[cfg(test)]
 mod tests {
-    use super::{Data, Dict, prepare_message};
+    use super::{Data, Dict, Text, prepare_message};
 
     fn dict(pairs: &[(&str, Data)]) -> Dict {
         let mut dict = Dict::new();
         for (key, value) in pairs {
-            dict.push((*key).into(), value.clone());
+            dict.push(Text::new(key), value.clone());
         }
         dict
     }
 
     fn text(value: &str) -> Data {
-        Data::Str(value.into())
+        Data::Str(Text::new(value))
     }
 
     #[test]

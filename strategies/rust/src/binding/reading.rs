@@ -9,7 +9,7 @@ use pyo3::types::{PyDict, PyInt, PyList};
 
 use super::errors::{CANCELLED, NativeError, RefusedError};
 use super::waiting::Waiting;
-use crate::data::{Data, Dict, prepare_message};
+use crate::data::{Data, Dict, Text, prepare_message};
 use crate::prompts;
 use crate::records::{
     Bounds, Conversation, Harmless, Kinds, Names, Options, Profile, Serving, Stop, read,
@@ -106,7 +106,7 @@ fn read_all(py: Python<'_>, bytes: &[u8], options: &Options) -> PyResult<Vec<Con
 /// What is known of a conversation when its messages are gone.
 #[derive(Debug)]
 struct Outline {
-    id: Box<str>,
+    id: Text,
     turns: Vec<usize>,
     has_tools: bool,
 }

@@ -4,7 +4,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyList, PyString};
 
 use super::errors::RefusedError;
-use crate::data::{Data, Dict, prepare_message};
+use crate::data::{Data, Dict, Text, prepare_message};
 
 /// Data nested deeper than this is left to Python.
 const DEPTH: usize = 128;
@@ -84,7 +84,7 @@ impl Role {
             let Ok(Ok(key)) = key else {
                 return Err("a key that is no text");
             };
-            out.push(key.into(), self.part(&value, depth)?);
+            out.push(Text::new(key), self.part(&value, depth)?);
         }
         Ok(out)
     }
@@ -99,7 +99,7 @@ impl Role {
 
 fn text(text: &Bound<'_, PyString>) -> Taken {
     match text.to_str() {
-        Ok(text) => Ok(Data::Str(text.into())),
+        Ok(text) => Ok(Data::Str(Text::new(text))),
         Err(_) => Err("text with surrogates"),
     }
 }

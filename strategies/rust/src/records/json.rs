@@ -7,7 +7,7 @@
 use std::collections::HashSet;
 
 use super::refusal::{Outcome, refuse};
-use crate::data::{Data, Dict};
+use crate::data::{Data, Dict, Text};
 
 /// Lists and objects in each other. Arguments of calls that are JSON in a string begin anew, so
 /// that messages stay below the depth that rendering takes.
@@ -168,12 +168,12 @@ impl<'a> Parser<'a> {
         Ok(Data::Dict(dict))
     }
 
-    fn string(&mut self) -> Outcome<Box<str>> {
+    fn string(&mut self) -> Outcome<Text> {
         let start = self.place + 1;
         let end = special(self.text.as_bytes(), start);
         if self.text.as_bytes().get(end) == Some(&b'"') {
             self.place = end + 1;
-            return Ok(self.text[start..end].into());
+            return Ok(Text::new(&self.text[start..end]));
         }
         self.unescaped.clear();
         self.place = start;
@@ -191,7 +191,7 @@ impl<'a> Parser<'a> {
             }
         }
         self.place += 1;
-        Ok(self.unescaped.as_str().into())
+        Ok(Text::new(&self.unescaped))
     }
 
     /// Reads an escape, from its backslash on.
@@ -342,10 +342,10 @@ fn special(bytes: &[u8], mut place: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::{MAX_DEPTH, MAX_DIGITS, parse, parse_at, special};
-    use crate::data::Data;
+    use crate::data::{Data, Text};
 
     fn text(value: &str) -> Data {
-        Data::Str(value.into())
+        Data::Str(Text::new(value))
     }
 
     fn refused(json: &str) -> &'static str {

@@ -8,7 +8,7 @@ use super::conversation::{Conversation, role};
 use super::fields::{says_nothing, text};
 use super::json::{is_blank, parse};
 use super::refusal::{Outcome, refuse};
-use crate::data::{Data, Dict};
+use crate::data::{Data, Dict, Text};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Profile {
@@ -123,7 +123,7 @@ impl Serving {
         if is_system && texts.iter().any(|text| text.starts_with(BILLING)) {
             return refuse("a billing header");
         }
-        let mut served = Dict::with_capacity(message.len() + 2);
+        let mut served = Dict::with_capacity(message.len() + ADDED);
         served.push("role".into(), message.take("role").unwrap_or(Data::None));
         served.push(
             "content".into(),
@@ -217,7 +217,7 @@ fn object_in(arguments: Data) -> Outcome<Data> {
 }
 
 /// The texts of a content.
-fn texts(content: Data) -> Outcome<Vec<Box<str>>> {
+fn texts(content: Data) -> Outcome<Vec<Text>> {
     match content {
         Data::None => Ok(Vec::new()),
         Data::Str(text) => Ok(vec![text]),
@@ -227,7 +227,7 @@ fn texts(content: Data) -> Outcome<Vec<Box<str>>> {
 }
 
 /// The text of a part that has nothing else.
-fn text_of(part: Data) -> Outcome<Box<str>> {
+fn text_of(part: Data) -> Outcome<Text> {
     match part {
         Data::Str(text) => return Ok(text),
         Data::Dict(mut part) if part.len() == 2 => {
@@ -243,11 +243,16 @@ fn text_of(part: Data) -> Outcome<Box<str>> {
 }
 
 /// The texts that are kept, on lines of their own.
-fn joined(mut texts: Vec<Box<str>>, is_kept: impl Fn(&str) -> bool) -> Box<str> {
+fn joined(mut texts: Vec<Text>, is_kept: impl Fn(&str) -> bool) -> Text {
     texts.retain(|text| is_kept(text));
     match texts.len() {
         1 => texts.swap_remove(0),
-        _ => texts.join("\n").into(),
+        _ => texts
+            .iter()
+            .map(|text| &**text)
+            .collect::<Vec<_>>()
+            .join("\n")
+            .into(),
     }
 }
 
@@ -257,6 +262,9 @@ fn is_text_part(part: &Data) -> bool {
         _ => false,
     }
 }
+
+/// Fields that are added to a message: `reasoning`, here, and two more before it is rendered.
+const ADDED: usize = 3;
 
 const BILLING: &str = "x-anthropic-billing-header";
 
@@ -274,7 +282,7 @@ fn arguments_of(call: &mut Data) -> Option<&mut Data> {
     call.get_mut("arguments")
 }
 
-fn text_part(text: Box<str>) -> Data {
+fn text_part(text: Text) -> Data {
     let mut part = Dict::new();
     part.push("type".into(), Data::Str("text".into()));
     part.push("text".into(), Data::Str(text));
