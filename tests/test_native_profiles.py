@@ -249,7 +249,9 @@ def conversations(draw: st.DrawFn) -> Conversation:
 EVERYTHING = """\
 {%- for message in messages -%}
 {{- loop.index0 }}{{ message.role }}{{ message | tojson }}{{ message.content }}
-{%- for call in message.tool_calls or [] -%}{{ call.function.name }}{{ call | tojson }}{%- endfor -%}
+{%- for call in message.tool_calls or [] -%}
+{{ call.function.name }}{{ call | tojson }}
+{%- endfor -%}
 {%- endfor -%}
 {%- for tool in tools or [] -%}{{ tool | tojson }}{{ tool.function.name }}{%- endfor -%}
 """
