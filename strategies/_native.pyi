@@ -39,12 +39,7 @@ class Template:
     def render(
         self, messages: Iterable[dict[str, Any]], tools: Iterable[dict[str, Any]] | None
     ) -> str: ...
-    def render_turns(
-        self,
-        messages: Iterable[dict[str, Any]],
-        tools: Iterable[dict[str, Any]] | None,
-        turns: Sequence[int],
-    ) -> list[_Turn]: ...
+    def render_turns(self, waiting: Waiting, place: int) -> list[_Turn]: ...
 
 # Id, messages, tools, turns, and the line on which the conversation starts.
 _Read: TypeAlias = tuple[str, list[dict[str, Any]], list[dict[str, Any]] | None, list[int], int]
@@ -65,13 +60,28 @@ class Records:
     def kinds(self) -> dict[str, int]: ...
     def places(self, with_tools: bool) -> list[int]: ...
     def conversation(self, place: int) -> _Read: ...
-    def serve(self, profile: str, *, reads_parts: bool, reads_parts_with_tools: bool) -> Served: ...
+    def serve(
+        self, profile: str, *, reads_parts: bool, reads_parts_with_tools: bool
+    ) -> Waiting: ...
     def served(
         self, profile: str, *, reads_parts: bool, reads_parts_with_tools: bool
     ) -> list[_Read]: ...
 
+# Conversations that wait to be counted, each once. `serve` says whether the core has applied the
+# messages profile; if not, Python applies it, and `put` takes what it makes.
 @final
-class Served: ...
+class Waiting:
+    def __new__(cls, places: int) -> Waiting: ...
+    def put(self, place: int, conversation: _Conversation) -> None: ...
+    def serve(
+        self,
+        place: int,
+        conversation: _Conversation,
+        profile: str,
+        *,
+        reads_parts: bool,
+        parses_arguments: bool,
+    ) -> bool: ...
 
 @final
 class Counter:
@@ -98,14 +108,7 @@ class Counter:
     def count(
         self,
         template: Template,
-        conversations: Iterable[_Conversation],
-        *,
-        progress: Callable[[int], object] | None = None,
-    ) -> _Counted: ...
-    def count_served(
-        self,
-        template: Template,
-        served: Served,
+        waiting: Waiting,
         places: Sequence[int],
         *,
         progress: Callable[[int], object] | None = None,

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from strategies.contract import Counter, DirectCounter
 from strategies.conversations.counts import Counts, OnError, Progress
+from strategies.counting import count_with
 from strategies.errors import UnavailableError
 from strategies.registry import get
 from strategies.words import many
@@ -46,6 +47,9 @@ class Auto:
 
 @dataclass(slots=True)
 class _Counter:
+    serves: ClassVar[bool] = True
+    """Whatever it picks is given conversations as it needs them."""
+
     chat: ChatTokenizer
     workers: int
     stack: ExitStack
@@ -63,7 +67,7 @@ class _Counter:
         on_error: OnError = "raise",
     ) -> Counts:
         name, why, counter = self._picked(conversations)
-        counts = counter.count(conversations, progress=progress, on_error=on_error)
+        counts = count_with(counter, self.chat, conversations, progress=progress, on_error=on_error)
         self._tell(name, why, counter)
         return counts
 

@@ -15,9 +15,11 @@ from strategies.conversations.direct import DirectConversations
 class Counter(Protocol):
     """The warm part of a strategy: it counts, as often as it is asked to.
 
-    A counter may have two more attributes, and both are shown. ``note`` (str or None) tells
-    the user about its last call: the strategy it picked, or a slower path it took. ``parts``
-    (dict) holds the seconds that parts of its last call took, by name: render, encode, ….
+    A counter may have three more attributes. ``note`` (str or None) tells the user about its last
+    call: the strategy it picked, or a slower path it took. ``parts`` (dict) holds the seconds that
+    parts of its last call took, by name: render, encode, …. Both are shown. ``serves`` (bool) is
+    true for a counter that applies the messages profile itself. Others are given conversations as
+    the profile gives them to the template, without the turns that it refuses.
     """
 
     def count(

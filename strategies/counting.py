@@ -63,6 +63,8 @@ def count_with(
         if direct is not None:
             return direct
     given = given_conversations(conversations)
+    if getattr(counter, "serves", False):
+        return _count(counter, chat, given, progress, on_error)
     served, refusal = serve_all(given, chat.serve, on_error)
     counts = _count(counter, chat, served, progress, on_error)
     if refusal is not None:

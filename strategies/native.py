@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from strategies import _native
 from strategies.chat.backend import NO_SEPARATE_RENDERING
 from strategies.chat.failures import is_failure
+from strategies.chat.serving import Served, serve_all
 from strategies.conversations.conversation import Conversation
 from strategies.conversations.direct import DirectConversations
 from strategies.errors import TurnError, UnavailableError, WorkerError, one_line
@@ -23,6 +25,7 @@ from strategies.native_sentencepiece import (
 )
 from strategies.native_templates import Templates
 from strategies.plain import first_failure, reference_turn
+from strategies.profiles.catalog import profiles
 from strategies.runtime.workers import no_threads
 from strategies.splicing import keeps_text_once
 from strategies.words import many
@@ -168,8 +171,41 @@ def _loaded(chat: ChatTokenizer, workers: int, templates: Templates) -> _native.
     return native
 
 
+def _given(conversation: Conversation) -> tuple[Any, Any, Any]:
+    return conversation.messages, conversation.tools, conversation.turns
+
+
+@dataclass(slots=True)
+class _Taken:
+    """Conversations that the core or Jinja2 renders, as they are counted.
+
+    If a turn that is refused ends the call, those after it are not here.
+    """
+
+    conversations: list[Conversation]
+    refusal: TurnError | None
+    waiting: _native.Waiting
+    groups: dict[_native.Template, list[int]] = field(default_factory=dict)
+    """Places by the template of the core."""
+    plain: list[int] = field(default_factory=list)
+    """Places that Jinja2 renders."""
+    reasons: list[str] = field(default_factory=list)
+    """Why it does."""
+    odd: dict[int, str] = field(default_factory=dict)
+    """Places that the plain call counts, and why."""
+
+    def add(self, place: int, template: _native.Template | str) -> None:
+        if isinstance(template, str):
+            self.plain.append(place)
+            self.reasons.append(template)
+        else:
+            self.groups.setdefault(template, []).append(place)
+
+
 @dataclass(slots=True)
 class _Counter:
+    serves: ClassVar[bool] = True
+
     chat: ChatTokenizer
     native: _native.Counter
     templates: Templates
@@ -187,46 +223,105 @@ class _Counter:
         progress: Progress | None = None,
         on_error: OnError = "raise",
     ) -> Counts:
-        # The harness has served them already; a caller of its own may not have.
-        conversations = [self._served(each) for each in conversations]
         self.figures, self.parts, self.restarts = {}, {}, None
-        counts: Counts = [[None] * len(conversation.turns) for conversation in conversations]
-        failures: list[tuple[int, int, bool, str]] = []
-        groups: dict[_native.Template, list[int]] = {}
-        plain: list[int] = []
-        reasons: list[str] = []
-        for place, conversation in enumerate(conversations):
-            try:
-                template = self.templates.of(conversation)
-            except Exception as error:
-                # Choosing the template failed, and so does the reference.
-                template = f"no template: {one_line(error)}"
-            if isinstance(template, str):
-                plain.append(place)
-                reasons.append(template)
-            else:
-                groups.setdefault(template, []).append(place)
-
-        for template, places in groups.items():
-            work = [
-                (conversations[i].messages, conversations[i].tools, conversations[i].turns)
-                for i in places
-            ]
-            run = partial(self.native.count, template, work)
+        taken = self._take_over(conversations, on_error)
+        counted = taken.conversations
+        counts: Counts = [[None] * len(conversation.turns) for conversation in counted]
+        failures = [
+            (place, index, False, reason)
+            for place, reason in taken.odd.items()
+            for index in range(len(counted[place].turns))
+        ]
+        if progress and failures:
+            progress(len(failures))
+        for template, places in taken.groups.items():
+            run = partial(self.native.count, template, taken.waiting, places)
             failures += self._merge(counts, places, run, progress)
         skipped: list[tuple[int, int]] = []
         try:
-            for places, prompts in self._rendered(conversations, plain, on_error, skipped):
+            for places, prompts in self._rendered(counted, taken.plain, on_error, skipped):
                 run = partial(self.native.count_prompts, prompts)
                 failures += self._merge(counts, places, run, progress)
         except TurnError as error:
-            raise first_failure(conversations, self.chat, error) from error
+            raise first_failure(counted, self.chat, error) from error
 
         for place, index in skipped:
             counts[place][index] = None
-        left = self._count_left(counts, conversations, failures, on_error)
-        self.note = self._note(reasons, left)
-        return counts
+        left = self._count_left(counts, counted, failures, on_error)
+        self.note = self._note(taken.reasons, left)
+        if taken.refusal is not None:
+            raise taken.refusal
+        refused = [
+            len(one.turns) - len(two) for one, two in zip(conversations, counts, strict=True)
+        ]
+        if progress and any(refused):
+            progress(sum(refused))
+        return [[*turns, *[None] * more] for turns, more in zip(counts, refused, strict=True)]
+
+    def _take_over(self, conversations: Sequence[Conversation], on_error: OnError) -> _Taken:
+        """Give conversations to the core, as the messages profile gives them to the template.
+
+        Raises
+        ------
+        InputError
+            If messages are written by another profile already.
+        """
+        started = time.perf_counter()
+        waiting = _native.Waiting(len(conversations))
+        templates = [self._template(each) for each in conversations]
+        by_python = {
+            place
+            for place, conversation in enumerate(conversations)
+            if isinstance(templates[place], str) or not self._serve(waiting, place, conversation)
+        }
+        places = iter(range(len(conversations)))
+
+        def serve_one(conversation: Conversation) -> Served:
+            if next(places) in by_python:
+                return self.chat.serve(conversation)
+            return Served(conversation, None)
+
+        served, refusal = serve_all(conversations, serve_one, on_error)
+        taken = _Taken(served, refusal, waiting)
+        for place, conversation in enumerate(served):
+            template = templates[place]
+            if place in by_python:
+                # It may have fewer turns now, and none of them continued.
+                template = self._template(conversation)
+                if not isinstance(template, str):
+                    try:
+                        waiting.put(place, _given(conversation))
+                    except _native.RefusedError as error:
+                        taken.odd[place] = one_line(error)
+                        continue
+            taken.add(place, template)
+        self.figures["convert_seconds"] = time.perf_counter() - started
+        return taken
+
+    def _template(self, conversation: Conversation) -> _native.Template | str:
+        """Return the template of a conversation, or why the core does not render it."""
+        try:
+            return self.templates.of(conversation)
+        except Exception as error:
+            # Choosing the template failed, and so does the reference.
+            return f"no template: {one_line(error)}"
+
+    def _serve(self, waiting: _native.Waiting, place: int, conversation: Conversation) -> bool:
+        """Let the core apply the messages profile; return whether it did.
+
+        It leaves to Python what it is not sure of.
+        """
+        profile = self.chat.profile
+        if conversation.profile is not None or profiles().get(profile.name) is not profile:
+            return False
+        traits = self.chat.traits(self.chat.template_text(conversation))
+        return waiting.serve(
+            place,
+            _given(conversation),
+            profile.name,
+            reads_parts=traits.reads_parts,
+            parses_arguments=conversation.tool_arguments == "objects",
+        )
 
     def count_direct(
         self,
@@ -263,7 +358,7 @@ class _Counter:
         counts: Counts = [[None] * len(turns) for _, turns in conversations.outlines]
         failures: list[tuple[int, int, bool, str]] = []
         for template, places in groups.items():
-            run = partial(self.native.count_served, template, waiting, places)
+            run = partial(self.native.count, template, waiting, places)
             failures += self._merge(counts, places, run, progress)
         left = self._count_left(counts, conversations, failures, on_error)
         self.note = self._note([], left)
@@ -271,7 +366,7 @@ class _Counter:
 
     def _served_directly(
         self, conversations: DirectConversations
-    ) -> tuple[_native.Served, dict[_native.Template, list[int]]] | None:
+    ) -> tuple[_native.Waiting, dict[_native.Template, list[int]]] | None:
         """Return what the core counts, and the places that each template renders."""
         groups: dict[_native.Template, list[int]] = {}
         reads_parts = {False: False, True: False}
@@ -319,13 +414,6 @@ class _Counter:
             if count is not None or not raised:
                 left.append(reason)
         return left
-
-    def _served(self, conversation: Conversation) -> Conversation:
-        try:
-            return self.chat.serve(conversation).conversation
-        except TurnError:
-            # It has no template, and so no count.
-            return conversation
 
     def _merge(
         self,

@@ -11,6 +11,7 @@ import multiprocessing
 import os
 import signal
 import threading
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from functools import cache
 from importlib.metadata import version
@@ -120,6 +121,14 @@ def conversation(texts: list[str]) -> tuple[Any, None, list[int]]:
     return messages, None, list(range(1, len(texts) + 1))
 
 
+def waiting(sample: Sequence[Any]) -> tuple[_native.Waiting, list[int]]:
+    """Return conversations that wait to be counted, and the places of all of them."""
+    conversations = _native.Waiting(len(sample))
+    for place, each in enumerate(sample):
+        conversations.put(place, each)
+    return conversations, list(range(len(sample)))
+
+
 def template(text: str = CHATML) -> _native.Template:
     return _native.Template(template_tree(text), {"add_generation_prompt": True}, str)
 
@@ -139,7 +148,7 @@ def test_counts_equal_those_of_whole_prompts(name: str, workers: int) -> None:
     texts = [*TEXTS, "x <flag>  y", "a<flag>b", "  <|im_start|>  <|im_end|><|im_start|>"]
     sample = [*SAMPLE, conversation(texts)]
     compiled = template()
-    counts, failures, _ = native.count(compiled, sample)
+    counts, failures, _ = native.count(compiled, *waiting(sample))
     assert not failures
     for (messages, _, turns), counted in zip(sample, counts, strict=True):
         prompts = [compiled.render(messages[:k], None) for k in turns]
@@ -214,7 +223,7 @@ def test_failures_name_conversation_turn_and_reason() -> None:
         conversation(["ok", "bad", "ok"]),
         conversation(["\u0264", "ok"]),
     ]
-    counts, failures, _ = counter().count(template(strict), sample)
+    counts, failures, _ = counter().count(template(strict), *waiting(sample))
     assert [[count is None for count in turns] for turns in counts] == [
         [False],
         [False, True, True],
@@ -246,12 +255,18 @@ def test_bad_input_raises() -> None:
     with pytest.raises(_native.RefusedError):
         _native.Template("not JSON", {}, str)
     with pytest.raises(TypeError):
-        counter().count(template(), [1])  # type: ignore[list-item]
+        _native.Waiting(1).put(0, 1)  # type: ignore[arg-type]
+    with pytest.raises(IndexError):
+        _native.Waiting(1).put(1, SAMPLE[0])
+    conversations, places = waiting(SAMPLE)
+    counter().count(template(), conversations, places[:1])
+    with pytest.raises(_native.NativeError, match="no conversation waits there"):
+        counter().count(template(), conversations, places)
 
 
 def test_progress_arrives_and_its_errors_too() -> None:
     seen: list[int] = []
-    counter().count(template(), SAMPLE, progress=seen.append)
+    counter().count(template(), *waiting(SAMPLE), progress=seen.append)
     assert seen == sorted(seen)
     assert seen[-1] == sum(len(turns) for *_, turns in SAMPLE)
 
@@ -259,7 +274,7 @@ def test_progress_arrives_and_its_errors_too() -> None:
         raise RuntimeError("enough")
 
     with pytest.raises(RuntimeError, match="enough"):
-        counter().count(template(), SAMPLE, progress=fail)
+        counter().count(template(), *waiting(SAMPLE), progress=fail)
 
 
 #: Each pass asks how many messages there are, so no turn can go on from the turn before.
@@ -272,7 +287,7 @@ def test_interrupt_ends_a_long_call() -> None:
     timer = threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT))
     timer.start()
     with pytest.raises(KeyboardInterrupt):
-        counter().count(template(QUADRATIC), long)
+        counter().count(template(QUADRATIC), *waiting(long))
 
 
 def test_other_threads_run_during_a_call() -> None:
@@ -286,7 +301,8 @@ def test_other_threads_run_during_a_call() -> None:
 
     thread = threading.Thread(target=tick)
     thread.start()
-    counter(1).count(template(QUADRATIC), [conversation([f"{i} " * 20 for i in range(600)])])
+    sample = [conversation([f"{i} " * 20 for i in range(600)])]
+    counter(1).count(template(QUADRATIC), *waiting(sample))
     stop.set()
     thread.join()
     assert ticks > 5
@@ -294,14 +310,14 @@ def test_other_threads_run_during_a_call() -> None:
 
 def test_threads_share_a_counter() -> None:
     native, compiled = counter(), template()
-    expected = native.count(compiled, SAMPLE)[0]
+    expected = native.count(compiled, *waiting(SAMPLE))[0]
     with ThreadPoolExecutor(8) as pool:
-        results = list(pool.map(lambda _: native.count(compiled, SAMPLE)[0], range(32)))
+        results = list(pool.map(lambda _: native.count(compiled, *waiting(SAMPLE))[0], range(32)))
     assert all(result == expected for result in results)
 
 
 def _count_sample(_: int = 0) -> list[list[int | None]]:
-    return counter().count(template(), SAMPLE)[0]
+    return counter().count(template(), *waiting(SAMPLE))[0]
 
 
 def _count_in_children(method: str) -> list[list[list[int | None]]]:
@@ -323,7 +339,8 @@ def test_nothing_leaks_over_a_thousand_opens() -> None:
 
     def once() -> None:
         native = _native.Counter(state, workers=2)
-        native.count(_native.Template(tree, {"add_generation_prompt": True}, str), SAMPLE[:1])
+        compiled = _native.Template(tree, {"add_generation_prompt": True}, str)
+        native.count(compiled, *waiting(SAMPLE[:1]))
 
     process = psutil.Process()
     for _ in range(100):

@@ -82,6 +82,14 @@ def outcome(
         return error
 
 
+def render_turns(
+    template: _native.Template, messages: Messages, tools: Messages | None, turns: Sequence[int]
+) -> list[Any]:
+    waiting = _native.Waiting(1)
+    waiting.put(0, (messages, tools, turns))
+    return template.render_turns(waiting, 0)
+
+
 def check(
     template: _native.Template, messages: Messages, tools: Messages | None, turns: Sequence[int]
 ) -> int:
@@ -89,7 +97,7 @@ def check(
     before = b""
     prompts = 0
     for turn, (prompt, error, kept, _) in zip(
-        turns, template.render_turns(messages, tools, turns), strict=True
+        turns, render_turns(template, messages, tools, turns), strict=True
     ):
         expected = outcome(template, messages[:turn], tools)
         if isinstance(expected, Exception):
@@ -384,7 +392,7 @@ def test_a_turn_of_a_long_chat_runs_no_more_than_one_of_a_short_chat(
     messages = growing_chat(120, agent=agent)
     turns = [place for place, each in enumerate(messages) if each["role"] == "assistant"]
     template = compiled(published()[name])
-    rendered = template.render_turns(messages, TOOLS if agent else None, turns)
+    rendered = render_turns(template, messages, TOOLS if agent else None, turns)
     if any(error for _, error, _, _ in rendered):
         pytest.skip("the template raises for this chat")
     work = [statements for _, _, _, statements in rendered]
@@ -396,7 +404,7 @@ def test_what_comes_before_the_messages_is_rendered_once() -> None:
     text = (
         "{% for tool in tools %}{{ tool|tojson }}{% endfor %}{% for m in messages %}.{% endfor %}"
     )
-    rendered = compiled(text).render_turns([user()] * 5, TOOLS, range(1, 6))
+    rendered = render_turns(compiled(text), [user()] * 5, TOOLS, range(1, 6))
     assert [statements for _, _, _, statements in rendered[1:]] == [2] * 4
 
 
@@ -405,7 +413,7 @@ def test_a_turn_says_how_much_it_keeps() -> None:
         "{% for m in messages %}{{ m.content }}"
         "{% if loop.last %}é!{% else %}è.{% endif %}{% endfor %}"
     )
-    rendered = compiled(text).render_turns([user("a"), user("b")], None, [1, 2, 2, 1])
+    rendered = render_turns(compiled(text), [user("a"), user("b")], None, [1, 2, 2, 1])
     assert [(prompt, kept) for prompt, _, kept, _ in rendered] == [
         ("aé!", 0), ("aè.bé!", 1), ("aè.bé!", len("aè.bé!".encode())), ("aé!", 1),
     ]  # fmt: skip
@@ -418,7 +426,7 @@ def test_a_turn_that_fails_leaves_the_turns_after_it_alone() -> None:
         "{% endfor %}end"
     )
     messages = [user("a"), assistant("b"), user("c"), assistant("d"), user("e")]
-    rendered = compiled(text).render_turns(messages, None, range(1, 6))
+    rendered = render_turns(compiled(text), messages, None, range(1, 6))
     assert [prompt for prompt, _, _, _ in rendered] == ["aend", None, "abcend", None, "abcdeend"]
     # All but the last message stays of the turn that failed.
     assert [kept for _, _, kept, _ in rendered] == [0, 0, 1, 0, 3]
@@ -426,7 +434,7 @@ def test_a_turn_that_fails_leaves_the_turns_after_it_alone() -> None:
 
 def test_turns_beyond_the_conversation_are_refused() -> None:
     with pytest.raises(ValueError, match="more messages than there are"):
-        compiled("x").render_turns([user()], None, [2])
+        render_turns(compiled("x"), [user()], None, [2])
 
 
 def test_a_turn_keeps_all_that_two_prompts_have_in_common() -> None:
@@ -436,7 +444,7 @@ def test_a_turn_keeps_all_that_two_prompts_have_in_common() -> None:
     )
     messages = growing_chat(8, agent=True)
     before = ""
-    for prompt, _, kept, _ in compiled(text).render_turns(messages, None, range(1, len(messages))):
+    for prompt, _, kept, _ in render_turns(compiled(text), messages, None, range(1, len(messages))):
         assert prompt is not None
         assert prompt[:kept] == before[:kept]
         assert prompt[kept : kept + 1] != before[kept : kept + 1]

@@ -2,6 +2,8 @@
 
 mod errors;
 mod reading;
+mod taking;
+mod waiting;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -10,12 +12,12 @@ use std::time::Instant;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::pybacked::{PyBackedBytes, PyBackedStr};
-use pyo3::types::{PyBool, PyBytes, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple};
+use pyo3::types::{PyBytes, PyDict, PyString};
 
 use crate::count::source::{Source, Turn};
 use crate::count::workers::{Options, Stop};
 use crate::count::{Counts, Failure, Report, count};
-use crate::data::{Data, Dict, prepare_message};
+use crate::data::Data;
 use crate::fault::Fault;
 use crate::prompts::{Conversation, Prompts, Rendered};
 use crate::render::limits::Limits;
@@ -24,83 +26,8 @@ use crate::tokenizer::markers::Added;
 use crate::tokenizer::sentencepiece::{Preparation, SentencePiece};
 use crate::tokenizer::{SpanCounter, SpanLengths};
 use errors::{CANCELLED, NativeError, RefusedError, TemplateRaisedError, ThreadsError};
-use reading::{Records, Served};
-
-/// Data nested deeper than this is left to Python.
-const DEPTH: usize = 128;
-
-fn opaque(reason: &str) -> Data {
-    Data::Opaque(reason.into())
-}
-
-/// Takes over a Python value; what the core cannot represent becomes opaque.
-fn data(value: &Bound<'_, PyAny>, depth: usize) -> Data {
-    if let Ok(text) = value.cast::<PyString>() {
-        return text.to_str().map_or_else(
-            |_| opaque("text with surrogates"),
-            |text| Data::Str(text.into()),
-        );
-    }
-    if value.is_none() {
-        return Data::None;
-    }
-    if depth == 0 {
-        return opaque("deeply nested data");
-    }
-    if let Ok(pairs) = value.cast::<PyDict>() {
-        return dict(pairs, depth - 1).map_or_else(|| opaque("a key that is no text"), Data::Dict);
-    }
-    if let Ok(items) = value.cast::<PyList>() {
-        return Data::List(items.iter().map(|item| data(&item, depth - 1)).collect());
-    }
-    if let Ok(flag) = value.cast::<PyBool>() {
-        return Data::Bool(flag.is_true());
-    }
-    if let Ok(number) = value.cast::<PyInt>() {
-        return match number.extract::<i64>() {
-            Ok(number) => Data::Int(number),
-            Err(_) => number.str().map_or_else(
-                |_| opaque("a huge integer"),
-                |digits| Data::Big(digits.to_string().into()),
-            ),
-        };
-    }
-    if let Ok(number) = value.cast::<PyFloat>() {
-        return Data::Float(number.value());
-    }
-    opaque("data that is not plain JSON")
-}
-
-fn dict(pairs: &Bound<'_, PyDict>, depth: usize) -> Option<Dict> {
-    let mut out = Dict::with_capacity(pairs.len());
-    for (key, value) in pairs {
-        let key = key.cast::<PyString>().ok()?;
-        out.push(key.to_str().ok()?.into(), data(&value, depth));
-    }
-    Some(out)
-}
-
-fn message(value: &Bound<'_, PyAny>) -> Data {
-    match data(value, DEPTH) {
-        Data::Dict(message) => Data::Dict(prepare_message(message)),
-        other => other,
-    }
-}
-
-fn messages(value: &Bound<'_, PyAny>) -> PyResult<Vec<Data>> {
-    value.try_iter()?.map(|item| Ok(message(&item?))).collect()
-}
-
-fn tools(value: &Bound<'_, PyAny>) -> PyResult<Option<Data>> {
-    if value.is_none() {
-        return Ok(None);
-    }
-    let items = value
-        .try_iter()?
-        .map(|item| Ok(data(&item?, DEPTH)))
-        .collect::<PyResult<_>>()?;
-    Ok(Some(Data::List(items)))
-}
+use reading::Records;
+use waiting::Waiting;
 
 fn render_error(fault: Fault) -> PyErr {
     match fault {
@@ -130,9 +57,7 @@ impl Template {
         max_steps: Option<u64>,
         max_bytes: Option<usize>,
     ) -> PyResult<Self> {
-        let Some(variables) = dict(variables, DEPTH) else {
-            return Err(RefusedError::new_err("a variable whose name is no text"));
-        };
+        let variables = taking::variables(variables).map_err(RefusedError::new_err)?;
         let mut inner = render::Template::new(tree, variables).map_err(RefusedError::new_err)?;
         let dates = inner
             .date_formats()
@@ -156,10 +81,13 @@ impl Template {
         &self,
         py: Python<'_>,
         messages: &Bound<'_, PyAny>,
-        tools: &Bound<'_, PyAny>,
+        tools: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<String> {
-        let messages = self::messages(messages)?;
-        let tools = self::tools(tools)?;
+        let messages = taking::each(messages, taking::message)?;
+        let tools = match tools {
+            Some(tools) => Some(Data::List(taking::each(tools, taking::tool)?)),
+            None => None,
+        };
         py.detach(|| {
             let mut out = String::new();
             self.inner
@@ -169,20 +97,22 @@ impl Template {
         .map_err(render_error)
     }
 
-    /// Renders the prompts of a conversation's turns one after the other, as counting does.
+    /// Renders the turns of a conversation that waits, one after the other, as counting does.
     ///
     /// Gives for each turn its prompt or its error, how many bytes it keeps of the last prompt
     /// before it, and how many statements of the template were run for it.
-    #[pyo3(signature = (messages, tools, turns))]
+    #[pyo3(signature = (waiting, place))]
     fn render_turns(
         &self,
         py: Python<'_>,
-        messages: &Bound<'_, PyAny>,
-        tools: &Bound<'_, PyAny>,
-        turns: Vec<usize>,
+        waiting: &Bound<'_, Waiting>,
+        place: usize,
     ) -> PyResult<Vec<PyTurn>> {
-        let messages = self::messages(messages)?;
-        let tools = self::tools(tools)?;
+        let Conversation {
+            messages,
+            tools,
+            turns,
+        } = waiting.get().take_one(place)?;
         if turns.iter().any(|turn| *turn > messages.len()) {
             return Err(PyValueError::new_err(
                 "a turn has more messages than there are",
@@ -396,44 +326,21 @@ impl Counter {
         self.inner.engine()
     }
 
-    /// Renders and counts the turns of conversations given as (messages, tools, turns).
-    #[pyo3(signature = (template, conversations, *, progress=None))]
+    /// Renders and counts the turns of conversations that wait, at some places.
+    #[pyo3(signature = (template, waiting, places, *, progress=None))]
     fn count<'py>(
         &self,
         py: Python<'py>,
         template: &Bound<'py, Template>,
-        conversations: &Bound<'py, PyAny>,
-        progress: Option<&Bound<'py, PyAny>>,
-    ) -> PyResult<PyCounts<'py>> {
-        let started = Instant::now();
-        let mut taken = Vec::new();
-        for item in conversations.try_iter()? {
-            let item = item?;
-            let item = item.cast::<PyTuple>()?;
-            taken.push(Conversation {
-                messages: messages(&item.get_item(0)?)?,
-                tools: tools(&item.get_item(1)?)?,
-                turns: item.get_item(2)?.extract()?,
-            });
-        }
-        let source = Rendered::new(Arc::clone(&template.get().inner), taken);
-        let convert_seconds = started.elapsed().as_secs_f64();
-        self.run(py, Arc::new(source), convert_seconds, progress)
-    }
-
-    /// Renders and counts the turns of conversations that the core has read, at some places.
-    #[pyo3(signature = (template, served, places, *, progress=None))]
-    fn count_served<'py>(
-        &self,
-        py: Python<'py>,
-        template: &Bound<'py, Template>,
-        served: &Bound<'py, Served>,
+        waiting: &Bound<'py, Waiting>,
         places: Vec<usize>,
         progress: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<PyCounts<'py>> {
-        let taken = served.get().take(places)?;
+        let started = Instant::now();
+        let taken = waiting.get().take(places)?;
         let source = Rendered::new(Arc::clone(&template.get().inner), taken);
-        self.run(py, Arc::new(source), 0.0, progress)
+        let convert_seconds = started.elapsed().as_secs_f64();
+        self.run(py, Arc::new(source), convert_seconds, progress)
     }
 
     /// Counts prompts that Jinja2 rendered, one list for each conversation.
@@ -458,8 +365,8 @@ impl Counter {
 mod _native {
     #[pymodule_export]
     use super::{
-        Counter, NativeError, Records, RefusedError, Served, Template, TemplateRaisedError,
-        ThreadsError,
+        Counter, NativeError, Records, RefusedError, Template, TemplateRaisedError, ThreadsError,
+        Waiting,
     };
 
     use super::{

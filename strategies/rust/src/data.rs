@@ -1,6 +1,89 @@
 //! What a template reads: plain JSON-like data, built once and borrowed by every render.
 
+use std::hash::{Hash, Hasher};
 use std::ops::Deref;
+use std::sync::Arc;
+
+/// A text of the data. Copies share it.
+#[derive(Debug, Clone)]
+pub enum Text {
+    /// One that needs no memory of its own.
+    Known(&'static str),
+    Own(Arc<str>),
+}
+
+impl Text {
+    #[must_use]
+    pub fn new(text: &str) -> Self {
+        match COMMON.iter().find(|common| **common == text) {
+            Some(common) => Self::Known(common),
+            None => Self::Own(text.into()),
+        }
+    }
+}
+
+/// Keys and values that very many messages have, the most frequent ones first.
+const COMMON: [&str; 16] = [
+    "role",
+    "content",
+    "type",
+    "function",
+    "name",
+    "arguments",
+    "id",
+    "assistant",
+    "tool",
+    "user",
+    "tool_calls",
+    "tool_call_id",
+    "reasoning_content",
+    "text",
+    "system",
+    "description",
+];
+
+impl Deref for Text {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        match self {
+            Self::Known(text) => text,
+            Self::Own(text) => text,
+        }
+    }
+}
+
+impl From<&'static str> for Text {
+    fn from(text: &'static str) -> Self {
+        Self::Known(text)
+    }
+}
+
+impl From<String> for Text {
+    fn from(text: String) -> Self {
+        Self::Own(text.into())
+    }
+}
+
+impl PartialEq for Text {
+    fn eq(&self, other: &Self) -> bool {
+        **self == **other
+    }
+}
+
+impl Eq for Text {}
+
+impl Hash for Text {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (**self).hash(state);
+    }
+}
+
+impl Default for Text {
+    fn default() -> Self {
+        Self::Known("")
+    }
+}
 
 /// A value of a message, a tool or a template variable.
 #[derive(Debug, Clone, PartialEq)]
@@ -11,69 +94,17 @@ pub enum Data {
     /// Decimal digits of an integer that does not fit 64 bits.
     Big(Box<str>),
     Float(f64),
-    Str(Box<str>),
+    Str(Text),
     List(Vec<Data>),
     Dict(Dict),
     /// Something that this core cannot represent; reading it fails the turn with this reason.
     Opaque(Box<str>),
 }
 
-/// A key of a mapping. One that most messages have is not allocated.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Key(Name);
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-enum Name {
-    Known(&'static str),
-    Other(Box<str>),
-}
-
-/// The same key without an allocation, if most messages or tools have it.
-fn known(key: &str) -> Option<&'static str> {
-    const KNOWN: [&str; 12] = [
-        "role",
-        "content",
-        "type",
-        "text",
-        "tool_calls",
-        "tool_call_id",
-        "id",
-        "function",
-        "name",
-        "arguments",
-        "reasoning_content",
-        "description",
-    ];
-    KNOWN.into_iter().find(|known| *known == key)
-}
-
-impl From<&str> for Key {
-    fn from(key: &str) -> Self {
-        Self(known(key).map_or_else(|| Name::Other(key.into()), Name::Known))
-    }
-}
-
-impl From<Box<str>> for Key {
-    fn from(key: Box<str>) -> Self {
-        Self(known(&key).map_or(Name::Other(key), Name::Known))
-    }
-}
-
-impl Deref for Key {
-    type Target = str;
-
-    fn deref(&self) -> &str {
-        match &self.0 {
-            Name::Known(key) => key,
-            Name::Other(key) => key,
-        }
-    }
-}
-
 /// A mapping that keeps the order in which its keys were first inserted, as Python's does.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Dict {
-    entries: Vec<(Key, Data)>,
+    entries: Vec<(Text, Data)>,
 }
 
 impl Dict {
@@ -105,15 +136,20 @@ impl Dict {
     }
 
     /// Appends a pair whose key the caller knows to be new.
-    pub fn push(&mut self, key: Key, value: Data) {
+    pub fn push(&mut self, key: Text, value: Data) {
         self.entries.push((key, value));
+    }
+
+    /// Appends all pairs of another mapping, whose keys the caller knows to be new.
+    pub fn append(&mut self, other: Self) {
+        self.entries.extend(other.entries);
     }
 
     /// Sets `key`, keeping its place if it has one.
     pub fn set(&mut self, key: &str, value: Data) {
         match self.entries.iter_mut().find(|(name, _)| &**name == key) {
             Some(entry) => entry.1 = value,
-            None => self.entries.push((key.into(), value)),
+            None => self.entries.push((Text::new(key), value)),
         }
     }
 
@@ -124,12 +160,12 @@ impl Dict {
     }
 
     #[must_use]
-    pub fn into_entries(self) -> Vec<(Key, Data)> {
+    pub fn into_entries(self) -> Vec<(Text, Data)> {
         self.entries
     }
 
     #[must_use]
-    pub fn entries(&self) -> &[(Key, Data)] {
+    pub fn entries(&self) -> &[(Text, Data)] {
         &self.entries
     }
 
@@ -149,7 +185,7 @@ const REASONING: [&str; 3] = ["reasoning_content", "thinking", "reasoning"];
 /// all the turns that contain it.
 #[must_use]
 pub fn prepare_message(message: Dict) -> Dict {
-    let mut kept = message.entries;
+    let mut kept: Vec<(Text, Data)> = message.entries;
     kept.retain(|(_, value)| *value != Data::None);
     let mut message = Dict { entries: kept };
     let Some(reasoning) = REASONING.iter().find_map(|name| message.get(name)).cloned() else {
@@ -171,27 +207,27 @@ pub fn prepare_message(message: Dict) -> Dict {
 
 #[cfg(test)]
 mod tests {
-    use super::{Data, Dict, Key, prepare_message};
+    use super::{Data, Dict, Text, prepare_message};
 
     fn dict(pairs: &[(&str, Data)]) -> Dict {
         let mut dict = Dict::new();
         for (key, value) in pairs {
-            dict.push((*key).into(), value.clone());
+            dict.push(Text::new(key), value.clone());
         }
         dict
     }
 
     fn text(value: &str) -> Data {
-        Data::Str(value.into())
+        Data::Str(Text::new(value))
     }
 
     #[test]
-    fn a_key_is_the_same_wherever_it_comes_from() {
-        for name in ["role", "roles", ""] {
-            assert_eq!(Key::from(name), Key::from(Box::from(name)));
-            assert_eq!(&*Key::from(name), name);
+    fn a_text_is_the_same_wherever_it_comes_from() {
+        for text in ["role", "roles", ""] {
+            assert_eq!(Text::new(text), Text::from(text.to_owned()));
+            assert_eq!(&*Text::new(text), text);
         }
-        assert_ne!(Key::from("role"), Key::from("roles"));
+        assert_ne!(Text::new("role"), Text::new("roles"));
     }
 
     #[test]

@@ -8,7 +8,8 @@ use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::{PyDict, PyInt, PyList};
 
 use super::errors::{CANCELLED, NativeError, RefusedError};
-use crate::data::{Data, Dict, prepare_message};
+use super::waiting::Waiting;
+use crate::data::{Data, Dict, Text, prepare_message};
 use crate::prompts;
 use crate::records::{
     Bounds, Conversation, Harmless, Kinds, Names, Options, Profile, Serving, Stop, read,
@@ -105,7 +106,7 @@ fn read_all(py: Python<'_>, bytes: &[u8], options: &Options) -> PyResult<Vec<Con
 /// What is known of a conversation when its messages are gone.
 #[derive(Debug)]
 struct Outline {
-    id: Box<str>,
+    id: Text,
     turns: Vec<usize>,
     has_tools: bool,
 }
@@ -290,10 +291,9 @@ impl Records {
         profile: &str,
         reads_parts: bool,
         reads_parts_with_tools: bool,
-    ) -> PyResult<Served> {
-        let wait = |conversation| Some(prepared(conversation));
-        let waiting = self.serve_all(py, profile, reads_parts, reads_parts_with_tools, wait)?;
-        Ok(Served(Mutex::new(waiting)))
+    ) -> PyResult<Waiting> {
+        let waiting = self.serve_all(py, profile, reads_parts, reads_parts_with_tools, prepared)?;
+        Ok(Waiting::of(waiting))
     }
 
     /// The same as Python's values, to compare with Python's own profiles.
@@ -327,21 +327,5 @@ fn prepared(conversation: Conversation) -> prompts::Conversation {
         messages: messages.map(Data::Dict).collect(),
         tools: tools.map(|tools| Data::List(tools.into_iter().map(Data::Dict).collect())),
         turns: conversation.turns,
-    }
-}
-
-/// Conversations that wait to be counted, each once.
-#[pyclass(module = "strategies._native", frozen)]
-pub struct Served(Mutex<Vec<Option<prompts::Conversation>>>);
-
-impl Served {
-    /// Gives away the conversations at some places.
-    pub fn take(&self, places: Vec<usize>) -> PyResult<Vec<prompts::Conversation>> {
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let taken = places.into_iter().map(|place| {
-            let conversation = kept.get_mut(place).and_then(Option::take);
-            conversation.ok_or_else(|| NativeError::new_err("no conversation waits there"))
-        });
-        taken.collect()
     }
 }

@@ -1,12 +1,12 @@
 //! A conversation of a dataset, and the turns that a client made in it.
 
 use super::fields::{says_nothing, text};
-use crate::data::Dict;
+use crate::data::{Dict, Text};
 
 /// As the dataset has it, or as a messages profile gives it to the template.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Conversation {
-    pub id: Box<str>,
+    pub id: Text,
     pub messages: Vec<Dict>,
     pub tools: Option<Vec<Dict>>,
     /// Prefix lengths.

@@ -7,7 +7,7 @@ use super::fields::{leave_out, must_be_off, must_say_nothing};
 use super::messages::{Reader, is_request, read_name, read_system, read_tools, system_message};
 use super::refusal::{Outcome, refuse};
 use super::text::Record;
-use crate::data::{Data, Dict};
+use crate::data::{Data, Dict, Text};
 
 /// Whether a record describes its file.
 pub fn is_metadata(record: &Dict) -> bool {
@@ -17,16 +17,16 @@ pub fn is_metadata(record: &Dict) -> bool {
 /// Puts the rows of each conversation together.
 #[derive(Debug, Default)]
 pub struct Grouping {
-    name: Box<str>,
+    name: Text,
     rows: Vec<Row>,
-    finished: FxHashSet<Box<str>>,
+    finished: FxHashSet<Text>,
 }
 
 #[derive(Debug)]
 struct Row {
     line: usize,
     turn: i64,
-    system: Option<Box<str>>,
+    system: Option<Text>,
     tools: Option<Vec<Dict>>,
     /// One, or the results of several tools.
     messages: Vec<Dict>,
@@ -63,7 +63,7 @@ impl Grouping {
 }
 
 /// Reads a row, and the name of its conversation, which is never empty.
-fn read_row(record: Record, reader: Reader) -> Outcome<(Box<str>, Row)> {
+fn read_row(record: Record, reader: Reader) -> Outcome<(Text, Row)> {
     let mut kept = [const { Data::None }; KEPT.len()];
     let (mut name, mut turn, mut results) = (None, Data::None, Data::None);
     let (mut system, mut tools) = (None, None);
@@ -157,7 +157,7 @@ fn tool_messages(results: Data, reader: Reader) -> Outcome<Vec<Dict>> {
     messages.collect()
 }
 
-fn conversation(id: Box<str>, mut rows: Vec<Row>) -> Outcome<Conversation> {
+fn conversation(id: Text, mut rows: Vec<Row>) -> Outcome<Conversation> {
     rows.sort_by_key(|row| row.turn);
     if !rows.iter().zip(1..).all(|(row, turn)| row.turn == turn) {
         return refuse("turns that are not consecutive");
@@ -197,7 +197,7 @@ fn same_tools(rows: &mut [Row]) -> Outcome<Option<Vec<Dict>>> {
 }
 
 /// The system prompt of the first row that has one. Others may repeat it, or have none.
-fn same_system(rows: &mut [Row]) -> Outcome<Option<Box<str>>> {
+fn same_system(rows: &mut [Row]) -> Outcome<Option<Text>> {
     let mut found = None;
     for row in rows {
         let here = row.system.take();

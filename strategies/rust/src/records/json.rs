@@ -7,7 +7,7 @@
 use std::collections::HashSet;
 
 use super::refusal::{Outcome, refuse};
-use crate::data::{Data, Dict, Key};
+use crate::data::{Data, Dict, Text};
 
 /// Lists and objects in each other. Arguments of calls that are JSON in a string begin anew, so
 /// that messages stay below the depth that rendering takes.
@@ -24,6 +24,11 @@ const USUAL_KEYS: usize = 2;
 
 /// Bytes that JSON calls white space.
 pub const SPACE: [u8; 4] = *b" \t\n\r";
+
+/// Whether a text has white space only, so that it is no JSON.
+pub fn is_blank(text: &str) -> bool {
+    text.bytes().all(|byte| SPACE.contains(&byte))
+}
 
 /// Parses a text that is one value, with white space around it.
 pub fn parse(text: &str) -> Outcome<Data> {
@@ -144,7 +149,7 @@ impl<'a> Parser<'a> {
             if self.next_byte() != Some(b'"') {
                 return refuse("no JSON");
             }
-            let key: Key = self.string()?;
+            let key = self.string()?;
             if self.next_byte() != Some(b':') {
                 return refuse("no JSON");
             }
@@ -163,12 +168,12 @@ impl<'a> Parser<'a> {
         Ok(Data::Dict(dict))
     }
 
-    fn string<T: for<'t> From<&'t str>>(&mut self) -> Outcome<T> {
+    fn string(&mut self) -> Outcome<Text> {
         let start = self.place + 1;
         let end = special(self.text.as_bytes(), start);
         if self.text.as_bytes().get(end) == Some(&b'"') {
             self.place = end + 1;
-            return Ok(self.text[start..end].into());
+            return Ok(Text::new(&self.text[start..end]));
         }
         self.unescaped.clear();
         self.place = start;
@@ -186,7 +191,7 @@ impl<'a> Parser<'a> {
             }
         }
         self.place += 1;
-        Ok(self.unescaped.as_str().into())
+        Ok(Text::new(&self.unescaped))
     }
 
     /// Reads an escape, from its backslash on.
@@ -337,10 +342,10 @@ fn special(bytes: &[u8], mut place: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::{MAX_DEPTH, MAX_DIGITS, parse, parse_at, special};
-    use crate::data::Data;
+    use crate::data::{Data, Text};
 
     fn text(value: &str) -> Data {
-        Data::Str(value.into())
+        Data::Str(Text::new(value))
     }
 
     fn refused(json: &str) -> &'static str {

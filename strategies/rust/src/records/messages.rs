@@ -3,9 +3,9 @@
 use super::fields::{
     Harmless, leave_out, must_be_off, must_say_nothing, says_nothing, text_or_none,
 };
-use super::json::{SPACE, parse};
+use super::json::{is_blank, parse};
 use super::refusal::{Outcome, refuse};
-use crate::data::{Data, Dict};
+use crate::data::{Data, Dict, Text};
 
 /// How messages are read.
 #[derive(Debug, Clone, Copy)]
@@ -130,10 +130,6 @@ impl Reader<'_> {
     }
 }
 
-fn is_blank(text: &str) -> bool {
-    text.bytes().all(|byte| SPACE.contains(&byte))
-}
-
 fn check_role(value: &Data) -> Outcome<()> {
     match value {
         Data::Str(role) if matches!(&**role, "system" | "user" | "assistant" | "tool") => Ok(()),
@@ -194,17 +190,18 @@ pub fn is_request(key: &str, value: &Data) -> Outcome<bool> {
 }
 
 /// The name in a field of a record: a text or a whole number.
-pub fn read_name(value: Data) -> Outcome<Option<Box<str>>> {
+pub fn read_name(value: Data) -> Outcome<Option<Text>> {
     match value {
         Data::None => Ok(None),
-        Data::Str(name) | Data::Big(name) => Ok(Some(name)),
+        Data::Str(name) => Ok(Some(name)),
+        Data::Big(digits) => Ok(Some(Text::new(&digits))),
         Data::Int(number) => Ok(Some(number.to_string().into())),
         _ => refuse("a name that is neither a text nor a whole number"),
     }
 }
 
 /// The system prompt in a field of a record.
-pub fn read_system(value: Data) -> Outcome<Option<Box<str>>> {
+pub fn read_system(value: Data) -> Outcome<Option<Text>> {
     match value {
         Data::Str(prompt) if !prompt.is_empty() => Ok(Some(prompt)),
         value if says_nothing(&value) && !matches!(value, Data::List(_) | Data::Dict(_)) => {
@@ -215,7 +212,7 @@ pub fn read_system(value: Data) -> Outcome<Option<Box<str>>> {
 }
 
 /// The message of a system prompt that stands beside the others.
-pub fn system_message(prompt: Box<str>) -> Dict {
+pub fn system_message(prompt: Text) -> Dict {
     let mut message = Dict::new();
     message.push("role".into(), Data::Str("system".into()));
     message.push("content".into(), Data::Str(prompt));

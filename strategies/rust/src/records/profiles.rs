@@ -1,12 +1,14 @@
 //! The messages profiles: how a server gives messages to the template.
 //!
-//! `strategies/profiles/` has the rules, with their sources. What a profile refuses there is
-//! refused here, too, and Python says which turn has no prompt, and why.
+//! `strategies/profiles/` has the rules, with their sources. Messages and tools may hold anything.
+//! What a profile refuses there is refused here, too, and so are rare shapes of messages. Python
+//! then applies its own profile, and says which turn has no prompt, and why.
 
 use super::conversation::{Conversation, role};
-use super::fields::text;
+use super::fields::{says_nothing, text};
+use super::json::{is_blank, parse};
 use super::refusal::{Outcome, refuse};
-use crate::data::{Data, Dict};
+use crate::data::{Data, Dict, Text};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Profile {
@@ -39,14 +41,10 @@ impl Serving {
     /// Gives a conversation to the template.
     pub fn serve(self, conversation: Conversation) -> Outcome<Conversation> {
         let messages = conversation.messages.into_iter();
-        let messages = messages.map(|message| match self.profile {
-            Profile::AsWritten => self.written(message),
-            Profile::Vllm => self.served(message),
-        });
-        let tools = conversation.tools.map(|tools| match self.profile {
-            Profile::AsWritten => Ok(tools),
-            Profile::Vllm => tools.into_iter().map(served_tool).collect(),
-        });
+        let messages = messages.map(|message| self.message(message));
+        let tools = conversation
+            .tools
+            .map(|tools| tools.into_iter().map(|tool| self.tool(tool)).collect());
         Ok(Conversation {
             messages: messages.collect::<Outcome<_>>()?,
             tools: tools.transpose()?,
@@ -54,8 +52,37 @@ impl Serving {
         })
     }
 
+    /// Gives one message to the template.
+    ///
+    /// # Errors
+    ///
+    /// If Python has to do it.
+    pub fn message(self, message: Dict) -> Outcome<Dict> {
+        match self.profile {
+            Profile::AsWritten => self.written(message),
+            Profile::Vllm => self.served(message),
+        }
+    }
+
+    /// Gives a tool to the template.
+    ///
+    /// # Errors
+    ///
+    /// If Python has to do it.
+    pub fn tool(self, tool: Dict) -> Outcome<Dict> {
+        match self.profile {
+            Profile::AsWritten => Ok(tool),
+            Profile::Vllm => served_tool(tool),
+        }
+    }
+
     /// As it is, but arguments that are null or empty are an object.
     fn written(self, mut message: Dict) -> Outcome<Dict> {
+        if let Some(Data::List(parts)) = message.get("content")
+            && !parts.iter().all(is_text_part)
+        {
+            return refuse("a part that is no text");
+        }
         if !self.parses_arguments {
             return Ok(message);
         }
@@ -63,9 +90,12 @@ impl Serving {
             for arguments in calls.iter_mut().filter_map(arguments_of) {
                 match arguments {
                     Data::Dict(_) => {}
-                    Data::None => *arguments = Data::Dict(Dict::new()),
-                    Data::Str(text) if text.is_empty() => *arguments = Data::Dict(Dict::new()),
-                    // A text that holds an object was parsed when it was read.
+                    Data::Str(text) if !text.is_empty() => {
+                        if !matches!(parse(text)?, Data::Dict(_)) {
+                            return refuse("arguments that are no object");
+                        }
+                    }
+                    value if says_nothing(value) => *value = Data::Dict(Dict::new()),
                     _ => return refuse("arguments that are no object"),
                 }
             }
@@ -74,36 +104,41 @@ impl Serving {
     }
 
     fn served(self, mut message: Dict) -> Outcome<Dict> {
-        let is_tool = role(&message) == "tool";
-        let content = text(&message, "content");
-        if role(&message) == "system" && content.is_some_and(|text| text.starts_with(BILLING)) {
-            return refuse("a billing header");
-        }
-        if content.is_some() && (is_tool || !self.reads_parts) && is_unchanged(&message) {
+        let (is_system, is_assistant, is_tool) = match role(&message) {
+            "system" => (true, false, false),
+            "user" => (false, false, false),
+            "assistant" => (false, true, false),
+            "tool" => (false, false, true),
+            // Functions become tools, and developer messages move.
+            _ => return refuse("a role that is not served here"),
+        };
+        if let Some(text) = text(&message, "content")
+            && (is_tool || !self.reads_parts)
+            && is_unchanged(&message)
+            && !(is_system && text.starts_with(BILLING))
+        {
             return Ok(message);
         }
-        let is_assistant = role(&message) == "assistant";
-        let content = match message.take("content") {
-            Some(Data::Str(text)) => Some(text),
-            _ => None,
-        };
-        let mut served = Dict::new();
+        let texts = texts(message.take("content").unwrap_or(Data::None))?;
+        if is_system && texts.iter().any(|text| text.starts_with(BILLING)) {
+            return refuse("a billing header");
+        }
+        let mut served = Dict::with_capacity(message.len() + ADDED);
         served.push("role".into(), message.take("role").unwrap_or(Data::None));
         served.push(
             "content".into(),
-            if is_tool || !self.reads_parts {
-                Data::Str(content.unwrap_or_default())
+            if !self.reads_parts {
+                Data::Str(joined(texts, |text| !text.is_empty()))
+            } else if is_tool {
+                Data::Str(joined(texts, |_| true))
             } else {
-                Data::List(content.map(text_part).into_iter().collect())
+                Data::List(texts.into_iter().map(text_part).collect())
             },
         );
         if is_assistant {
-            if let Some(Data::List(calls)) = message.take("tool_calls") {
-                let calls = calls.into_iter().map(|call| self.served_call(call));
-                served.push(
-                    "tool_calls".into(),
-                    Data::List(calls.collect::<Outcome<_>>()?),
-                );
+            let calls = self.served_calls(&mut message)?;
+            if !calls.is_empty() {
+                served.push("tool_calls".into(), Data::List(calls));
             }
             let reasoning = ["reasoning", "reasoning_content"]
                 .into_iter()
@@ -115,10 +150,24 @@ impl Serving {
         } else if is_tool && let Some(id) = message.take("tool_call_id") {
             served.push("tool_call_id".into(), id);
         }
-        if let Some(name @ Data::Str(_)) = message.take("name") {
-            served.push("name".into(), name);
+        for field in ["name", "task"] {
+            if let Some(text @ Data::Str(_)) = message.take(field) {
+                served.push(field.into(), text);
+            }
         }
         Ok(served)
+    }
+
+    fn served_calls(self, message: &mut Dict) -> Outcome<Vec<Data>> {
+        let old = message.take("function_call").unwrap_or(Data::None);
+        match message.take("tool_calls").unwrap_or(Data::None) {
+            Data::List(calls) => calls
+                .into_iter()
+                .map(|call| self.served_call(call))
+                .collect(),
+            Data::None if says_nothing(&old) => Ok(Vec::new()),
+            _ => refuse("calls that are no array"),
+        }
     }
 
     fn served_call(self, call: Data) -> Outcome<Data> {
@@ -132,39 +181,108 @@ impl Serving {
         let Some(Data::Dict(mut function)) = call.take("function") else {
             return refuse("a call of no function");
         };
-        let arguments = match function.take("arguments") {
-            Some(arguments @ Data::Dict(_)) => arguments,
-            // A text that holds an object was parsed when it was read.
-            _ if self.parses_arguments => Data::Dict(Dict::new()),
-            arguments => arguments.unwrap_or(Data::None),
-        };
-        let mut ordered = Dict::new();
-        ordered.push("arguments".into(), arguments);
+        let arguments = function.take("arguments").unwrap_or(Data::None);
+        let mut ordered = Dict::with_capacity(function.len() + 1);
+        ordered.push(
+            "arguments".into(),
+            if self.parses_arguments {
+                object_in(arguments)?
+            } else {
+                arguments
+            },
+        );
         ordered.push("name".into(), function.take("name").unwrap_or(Data::None));
-        let mut served = Dict::new();
+        ordered.append(function);
+        let mut served = Dict::with_capacity(call.len() + 3);
         if let Some(id) = id {
             served.push("id".into(), id);
         }
         served.push("function".into(), Data::Dict(ordered));
         served.push("type".into(), Data::Str("function".into()));
+        served.append(call);
         Ok(Data::Dict(served))
     }
 }
 
+/// Arguments of a call as an object; an empty one for what is none.
+fn object_in(arguments: Data) -> Outcome<Data> {
+    let arguments = match arguments {
+        Data::Str(text) if !is_blank(&text) => parse(&text)?,
+        other => other,
+    };
+    Ok(match arguments {
+        Data::Dict(_) => arguments,
+        _ => Data::Dict(Dict::new()),
+    })
+}
+
+/// The texts of a content.
+fn texts(content: Data) -> Outcome<Vec<Text>> {
+    match content {
+        Data::None => Ok(Vec::new()),
+        Data::Str(text) => Ok(vec![text]),
+        Data::List(parts) => parts.into_iter().map(text_of).collect(),
+        _ => refuse("a content that is neither a text nor parts"),
+    }
+}
+
+/// The text of a part that has nothing else.
+fn text_of(part: Data) -> Outcome<Text> {
+    match part {
+        Data::Str(text) => return Ok(text),
+        Data::Dict(mut part) if part.len() == 2 => {
+            if part.take("type") == Some(Data::Str("text".into()))
+                && let Some(Data::Str(text)) = part.take("text")
+            {
+                return Ok(text);
+            }
+        }
+        _ => {}
+    }
+    refuse("a part that is more than a text")
+}
+
+/// The texts that are kept, on lines of their own.
+fn joined(mut texts: Vec<Text>, is_kept: impl Fn(&str) -> bool) -> Text {
+    texts.retain(|text| is_kept(text));
+    match texts.len() {
+        1 => texts.swap_remove(0),
+        _ => texts
+            .iter()
+            .map(|text| &**text)
+            .collect::<Vec<_>>()
+            .join("\n")
+            .into(),
+    }
+}
+
+fn is_text_part(part: &Data) -> bool {
+    match part {
+        Data::Dict(part) => text(part, "type") == Some("text"),
+        _ => false,
+    }
+}
+
+/// Fields that are added to a message: `reasoning`, here, and two more before it is rendered.
+const ADDED: usize = 3;
+
 const BILLING: &str = "x-anthropic-billing-header";
 
-/// The arguments of the function of a call, if it has some.
+/// The arguments of a call, if it has some. A call may have its function in itself.
 fn arguments_of(call: &mut Data) -> Option<&mut Data> {
     let Data::Dict(call) = call else {
         return None;
     };
-    match call.get_mut("function") {
-        Some(Data::Dict(function)) => function.get_mut("arguments"),
-        _ => None,
+    if matches!(call.get("function"), Some(Data::Dict(_))) {
+        return match call.get_mut("function") {
+            Some(Data::Dict(function)) => function.get_mut("arguments"),
+            _ => None,
+        };
     }
+    call.get_mut("arguments")
 }
 
-fn text_part(text: Box<str>) -> Data {
+fn text_part(text: Text) -> Data {
     let mut part = Dict::new();
     part.push("type".into(), Data::Str("text".into()));
     part.push("text".into(), Data::Str(text));
