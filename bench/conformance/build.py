@@ -79,6 +79,20 @@ PRE_TOKENIZERS: Mapping[str, Callable[[], Any]] = {
 }
 """By name; descriptions have one more, ``"none"``."""
 
+MAKE_BYTES = frozenset(
+    [
+        "byte-level",
+        "byte-level-prefix",
+        "cl100k",
+        "o200k",
+        "single-digits",
+        "digits",
+        "three-steps",
+        "scripts",
+    ]
+)
+"""Those that write bytes as characters."""
+
 NORMALIZERS: Mapping[str, Callable[[], Any]] = {
     "nfc": normalizers.NFC,
     "strip": normalizers.Strip,
@@ -131,17 +145,30 @@ POST_PROCESSORS: Mapping[str, Callable[[Callable[[str], int]], Any]] = {
 """By name, made from a function that returns the id of a special token."""
 
 
-def _bpe(**options: Any) -> Any:
-    """Characters, all bytes as characters, and a few merges."""
+def _bytes(**options: Any) -> Any:
+    """All bytes as characters, as GPT-2 writes them, and a few merges."""
     # The library lists the characters of bytes in an order of its own each time.
-    byte_characters = sorted(pre_tokenizers.ByteLevel.alphabet())
-    characters = [*map(chr, range(32, 127)), "▁", *byte_characters, "\u0301"]
-    merges = [("h", "e"), ("l", "l"), ("he", "ll"), ("hell", "o"), ("▁", "hello"), ("Ġ", "hello")]
-    merges += [("▁", "▁"), ("Ġ", "Ġ"), ("Ċ", "Ċ"), (" ", " "), ("\n", "\n")]
-    merges += [("'", "s"), ("1", "2"), ("12", "3"), ("č", "Ċ"), ("Ã", "©"), ("ĠĠ", "ĠĠ")]
-    merges += [("<", "|"), ("|", ">"), ("Ġ", "Ċ")]
-    vocabulary = dict.fromkeys([*characters, "\n", "\t", *("".join(pair) for pair in merges)])
-    return models.BPE({token: i for i, token in enumerate(vocabulary)}, merges, **options)
+    characters = sorted(pre_tokenizers.ByteLevel.alphabet())
+    merges = [("h", "e"), ("l", "l"), ("he", "ll"), ("hell", "o"), ("Ġ", "hello"), ("Ġ", "Ġ")]
+    merges += [("Ċ", "Ċ"), ("'", "s"), ("1", "2"), ("12", "3"), ("č", "Ċ"), ("Ã", "©")]
+    merges += [("ĠĠ", "ĠĠ"), ("<", "|"), ("|", ">"), ("Ġ", "Ċ")]
+    return _merging(characters, merges, options)
+
+
+def _characters(**options: Any) -> Any:
+    """ASCII characters, the mark of a space, and a few merges; others are dropped."""
+    characters = [*map(chr, range(32, 127)), "\n", "\t", "▁", "\u0301"]
+    merges = [("h", "e"), ("l", "l"), ("he", "ll"), ("hell", "o"), ("▁", "hello"), ("▁", "▁")]
+    merges += [(" ", " "), ("\n", "\n"), ("1", "2"), ("<", "|")]
+    return _merging(characters, merges, options)
+
+
+def _merging(
+    tokens: Sequence[str], merges: Sequence[tuple[str, str]], options: Mapping[str, Any]
+) -> Any:
+    """Return a BPE model of these tokens and of those that the merges make."""
+    vocabulary = dict.fromkeys([*tokens, *("".join(pair) for pair in merges)])
+    return models.BPE({token: i for i, token in enumerate(vocabulary)}, list(merges), **options)
 
 
 def _byte_fallback(**options: Any) -> Any:
@@ -150,9 +177,8 @@ def _byte_fallback(**options: Any) -> Any:
     merges = [("▁", "▁"), ("▁▁", "▁▁"), ("h", "e"), ("l", "l"), ("he", "ll"), ("hell", "o")]
     merges += [("▁", "hello"), ("1", "2"), ("▁", "12"), ("你", "好"), ("<", "|")]
     tokens = [*CONTROL, *(f"<0x{byte:02X}>" for byte in range(256)), *characters]
-    vocabulary = dict.fromkeys([*tokens, *("".join(pair) for pair in merges)])
     given = {"byte_fallback": True, "unk_token": "<unk>", "fuse_unk": True, **options}
-    return models.BPE({token: i for i, token in enumerate(vocabulary)}, merges, **given)
+    return _merging(tokens, merges, given)
 
 
 def _unigram(**options: Any) -> Any:
@@ -184,7 +210,8 @@ def _words(**options: Any) -> Any:
 
 
 MODELS: Mapping[str, Callable[..., Any]] = {
-    "bpe": _bpe,
+    "bytes": _bytes,
+    "characters": _characters,
     "byte-fallback": _byte_fallback,
     "unigram": _unigram,
     "wordpiece": _wordpiece,
@@ -200,7 +227,7 @@ def small_tokenizer(
     post_processor: str | None = None,
     split_special_tokens: bool = False,
     *,
-    model: str = "bpe",
+    model: str | None = None,
     options: Mapping[str, Any] | None = None,
     truncation: int | None = None,
     padding: int | None = None,
@@ -221,12 +248,15 @@ def small_tokenizer(
     split_special_tokens
         Whether special tokens are read as plain text. tokenizer.json does not keep it.
     model
-        A name in `MODELS`.
+        A name in `MODELS`; by default ``"bytes"`` if the pre-tokenizer makes bytes, else
+        ``"characters"``.
     options
         More arguments for the library's class of the model.
     truncation, padding
         Length in tokens that the file asks for, or None.
     """
+    if model is None:
+        model = "bytes" if pre_tokenizer in MAKE_BYTES else "characters"
     tokenizer = Tokenizer(MODELS[model](**dict(options or {})))
     if pre_tokenizer != "none":
         tokenizer.pre_tokenizer = PRE_TOKENIZERS[pre_tokenizer]()

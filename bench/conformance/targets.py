@@ -96,10 +96,17 @@ class Function:
     def answers(self, questions: Sequence[Question]) -> Iterator[Answer]:
         """Yield what the function returns for each question."""
         for question in questions:
-            yield self.ask(question)
+            try:
+                yield self.ask(question)
+            except Exception as error:
+                yield Answer(error=f"{type(error).__name__}: {one_line(error)}")
 
     def ask(self, question: Question) -> Answer:
-        """Return the function's answer to one question; what it raises refuses the text."""
+        """Return the function's answer to one question.
+
+        What it raises is raised, and refuses the text, except that `UnavailableError` and
+        `NotImplementedError` say that it does not do such a case.
+        """
         case = question.case
         flags = {
             "add_special_tokens": case.add_special_tokens
@@ -110,7 +117,9 @@ class Function:
             if needed and not _takes(self.call, flag):
                 return Answer(unavailable=f"it takes no {flag}")
         for each in case.after:
-            self._asked(question, each.text, each.add_special_tokens)
+            # Only what comes after it is judged.
+            with suppress(Exception):
+                self._asked(question, each.text, each.add_special_tokens)
         return self._asked(question, case.text, case.add_special_tokens)
 
     def _asked(self, question: Question, text: str, adds: bool) -> Answer:
@@ -123,8 +132,6 @@ class Function:
             said = self.call(str(question.tokenizer), text, **given)
         except (UnavailableError, NotImplementedError) as error:
             return Answer(unavailable=one_line(error))
-        except Exception as error:
-            return Answer(error=f"{type(error).__name__}: {one_line(error)}")
         return answer_of(said)
 
 
