@@ -110,7 +110,10 @@ class _Cases:
             parent: CorpusFile = CorpusFile.from_parent(session, name=file, nodeid=file)
             parent.cases = [case for case in self._cases if case.subject == subject]
             parent.asked = self._asked
-            items.extend(parent.collect())
+            report = parent.ihook.pytest_make_collect_report(collector=parent)
+            # So that they are among what pytest says that it has collected.
+            parent.ihook.pytest_collectreport(report=report)
+            items.extend(report.result)
 
     def pytest_report_header(self) -> str:
         return f"isl-conformance: {self._asked.target.name}"
