@@ -356,6 +356,27 @@ def test_what_a_function_raises_refuses_the_text() -> None:
     ]
 
 
+def test_a_panic_of_a_library_refuses_the_text() -> None:
+    class PanicException(BaseException):
+        pass
+
+    PanicException.__module__ = "pyo3_runtime"
+
+    def call(*_: str) -> int:
+        raise PanicException("index out of bounds")
+
+    (outcome,) = asked(call, ONE.id)
+    assert outcome.said == "refused: PanicException: index out of bounds"
+
+
+def test_an_interruption_ends_the_run() -> None:
+    def call(*_: str) -> int:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        asked(call, ONE.id)
+
+
 def test_a_function_can_say_that_it_does_not_do_a_tokenizer() -> None:
     def call(path: str, text: str) -> int:  # it does none
         raise NotImplementedError("no Unigram")
@@ -512,6 +533,13 @@ def test_too_much_is_cut_off(end: str, program: Callable[[str], str]) -> None:
     assert outcome.said.startswith("wrote a line ")
 
 
+@pytest.mark.parametrize("drip", ["sys.stdout.write('\\n')", "sys.stderr.write('x' * 9999)"])
+def test_noise_is_no_answer(drip: str, program: Callable[[str], str]) -> None:
+    text = f"import sys, time\nwhile True: {drip}; time.sleep(0.01)"
+    (outcome,) = commanded(program(text), ONE.id, timeout=1.0)
+    assert outcome.said == "gave no answer for 1 seconds"
+
+
 def test_a_last_line_without_an_end_is_an_answer(program: Callable[[str], str]) -> None:
     text = f"""import sys\nsys.stdout.write('{{"id": "{ONE.id}", "count": 1}}')"""
     (outcome,) = commanded(program(text), ONE.id)
@@ -523,12 +551,15 @@ def test_an_error_without_an_id_is_that_of_the_only_text(program: Callable[[str]
     assert {each.status for each in outcomes} == {"passed"}
 
 
-def test_no_process_is_left(program: Callable[[str], str], tmp_path: Path) -> None:
+@pytest.mark.parametrize("session", ["", ", start_new_session=True"])
+def test_no_process_is_left(session: str, program: Callable[[str], str], tmp_path: Path) -> None:
     marker = f"sleep-of-{tmp_path.name}"
+    child = ["import time; time.sleep(600)", marker]
     text = (
         "import subprocess, sys\n"
-        f"subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)', {marker!r}])\n"
-        f"""print('{{"id": "{ONE.id}", "count": 1}}')"""
+        f"subprocess.Popen([sys.executable, '-c', *{child!r}]{session})\n"
+        f"""print('{{"id": "{ONE.id}", "count": 1}}')\n"""
+        "import time; time.sleep(600)"
     )
     (outcome,) = commanded(program(text), ONE.id)
     assert outcome.status == "passed"

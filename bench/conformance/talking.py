@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from time import monotonic
 from typing import IO
 
+from bench.measuring.ending import kill_tree
 from strategies import InputError
 from strategies.runtime.signals import interruptions_held
 
@@ -66,6 +67,8 @@ def started(line: str) -> Iterator[subprocess.Popen[bytes]]:
         yield process
     finally:
         with interruptions_held():
+            kill_tree(process.pid)
+            # Children that have outlived it are still in its group.
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
@@ -85,7 +88,7 @@ class Talk:
     given
         All that it is to read.
     timeout
-        Seconds that may pass without a line.
+        Seconds that may pass without an answer.
     take
         Takes a line; raises `StoppedError` if it is a wrong one.
     is_done
@@ -120,10 +123,10 @@ class Talk:
                 writes = pipe is stdin
                 selector.register(pipe, selectors.EVENT_WRITE if writes else selectors.EVENT_READ)
             while not self.is_done():
-                ready = selector.select(max(0.0, deadline - monotonic()))
-                if not ready:
+                left_seconds = deadline - monotonic()
+                if left_seconds <= 0:
                     raise StoppedError(f"gave no answer for {self.timeout:g} seconds")
-                for key, _ in ready:
+                for key, _ in selector.select(left_seconds):
                     if key.fileobj is stdin:
                         left = _fed(stdin, left)
                         if not left:
@@ -137,21 +140,21 @@ class Talk:
                         deadline = monotonic() + self.timeout
 
     def _read(self, content: bytes) -> bool:
-        """Take what the process has written, and return whether that made a line."""
+        """Take what the process has written, and return whether an answer was in it."""
         self._total += len(content)
         # The last line may lack its end.
         self._line += content or (b"\n" if self._line else b"")
         *lines, self._line = self._line.split(b"\n")
-        for line in lines:
-            if line.strip():
-                self.take(bytes(line))
+        written = [bytes(line) for line in lines if line.strip()]
+        for line in written:
+            self.take(line)
         if not content and not self.is_done():
             raise StoppedError(self._ended())
         if len(self._line) > LONGEST_LINE:
             raise StoppedError(f"wrote a line of more than {LONGEST_LINE:,} bytes")
         if self._total > MOST_OUTPUT:
             raise StoppedError(f"wrote more than {MOST_OUTPUT:,} bytes")
-        return bool(lines)
+        return bool(written)
 
     def _heard(self, stderr: IO[bytes]) -> bool:
         """Keep the end of standard error, and return whether there may be more."""

@@ -30,6 +30,7 @@ from strategies import (
     get,
     open_available,
 )
+from strategies.chat.failures import is_failure
 from strategies.errors import one_line
 
 GROUP = "isl_bench.conformance"
@@ -98,7 +99,9 @@ class Function:
         for question in questions:
             try:
                 yield self.ask(question)
-            except Exception as error:
+            except BaseException as error:
+                if not refuses(error):
+                    raise
                 yield Answer(error=f"{type(error).__name__}: {one_line(error)}")
 
     def ask(self, question: Question) -> Answer:
@@ -118,8 +121,11 @@ class Function:
                 return Answer(unavailable=f"it takes no {flag}")
         for each in case.after:
             # Only what comes after it is judged.
-            with suppress(Exception):
+            try:
                 self._asked(question, each.text, each.add_special_tokens)
+            except BaseException as error:
+                if not refuses(error):
+                    raise
         return self._asked(question, case.text, case.add_special_tokens)
 
     def _asked(self, question: Question, text: str, adds: bool) -> Answer:
@@ -219,6 +225,11 @@ def _count(counter: Counter, question: Question) -> Answer:
     except IslError as error:
         return Answer(failed=one_line(error))
     return Answer(error="no count") if count is None else counted(count)
+
+
+def refuses(error: BaseException) -> bool:
+    """Whether what a function raises refuses its text; panics of libraries in Rust do, too."""
+    return isinstance(error, Exception) or is_failure(error)
 
 
 def _loaded(name: str, load: Callable[[], Any]) -> Callable[..., Any]:
