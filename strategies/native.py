@@ -13,6 +13,7 @@ from strategies.chat.failures import is_failure
 from strategies.conversations.conversation import Conversation
 from strategies.conversations.direct import DirectConversations
 from strategies.errors import TurnError, UnavailableError, WorkerError, one_line
+from strategies.exactness.pipeline import keeps_text_once
 from strategies.native_sentencepiece import PART as SENTENCEPIECE_PART
 from strategies.native_sentencepiece import (
     check_sentencepiece,
@@ -24,7 +25,6 @@ from strategies.native_sentencepiece import (
 from strategies.native_templates import Templates
 from strategies.plain import first_failure, reference_turn
 from strategies.runtime.workers import no_threads
-from strategies.splicing import keeps_text_once
 from strategies.words import many
 
 if TYPE_CHECKING:
