@@ -88,7 +88,7 @@ def _strips(_: Surroundings, token: AddedToken) -> Refusal | None:
 
 def _is_seen_by_a_word(around: Surroundings, token: AddedToken) -> Refusal | None:
     edges = (token.content[0], token.content[-1])
-    if all(map(_PLAIN_EDGE.fullmatch, edges)):
+    if all(edge in WHITE_SPACE or _PLAIN_EDGE.fullmatch(edge) for edge in edges):
         return None
     words = [other.content for other in around.searched if other.single_word]
     if not words:

@@ -18,6 +18,7 @@ CONDITIONS: Mapping[str, str] = {
     "A10": "all tokens that are not normalized take part in the search, the longest first",
     "A11": "a span is counted between its two neighbours",
     "A12": "the same text always has the same tokens",
+    "A13": "no normalized token becomes empty",
     "B1": "its class replaces no step of SentencePieceBackend",
     "B2": "special tokens are not split",
     "B3": "no token is single_word",

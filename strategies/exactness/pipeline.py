@@ -76,8 +76,20 @@ def _splits_special(backend: Tokenizer) -> Refusal | None:
     return Refusal("A6", "split_special_tokens leaves no place to cut")
 
 
-BACKEND_CHECKS = (_normalizer, _pre_tokenizer, _model, _post_processor, _splits_special)
-"""Conditions A2 to A6, in this order."""
+def _empties_a_token(backend: Tokenizer) -> Refusal | None:
+    if backend.normalizer is None:
+        return None
+    for token in backend.get_added_tokens_decoder().values():
+        if token.normalized and not backend.normalizer.normalize_str(token.content):
+            # The search then finds it everywhere, even inside a character, and may never end.
+            return Refusal("A13", f"nothing is left of {token.content!r} when it is normalized")
+    return None
+
+
+BACKEND_CHECKS = (
+    *(_normalizer, _empties_a_token, _pre_tokenizer, _model, _post_processor, _splits_special),
+)
+"""Conditions A2 to A6. A13 comes early: nothing should be encoded if it does not hold."""
 
 
 def _normalized(token: AddedToken) -> Refusal | None:

@@ -258,6 +258,16 @@ def parts_long_texts(asked: Asked) -> Finding | None:
     )
 
 
+def relies_on_probes(asked: Asked) -> Finding | None:
+    """Cut after each token if some probe texts have the same ids when they are cut."""
+    found = encodes_the_rest_alone(asked)
+    if found is None:
+        return None
+    return Finding(
+        "unproven", "is right only if its probes hold a text like this one", found.counterexample
+    )
+
+
 def resynchronizes(_: Asked) -> Finding | None:
     """Encode again from some tokens before the end of a known prefix, and compare a few ids."""
     return Finding(
@@ -354,6 +364,12 @@ ENGINES = (
         "#18389",
         "NVIDIA/TensorRT-LLM#18389",
         (resynchronizes,),
+    ),
+    Engine(
+        "vllm-ascend segment cache",
+        "#16298",
+        "vllm-project/vllm-ascend#16298",
+        (relies_on_probes,),
     ),
     Engine(
         "transformers sanitize_control_tokens",

@@ -56,7 +56,7 @@ class Lint:
     template
         What is known of the template.
     engines
-        What other engines and caches would do.
+        What other engines and caches would do; empty if the library may fail on any text.
     pieces, most_pieces
         The bound of the search: texts of at most `most_pieces` of the `pieces`, of the marker,
         and of tokens that could matter to it.
@@ -156,7 +156,7 @@ def lint(
         markers=markers,
         unwritten=unwritten,
         template=template,
-        engines=engine_verdicts(_asked(chat, subject, template)),
+        engines=() if subject.is_unsafe else engine_verdicts(_asked(chat, subject, template)),
         pieces=PIECES,
         most_pieces=most_pieces,
         tried=tried,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from strategies.exactness.pipeline import WHITE_SPACE
@@ -105,9 +105,23 @@ def _related(subject: Subject, token: AddedToken) -> Iterator[str]:
         for size in range(1, len(text)):
             if other.endswith(text[:size]):
                 yield text[size:]
+    if token.normalized:
+        # The others are looked for first, so one that begins inside of it hides it, too.
+        yield from _rests(text, subject.searched)
     tokens = list(subject.added.values())
     for is_one in _KINDS:
         yield from [other.content for other in tokens if other != token and is_one(other)][:1]
+
+
+def _rests(text: str, others: Iterable[str]) -> list[str]:
+    """Return what is left of tokens that begin inside of a text, without what is in it."""
+    rests = {
+        other[size:]
+        for other in others
+        for size in range(1, min(len(text), len(other)))
+        if text.endswith(other[:size])
+    }
+    return sorted(rests, key=lambda rest: (len(rest), rest))[:MOST_HIDING]
 
 
 _KINDS: tuple[Callable[[AddedToken], bool], ...] = (

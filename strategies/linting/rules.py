@@ -45,7 +45,7 @@ RULES = (
         ("A8", "B3", "D2"),
         "a single_word token counts only if no letter or digit touches it",
     ),
-    Rule("normalized", ("A7",), "a normalized token is looked for after the others"),
+    Rule("normalized", ("A7", "A13"), "a normalized token is looked for after the others"),
     Rule(
         "overlap and nesting",
         ("B5", "D4"),

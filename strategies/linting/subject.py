@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 from strategies.exactness.alone import Surroundings, library_surroundings, surroundings
 from strategies.exactness.conditions import Refusal
 from strategies.exactness.library import searched_texts
-from strategies.exactness.pipeline import WHITE_SPACE
+from strategies.exactness.pipeline import WHITE_SPACE, backend_refusal
 from strategies.splicing import refusal_of
 
 if TYPE_CHECKING:
-    from tokenizers import AddedToken
+    from tokenizers import AddedToken, Tokenizer
 
     from strategies.chat.tokenizer import ChatTokenizer
     from strategies.linting.search import Encode
@@ -55,8 +55,18 @@ class Subject:
     strips_on: tuple[str, ...]
     reaches_back: tuple[str, ...]
 
+    @property
+    def is_unsafe(self) -> bool:
+        """Whether the library may fail on any text, so that nothing should be encoded."""
+        return self.refusal is not None and self.refusal.condition == "A13"
+
     def may_panic(self, text: str) -> bool:
-        """Whether the library may fail on a text: two tokens may claim the same white space."""
+        """Whether the library may fail on a text, or never end.
+
+        It fails if two tokens claim the same white space.
+        """
+        if self.is_unsafe:
+            return True
         return any(token in text for token in self.strips_on) and any(
             token in text for token in self.reaches_back
         )
@@ -64,34 +74,61 @@ class Subject:
 
 def subject_of(chat: ChatTokenizer) -> Subject:
     """Return a loaded tokenizer as a subject."""
-    tokenizer, backend = chat.tokenizer, chat.backend
     refusal = refusal_of(chat)
+    if chat.backend is not None:
+        return subject_of_backend(chat.backend, refusal)
+    tokenizer = chat.tokenizer
+    added = dict(sorted(tokenizer.added_tokens_decoder.items()))
+    searched = frozenset(token.content for token in added.values())
+
+    def encode(text: str) -> list[int]:
+        return list(tokenizer(text, add_special_tokens=False)["input_ids"])
+
+    def encode_by_default(text: str) -> list[int]:
+        return list(tokenizer(text)["input_ids"])
+
     around = Surroundings((), None)
-    if backend is not None:
-        added = dict(sorted(backend.get_added_tokens_decoder().items()))
-        searched = frozenset(token.content for token in added.values() if not token.normalized)
+    if refusal is None:
+        searched |= searched_texts(tokenizer)
+        around = library_surroundings(tokenizer)
+    return _subject(encode, encode_by_default, added, searched, refusal, around, has_backend=False)
 
-        def encode(text: str) -> list[int]:
-            return list(backend.encode(text, add_special_tokens=False).ids)
 
-        def encode_by_default(text: str) -> list[int]:
-            return list(backend.encode(text).ids)
+def subject_of_backend(backend: Tokenizer, refusal: Refusal | None = None) -> Subject:
+    """Return a tokenizer of the tokenizers library as a subject.
 
-        if refusal is None:
-            around = surroundings(backend)
-    else:
-        added = dict(sorted(tokenizer.added_tokens_decoder.items()))
-        searched = frozenset(token.content for token in added.values())
+    Parameters
+    ----------
+    backend
+        The tokenizer.
+    refusal
+        Why it cannot be cut, if that is known already.
+    """
+    refusal = refusal or backend_refusal(backend)
+    added = dict(sorted(backend.get_added_tokens_decoder().items()))
 
-        def encode(text: str) -> list[int]:
-            return list(tokenizer(text, add_special_tokens=False)["input_ids"])
+    def encode(text: str) -> list[int]:
+        return list(backend.encode(text, add_special_tokens=False).ids)
 
-        def encode_by_default(text: str) -> list[int]:
-            return list(tokenizer(text)["input_ids"])
+    def encode_by_default(text: str) -> list[int]:
+        return list(backend.encode(text).ids)
 
-        if refusal is None:
-            searched |= searched_texts(tokenizer)
-            around = library_surroundings(tokenizer)
+    around = Surroundings((), None) if refusal is not None else surroundings(backend)
+    searched = frozenset(token.content for token in added.values() if not token.normalized)
+    return _subject(encode, encode_by_default, added, searched, refusal, around, has_backend=True)
+
+
+def _subject(
+    encode: Encode,
+    encode_by_default: Encode,
+    added: Mapping[int, AddedToken],
+    searched: frozenset[str],
+    refusal: Refusal | None,
+    around: Surroundings,
+    *,
+    has_backend: bool,
+) -> Subject:
+    tokens = [token for token in added.values() if token.content]
     return Subject(
         cache(encode),
         cache(encode_by_default),
@@ -99,11 +136,9 @@ def subject_of(chat: ChatTokenizer) -> Subject:
         searched - {""},
         refusal,
         around,
-        backend is not None,
-        tuple(token.content for token in added.values() if token.rstrip),
+        has_backend,
+        tuple(token.content for token in tokens if token.rstrip),
         tuple(
-            token.content
-            for token in added.values()
-            if token.lstrip and token.content[:1] in WHITE_SPACE
+            token.content for token in tokens if token.lstrip and token.content[0] in WHITE_SPACE
         ),
     )
