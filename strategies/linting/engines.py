@@ -140,6 +140,7 @@ def cuts_at_every_occurrence(asked: Asked) -> Finding | None:
         return [
             place + len(special)
             for special in specials
+            if special in text
             for place in range(len(text))
             if text.startswith(special, place)
         ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -245,4 +246,13 @@ def _truncates(chat: ChatTokenizer) -> bool:
     path = Path(chat.spec.name_or_path) / "tokenizer.json"
     if not path.is_file():
         return False
+    with path.open("rb") as file:
+        # The library writes it before the vocabulary, and reading all of it takes a second.
+        head = _TRUNCATION.search(file.read(_HEAD))
+    if head is not None:
+        return head[1] == b"{"
     return isinstance(json.loads(path.read_bytes()).get("truncation"), dict)
+
+
+_HEAD = 4096
+_TRUNCATION = re.compile(rb'"truncation"\s*:\s*(\{|null)')
