@@ -38,6 +38,8 @@ CONDITIONS: Mapping[str, str] = {
     "C12": "the expressions of the pre-tokenizer always split there",
     "C13": "no added token can stand inside a span",
     "C14": "white space is not parted from white space",
+    "C15": "the engine knows the model",
+    "C16": "at opening, check texts have the same counts, whole and parted",
     "D1": "the token does not strip",
     "D2": "no single_word token can see the edge of the token",
     "D3": "no prefix depends on being at the start of the text",

@@ -63,7 +63,7 @@ def _model(backend: Tokenizer) -> Refusal | None:
 def _post_processor(backend: Tokenizer) -> Refusal | None:
     part = backend.post_processor
     unknown = _unknown("A5", "post-processor", part, POST_PROCESSORS)
-    if unknown is None and not keeps_text_once(backend):
+    if unknown is None and not _keeps_text_once(backend):
         return Refusal("A5", "its post-processor repeats the text or leaves it out")
     return unknown
 
@@ -142,7 +142,7 @@ def _unknown(condition: str, what: str, part: Any, known: frozenset[str]) -> Ref
     return Refusal(condition, f"nothing is known of its {what}, {min(kinds - known)}")
 
 
-def keeps_text_once(backend: Tokenizer) -> bool:
+def _keeps_text_once(backend: Tokenizer) -> bool:
     """Whether the post-processor puts the tokens of a text into the result exactly once.
 
     It does so for the tokens of markers too, and even if no special tokens are added.
