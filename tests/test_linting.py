@@ -17,6 +17,7 @@ from tokenizers import AddedToken, Tokenizer, models, normalizers, pre_tokenizer
 from bench.cutting.corpus import NORMALIZERS, PRE_TOKENIZERS, small_tokenizer
 from strategies import ChatTokenizer, Lint, lint
 from strategies.exactness.conditions import CONDITIONS
+from strategies.exactness.overlaps import Overlaps
 from strategies.linting.engines import ENGINES, Asked, EngineVerdict, engine_verdicts
 from strategies.linting.markers import marker_texts, marker_verdict
 from strategies.linting.rules import RULES, verdict_by_rules
@@ -320,6 +321,7 @@ texts = st.text(" \n\tahelo<|>m▁é\u0301_1\x1c\u00a0\u2003", max_size=8)
 contents = st.sampled_from(
     [M, "<|", "|>", "<|m", "<<", f"{M}{M}", " <|", "|> ", "\n", "  ", "he", "a", "_", "é", "\x1c<"]
 )
+sides = st.lists(st.one_of(texts, contents), max_size=2).map("".join)
 FLAGS = ("lstrip", "rstrip", "single_word", "normalized", "special")
 
 
@@ -341,9 +343,9 @@ def backends(draw: st.DrawFn) -> Tokenizer:
 
 
 @settings(max_examples=120, deadline=None)
-@given(backends(), st.lists(st.tuples(texts, texts), min_size=20, max_size=20))
+@given(backends(), st.lists(st.tuples(sides, sides), min_size=20, max_size=20))
 def test_no_verdict_on_any_tokenizer_has_a_counterexample(
-    backend: Tokenizer, sides: list[tuple[str, str]]
+    backend: Tokenizer, around: list[tuple[str, str]]
 ) -> None:
     subject = subject_of_backend(backend)
     found = [marker_verdict(subject, number, most_pieces=2) for number in subject.added]
@@ -351,7 +353,7 @@ def test_no_verdict_on_any_tokenizer_has_a_counterexample(
     cuts = {each.text: each.number for each in found if each.verdict.exactness != NEVER}
     for each in found:
         assert each.counterexample is None or reproduces(subject, each)
-        for left, right in sides:
+        for left, right in around:
             text = left + each.text + right
             if subject.may_panic(text):
                 continue
@@ -360,6 +362,16 @@ def test_no_verdict_on_any_tokenizer_has_a_counterexample(
                 assert cut_alone(subject, each.text, each.number, text) == whole
             if cuts:
                 assert cut_between(subject, cuts, text) == whole
+
+
+def test_what_hides_a_token_is_found() -> None:
+    overlaps = Overlaps(["<a>", "<a><b>", "x<", "a", "\0", "\0a", "<"])
+    assert overlaps.hiding("<a>") == ["x<", "<a><b>"]
+    assert overlaps.hiding("a") == ["\0a", "<a>", "<a><b>"]
+    assert overlaps.hiding("<b") == ["x<", "<a><b>"]
+    assert overlaps.hiding("\0") == ["\0a"]
+    assert overlaps.hiding("<a><b>") == ["x<"]
+    assert overlaps.hiding("y") == []
 
 
 def test_the_texts_of_a_search_come_shortest_first_and_hold_the_marker() -> None:

@@ -18,12 +18,14 @@ class Overlaps:
 
     texts: Iterable[str]
     _joined: str = field(init=False)
+    _known: frozenset[str] = field(init=False)
     _endings: dict[str, list[str]] = field(init=False)
 
     def __post_init__(self) -> None:
         self.texts = sorted(self.texts, key=lambda text: (len(text), text))
         # Tokenizers have a thousand tokens, and each is held against all of them.
         self._joined = "\0".join(self.texts)
+        self._known = frozenset(self.texts)
         self._endings = {}
         for text in self.texts:
             for start in range(1, len(text)):
@@ -36,8 +38,10 @@ class Overlaps:
         one. The shortest come first.
         """
         first = self._joined.find(text)
+        # Mostly the text is one of them, and stands nowhere else.
+        once = text in self._known and self._joined.find(text, first + 1) < 0
         found = set()
-        if first >= 0 and self._joined.find(text, first + 1) >= 0:
+        if first >= 0 and not once:
             found = {other for other in self.texts if text in other}
         for size in range(1, len(text)):
             found.update(self._endings.get(text[:size], ()))
