@@ -489,6 +489,42 @@ def test_the_bug_of_fastokens_67_would_have_been_flagged() -> None:
     assert list(shown.whole) == tokenizer.encode(shown.text).ids != parted == list(shown.cut)
 
 
+def test_a_marker_in_a_message_is_text_if_control_tokens_are_sanitized() -> None:
+    found = of_engine(linted("bpe-chatml").engines, "transformers sanitize_control_tokens", "5.23")
+    (finding,) = found.findings
+    shown = finding.counterexample
+    assert shown is not None
+    tokenizer = bundled_chat("bpe-chatml").tokenizer
+    marker = tokenizer.convert_ids_to_tokens(shown.cut[0])
+    ids = tokenizer.apply_chat_template(
+        [{"role": "user", "content": marker}],
+        add_generation_prompt=True,
+        return_dict=False,
+        sanitize_control_tokens=True,
+    )
+    assert ids == list(shown.whole)
+    assert list(shown.cut) == tokenizer(shown.text, add_special_tokens=False)["input_ids"]
+    # The template writes a marker, and the message holds another one.
+    assert len(shown.whole) > len(shown.cut)
+
+
+def test_a_class_of_its_own_is_never_exact() -> None:
+    chat = bundled_chat("bpe-chatml").load_again()
+    kind = type(chat.tokenizer)
+
+    def own(self: Any, *arguments: Any, **options: Any) -> Any:
+        return kind.apply_chat_template(self, *arguments, **options)
+
+    chat.tokenizer.__class__ = type("Own", (kind,), {"apply_chat_template": own})
+    found = lint(chat, most_pieces=2)
+    assert not found.is_exact
+    assert (found.verdict.rule, found.verdict.condition) == ("backend", "A1")
+    # Nothing is wrong in the texts that were tried, and that is said.
+    assert found.counterexample is None
+    assert found.cut_points == ()
+    assert all(each.verdict.exactness == NEVER and each.tried > 0 for each in found.markers)
+
+
 def test_the_mended_caches_are_not_blamed_for_what_was_mended() -> None:
     for given_to_it in (asked(NESTED), asked([{"content": M, **SPECIAL}], **BOS)):
         found = engine_verdicts(given_to_it)

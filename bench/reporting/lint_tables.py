@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from bench.reporting.fitting import Head, print_table
+from bench.reporting.fitting import READABLE, Head, print_table
 from strategies.linting.verdict import ALONE
 from strategies.words import many, printable
 
@@ -94,7 +94,7 @@ def _print_engines(console: Console, engines: Sequence[EngineVerdict]) -> None:
             "; ".join(finding.reason for finding in each.findings),
             next(
                 (
-                    shown_text(finding.counterexample.text)
+                    _short(finding.counterexample.text)
                     for finding in each.findings
                     if finding.counterexample is not None
                 ),
@@ -110,6 +110,12 @@ def _print_engines(console: Console, engines: Sequence[EngineVerdict]) -> None:
     if others:
         _say(console, f"no known difference here: {', '.join(others)}")
     _say(console, "engines and caches: by what is known of each; none of them was run")
+
+
+def _short(text: str) -> str:
+    """Return a text as it is shown, or its length if it is a whole prompt."""
+    shown = shown_text(text)
+    return shown if len(shown) <= READABLE else f"{many(len(text), 'character')}, in the JSON"
 
 
 def shown_text(text: str) -> str:

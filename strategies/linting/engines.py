@@ -45,6 +45,9 @@ class Asked:
         Whether its pre-tokenizer splits at a regular expression.
     truncates
         Whether its file asks for truncation.
+    sanitized
+        A prompt with a marker in a message, with the ids that transformers gives it if it
+        sanitizes control tokens, and those of its text; None if there is none.
     """
 
     subject: Subject
@@ -52,6 +55,7 @@ class Asked:
     model: str | None
     splits_by_expression: bool
     truncates: bool
+    sanitized: Counterexample | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,6 +317,7 @@ def reads_marked_content_as_text(asked: Asked) -> Finding | None:
         "differs",
         f"the text {text!r} in a message is no marker there, so the prompt's text does not say "
         "where to cut",
+        asked.sanitized,
     )
 
 

@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from strategies.conversations.conversation import Conversation
 from strategies.exactness.pipeline import steps_of
 from strategies.linting.cuts import between
 from strategies.linting.engines import Asked, EngineVerdict, engine_verdicts
 from strategies.linting.markers import groups, marker_verdict
 from strategies.linting.rules import UNEXPLAINED, refused
-from strategies.linting.search import MOST_PIECES, PIECES, shortest, texts_of
+from strategies.linting.search import MOST_PIECES, PIECES, Counterexample, shortest, texts_of
 from strategies.linting.subject import Subject, subject_of
 from strategies.linting.template import TemplateFacts, template_facts
 from strategies.linting.verdict import (
@@ -29,8 +30,6 @@ from strategies.repetition import amplification
 
 if TYPE_CHECKING:
     from strategies.chat.tokenizer import ChatTokenizer
-    from strategies.conversations.conversation import Conversation
-    from strategies.linting.search import Counterexample
 
 MOST_TOGETHER = 6
 """Markers that are put beside each other in a search over all of them."""
@@ -238,7 +237,36 @@ def _asked(chat: ChatTokenizer, subject: Subject, template: TemplateFacts) -> As
         and backend is not None
         and any(step["type"] == "Split" for step in steps_of(backend.pre_tokenizer)),
         truncates=_truncates(chat),
+        sanitized=_sanitized(chat, subject, template),
     )
+
+
+def _sanitized(
+    chat: ChatTokenizer, subject: Subject, template: TemplateFacts
+) -> Counterexample | None:
+    """Return a prompt with a marker in a message that other ids than its text has."""
+    texts = (subject.added[number] for number in template.written)
+    marker = next((token.content for token in texts if token.special), None)
+    if marker is None:
+        return None
+    asked = Conversation("marker", ({"role": "user", "content": marker},), None, (1,))
+    (_, prompt), *_ = chat.prompts(asked, "skip")
+    if prompt is None:
+        return None
+    try:
+        ids = chat.tokenizer.apply_chat_template(
+            list(asked.messages),
+            chat_template=chat.template,
+            tokenize=True,
+            add_generation_prompt=True,
+            return_dict=False,
+            sanitize_control_tokens=True,
+            **chat.template_kwargs,
+        )
+    except Exception:  # an older transformers, or a tokenizer that cannot do it
+        return None
+    plain = subject.encode(prompt)
+    return None if plain == ids else Counterexample(prompt, tuple(ids), tuple(plain))
 
 
 def _truncates(chat: ChatTokenizer) -> bool:
