@@ -7,12 +7,13 @@ import signal
 import subprocess
 import sys
 import threading
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 from bench.bundled import tokenizer_path
-from strategies import Conversation, InputError, TurnError, count, get, load_chat
+from strategies import ChatTokenizer, Conversation, InputError, TurnError, count, get, load_chat
 from strategies.chat.limits import (
     CHARACTERS_VARIABLE,
     MAX_RENDER_CHARACTERS,
@@ -100,12 +101,17 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(STEPS_VARIABLE, str(STEPS))
 
 
+@cache
+def beyond_a_limit(kind: str) -> ChatTokenizer:
+    """Return a tokenizer with a template that goes beyond a limit, loaded once per run."""
+    return load_chat(TOKENIZER, template=LONG_TEXTS.get(kind) or MANY_STEPS[kind])
+
+
 @pytest.mark.usefixtures("small")
 @pytest.mark.parametrize("strategy", IN_PROCESS)
 @pytest.mark.parametrize("kind", [*LONG_TEXTS, *MANY_STEPS])
 def test_a_render_beyond_a_limit_is_the_same_error_everywhere(kind: str, strategy: str) -> None:
-    template = LONG_TEXTS.get(kind) or MANY_STEPS[kind]
-    chat = load_chat(TOKENIZER, template=template)
+    chat = beyond_a_limit(kind)
     with pytest.raises(TurnError) as caught:
         count([ONE], chat, strategy, workers=1)
     expected = (
