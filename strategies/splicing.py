@@ -47,9 +47,10 @@ class Markers:
 def markers_of(chat: ChatTokenizer) -> Markers | str:
     """Return the markers of a tokenizer, or the reason why it cannot be cut exactly."""
     refusal = refusal_of(chat)
-    if refusal is not None:
+    if refusal is not None and refusal.condition != "A6":
         return refusal.reason
     if chat.backend is not None:
+        # There are none if special tokens are split (A6). Prompts are then counted whole.
         return backend_markers(chat.backend)
     return Markers(searched_texts(chat.tokenizer), frozenset())
 

@@ -31,9 +31,9 @@ from strategies.exactness.pipeline import (
     POST_PROCESSORS,
     PRE_TOKENIZERS,
     WHITE_SPACE,
-    backend_refusal,
     token_refusal,
 )
+from strategies.linting.subject import subject_of_backend
 from strategies.splicing import backend_markers, refusal_of
 from tests.conftest import bundled_chat, real_chat
 
@@ -93,7 +93,7 @@ def of_backend(change: Callable[[Tokenizer], None]) -> Callable[[], str | None]:
     def condition() -> str | None:
         backend = small_tokenizer([{"content": M}])
         change(backend)
-        refusal = backend_refusal(backend)
+        refusal = subject_of_backend(backend).refusal
         return None if refusal is None else refusal.condition
 
     return condition

@@ -76,20 +76,23 @@ def _splits_special(backend: Tokenizer) -> Refusal | None:
     return Refusal("A6", "split_special_tokens leaves no place to cut")
 
 
-def _empties_a_token(backend: Tokenizer) -> Refusal | None:
-    if backend.normalizer is None:
+BACKEND_CHECKS = (_normalizer, _pre_tokenizer, _model, _post_processor, _splits_special)
+"""Conditions A2 to A6, in this order."""
+
+
+def empties_a_token(backend: Tokenizer) -> Refusal | None:
+    """Return why the library may fail on any text, or None (A13).
+
+    Cutting changes nothing about that: each piece is searched for such a token by itself. But
+    whoever tries texts must not try them with such a tokenizer.
+    """
+    if backend.normalizer is None or _normalizer(backend) is not None:
         return None
     for token in backend.get_added_tokens_decoder().values():
         if token.normalized and not backend.normalizer.normalize_str(token.content):
             # The search then finds it everywhere, even inside a character, and may never end.
             return Refusal("A13", f"nothing is left of {token.content!r} when it is normalized")
     return None
-
-
-BACKEND_CHECKS = (
-    *(_normalizer, _empties_a_token, _pre_tokenizer, _model, _post_processor, _splits_special),
-)
-"""Conditions A2 to A6. A13 comes early: nothing should be encoded if it does not hold."""
 
 
 def _normalized(token: AddedToken) -> Refusal | None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from strategies.exactness.alone import Surroundings, library_surroundings, surroundings
 from strategies.exactness.conditions import Refusal
 from strategies.exactness.library import searched_texts
-from strategies.exactness.pipeline import WHITE_SPACE, backend_refusal
+from strategies.exactness.pipeline import WHITE_SPACE, backend_refusal, empties_a_token
 from strategies.splicing import refusal_of
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ def subject_of_backend(backend: Tokenizer, refusal: Refusal | None = None) -> Su
     refusal
         Why it cannot be cut, if that is known already.
     """
-    refusal = refusal or backend_refusal(backend)
+    refusal = empties_a_token(backend) or refusal or backend_refusal(backend)
     added = dict(sorted(backend.get_added_tokens_decoder().items()))
 
     def encode(text: str) -> list[int]:
