@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from strategies.chat.tokenizer import ChatTokenizer
     from strategies.conversations.conversation import Conversation
 
-PATIENCE = 240.0
+PATIENCE = 600.0
 """Seconds that an engine may take for one answer: to load a tokenizer, or to count a batch of a
-few million characters. The slowest takes a few of them."""
+few million characters. The slowest takes a few of them on a machine that nobody else uses."""
 
 
 def cannot_ask(chat: ChatTokenizer, families: Sequence[str] | None = None) -> str | None:

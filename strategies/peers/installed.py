@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from importlib.metadata import version
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
@@ -44,6 +45,10 @@ class InstalledPeer:
     def open(self, chat: ChatTokenizer, *, workers: int) -> AbstractContextManager[PeerCounter]:
         """Start the worker process and load the tokenizer there."""
         return opened(self.name, sys.executable, chat, workers)
+
+    def version(self) -> str:
+        """Return the version of the library. It must be installed."""
+        return version(self.name)
 
 
 def not_installed(package: str, module: str) -> str | None:
