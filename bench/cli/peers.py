@@ -34,7 +34,7 @@ from strategies import (
 )
 
 if TYPE_CHECKING:
-    from bench.measuring.peer_cases import PeerCase
+    from bench.conformance.peer_cases import PeerCase
     from bench.reporting.peers_page import Counted
 
 
@@ -95,8 +95,8 @@ def peers_command(
 
     For each cause, the shortest text that shows it is printed.
     """
+    from bench.conformance.peer_cases import add_cases, library_versions, write_cases
     from bench.measuring.causes import causes_of
-    from bench.measuring.peer_cases import add_cases, library_versions, write_cases
     from bench.reporting.fitting import Head, print_table
     from bench.reporting.peers_page import Counted, peers_tables, with_tables
 

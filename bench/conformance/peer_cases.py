@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from subprocess import CalledProcessError
 from typing import Any
 
 from tokenizers import Tokenizer
 
+from bench.conformance.build import write_tokenizer
+from bench.conformance.corpus import LIBRARIES
+from bench.conformance.make import made, written
 from bench.measuring.causes import TEXT_ALONE, Causes, Difference
 from bench.measuring.folders import temporary_folder
 from bench.measuring.shrinking import File, smallest_tokenizer
@@ -26,9 +30,9 @@ from strategies import (
     count_with,
     open_available,
 )
-from strategies.splicing import Cutter, SpanPath, backend_markers
 
 COUNTS = "peer_counts.json"
+"""The file of what each peer counts of the cases, beside the folder of the corpus."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +45,8 @@ class PeerCase:
         The tokenizer.
     text
         The text.
-    ids
-        What the tokenizers library makes of it.
+    tokens
+        How many tokens it is.
     cause
         Why a peer counts it wrong, in a few words.
     seen
@@ -51,7 +55,7 @@ class PeerCase:
 
     file: File
     text: str
-    ids: tuple[int, ...]
+    tokens: int
     cause: str
     seen: str
 
@@ -75,54 +79,51 @@ def add_cases(cases: dict[str, PeerCase], peer: Strategy, chat: ChatTokenizer, w
         if not difference.text or key in cases:
             continue
         same = [case for case in cases.values() if case.text == difference.text]
-        if not any(_counts_wrong(peer, case) for case in same):
+        if all(_wrong_count(peer, case) is None for case in same):
             case = peer_case(json.loads(chat.backend_state()), difference, peer, chat.name)
             if case is not None:
                 cases[key] = case
 
 
-def _counts_wrong(peer: Strategy, case: PeerCase) -> bool:
+def _wrong_count(peer: Strategy, case: PeerCase) -> int | None:
+    """Return what a peer counts, or None if it counts right or not at all."""
     count = count_of(case.file, case.text, peer)
-    return isinstance(count, int) and count != len(case.ids)
+    return count if isinstance(count, int) and count != case.tokens else None
 
 
 def write_cases(path: Path, cases: Sequence[PeerCase], peers: Sequence[Strategy]) -> None:
     """Write cases as a file of the conformance corpus, and what each peer counts of them.
 
-    The counts go to a file of their own beside it, since the corpus says what is right.
+    The counts go to a file of their own, since the corpus says what is right.
 
     Parameters
     ----------
     path
-        Of the file of the corpus; the counts stand in ``peer_counts.json`` a folder up.
+        Of the file of the corpus; the counts stand in `COUNTS` a folder up.
     cases
         The cases.
     peers
         The peers to ask. Those that count right or cannot load a tokenizer are not named.
     """
-    rows, counts = [], {}
+    rows: list[dict[str, Any]] = []
+    counts = {}
     for number, case in enumerate(cases, 1):
         name = f"{re.sub('[^a-z0-9]+', '-', case.cause.lower()).strip('-')}-{number}"
-        found = {peer.name: count_of(case.file, case.text, peer) for peer in peers}
-        counts[name] = {
-            peer: count
-            for peer, count in found.items()
-            if isinstance(count, int) and count != len(case.ids)
-        }
-        about = f"{case.cause}; seen with {case.seen}, counted wrong by {', '.join(counts[name])}"
-        tokenizer = {"file": case.file}
+        asked = {peer.name: _wrong_count(peer, case) for peer in peers}
+        wrong = {peer: count for peer, count in asked.items() if count is not None}
+        counts[name] = wrong
+        about = f"{case.cause}; seen with {case.seen}, counted wrong by {', '.join(wrong)}"
         rows.append(
-            {"id": name, "about": about, "tokenizer": tokenizer, "text": case.text}
-            | {"ids": case.ids, "alone": alone(case)}
+            made({"id": name, "about": about, "tokenizer": {"file": case.file}, "text": case.text})
         )
-    libraries = {name: version(name) for name in ("tokenizers", "transformers", "jinja2")}
-    head = {
+    content = {
         "about": "what other libraries count wrong, each with the smallest tokenizer that shows it",
-        "versions": libraries,
+        "versions": {library: version(library) for library in LIBRARIES},
+        "cases": rows,
     }
-    _write(path, head, "cases", [json.dumps(row) for row in rows])
-    lines = [f"{json.dumps(name)}: {json.dumps(counts[name])}" for name in counts]
-    _write(path.parents[1] / COUNTS, {"versions": library_versions(peers)}, "wrong", lines)
+    path.write_text(written(content), encoding="utf-8")
+    found = {"versions": library_versions(peers), "wrong": counts}
+    (path.parents[1] / COUNTS).write_text(f"{json.dumps(found, indent=2)}\n", encoding="utf-8")
 
 
 def library_versions(peers: Sequence[Strategy]) -> dict[str, str]:
@@ -131,19 +132,9 @@ def library_versions(peers: Sequence[Strategy]) -> dict[str, str]:
     for peer in peers:
         asked: Callable[[], str] | None = getattr(peer, "version", None)
         if asked is not None:
-            with suppress(PackageNotFoundError, OSError):
+            with suppress(PackageNotFoundError, OSError, CalledProcessError):
                 found[peer.name] = asked()
     return found
-
-
-def alone(case: PeerCase) -> str:
-    """Return whether counting the spans between added tokens by themselves is exact."""
-    backend = Tokenizer.from_str(json.dumps(case.file))
-    ids: list[int] = []
-    for _, span, after in SpanPath(Cutter(backend_markers(backend))).advance(case.text)[1]:
-        for piece in (span, after):
-            ids += backend.encode(piece or "", add_special_tokens=False).ids
-    return "exact" if ids == list(case.ids) else "wrong"
 
 
 def peer_case(file: File, found: Difference, strategy: Strategy, seen: str) -> PeerCase | None:
@@ -175,21 +166,7 @@ def peer_case(file: File, found: Difference, strategy: Strategy, seen: str) -> P
     small = smallest_tokenizer(file, text, differs)
     if small is None or tokens is None:
         return None
-    ids = Tokenizer.from_str(json.dumps(small)).encode(text, add_special_tokens=False).ids
-    return PeerCase(small, text, tuple(ids), found.cause, seen)
-
-
-def _write(path: Path, head: Mapping[str, Any], key: str, lines: Sequence[str]) -> None:
-    """Write JSON with one line for each case; other characters than ASCII are escaped."""
-    is_list = not lines or lines[0].startswith("{")
-    opening, closing = "[]" if is_list else "{}"
-    fields = "".join(
-        f"  {json.dumps(name)}: {json.dumps(value)},\n" for name, value in head.items()
-    )
-    body = ",\n    ".join(lines)
-    path.write_text(
-        f'{{\n{fields}  "{key}": {opening}\n    {body}\n  {closing}\n}}\n', encoding="utf-8"
-    )
+    return PeerCase(small, text, len(tokens), found.cause, seen)
 
 
 def pieces(file: File, text: str) -> Sequence[str] | None:
@@ -225,13 +202,11 @@ def count_of(file: File, text: str, strategy: Strategy) -> int | str | None:
         The strategy, usually a peer.
     """
     with temporary_folder() as folder:
-        (folder / "tokenizer.json").write_text(json.dumps(file), encoding="utf-8")
-        settings = {"tokenizer_class": "PreTrainedTokenizerFast"}
-        (folder / "tokenizer_config.json").write_text(json.dumps(settings), encoding="utf-8")
         spec = chat_spec(folder, template=TEXT_ALONE, messages="as-written")
         messages = ({"role": "user", "content": text},)
         conversation = Conversation("text", messages, None, (1,))
         try:
+            write_tokenizer({"file": file}, folder)
             chat = ChatTokenizer(spec)
             with open_available(strategy, chat, 1) as counter:
                 ((count,),) = count_with(counter, chat, [conversation], on_error="skip")
