@@ -127,10 +127,10 @@ def peers_command(
                 causes = causes_of(peer, chat, conversations, expected, examples)
                 found.append(Counted(chat.name, name, causes))
                 if cases is not None:
-                    add_cases(made, peer, chat, causes)
+                    add_cases(made, peer, chat, causes, peers)
         # After each tokenizer, so that a run that is ended has said something.
         if cases is not None:
-            write_cases(cases, list(made.values()), peers)
+            write_cases(cases, list(made.values()), versions)
         if page is not None:
             tables = peers_tables(found, versions)
             page.write_text(with_tables(page.read_text(encoding="utf-8"), tables), encoding="utf-8")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -45,22 +45,28 @@ class PeerCase:
         The tokenizer.
     text
         The text.
-    tokens
-        How many tokens it is.
     cause
         Why a peer counts it wrong, in a few words.
     seen
         The tokenizer with which it was seen.
+    wrong
+        What each peer counts that counts it wrong.
     """
 
     file: File
     text: str
-    tokens: int
     cause: str
     seen: str
+    wrong: Mapping[str, int]
 
 
-def add_cases(cases: dict[str, PeerCase], peer: Strategy, chat: ChatTokenizer, why: Causes) -> None:
+def add_cases(
+    cases: dict[str, PeerCase],
+    peer: Strategy,
+    chat: ChatTokenizer,
+    why: Causes,
+    peers: Sequence[Strategy],
+) -> None:
     """Add a case for each cause for which a peer counts wrong, unless there is one already.
 
     Parameters
@@ -73,25 +79,23 @@ def add_cases(cases: dict[str, PeerCase], peer: Strategy, chat: ChatTokenizer, w
         The tokenizer; it has a backend if something was counted wrong.
     why
         What the peer counts wrong with it.
+    peers
+        All peers. Each is asked about a new case.
     """
     for difference, _ in why.differences:
         key = f"{peer.name}: {difference.cause}"
-        if not difference.text or key in cases:
-            continue
-        same = [case for case in cases.values() if case.text == difference.text]
-        if all(_wrong_count(peer, case) is None for case in same):
-            case = peer_case(json.loads(chat.backend_state()), difference, peer, chat.name)
+        same = (case for case in cases.values() if case.text == difference.text)
+        if (
+            difference.text
+            and key not in cases
+            and all(peer.name not in each.wrong for each in same)
+        ):
+            case = peer_case(json.loads(chat.backend_state()), difference, peer, chat.name, peers)
             if case is not None:
                 cases[key] = case
 
 
-def _wrong_count(peer: Strategy, case: PeerCase) -> int | None:
-    """Return what a peer counts, or None if it counts right or not at all."""
-    count = count_of(case.file, case.text, peer)
-    return count if isinstance(count, int) and count != case.tokens else None
-
-
-def write_cases(path: Path, cases: Sequence[PeerCase], peers: Sequence[Strategy]) -> None:
+def write_cases(path: Path, cases: Sequence[PeerCase], versions: Mapping[str, str]) -> None:
     """Write cases as a file of the conformance corpus, and what each peer counts of them.
 
     The counts go to a file of their own, since the corpus says what is right.
@@ -102,17 +106,15 @@ def write_cases(path: Path, cases: Sequence[PeerCase], peers: Sequence[Strategy]
         Of the file of the corpus; the counts stand in `COUNTS` a folder up.
     cases
         The cases.
-    peers
-        The peers to ask. Those that count right or cannot load a tokenizer are not named.
+    versions
+        Of the libraries of the peers.
     """
     rows: list[dict[str, Any]] = []
     counts = {}
     for number, case in enumerate(cases, 1):
         name = f"{re.sub('[^a-z0-9]+', '-', case.cause.lower()).strip('-')}-{number}"
-        asked = {peer.name: _wrong_count(peer, case) for peer in peers}
-        wrong = {peer: count for peer, count in asked.items() if count is not None}
-        counts[name] = wrong
-        about = f"{case.cause}; seen with {case.seen}, counted wrong by {', '.join(wrong)}"
+        counts[name] = dict(case.wrong)
+        about = f"{case.cause}; seen with {case.seen}, counted wrong by {', '.join(case.wrong)}"
         rows.append(
             made({"id": name, "about": about, "tokenizer": {"file": case.file}, "text": case.text})
         )
@@ -122,7 +124,7 @@ def write_cases(path: Path, cases: Sequence[PeerCase], peers: Sequence[Strategy]
         "cases": rows,
     }
     path.write_text(written(content), encoding="utf-8")
-    found = {"versions": library_versions(peers), "wrong": counts}
+    found = {"versions": dict(versions), "wrong": counts}
     (path.parents[1] / COUNTS).write_text(f"{json.dumps(found, indent=2)}\n", encoding="utf-8")
 
 
@@ -137,7 +139,9 @@ def library_versions(peers: Sequence[Strategy]) -> dict[str, str]:
     return found
 
 
-def peer_case(file: File, found: Difference, strategy: Strategy, seen: str) -> PeerCase | None:
+def peer_case(
+    file: File, found: Difference, strategy: Strategy, seen: str, peers: Sequence[Strategy]
+) -> PeerCase | None:
     """Make the tokenizer small that shows that a peer counts a text wrong.
 
     Parameters
@@ -150,6 +154,8 @@ def peer_case(file: File, found: Difference, strategy: Strategy, seen: str) -> P
         The peer.
     seen
         Name of the tokenizer.
+    peers
+        Those to ask about the small tokenizer, too.
 
     Returns
     -------
@@ -166,7 +172,13 @@ def peer_case(file: File, found: Difference, strategy: Strategy, seen: str) -> P
     small = smallest_tokenizer(file, text, differs)
     if small is None or tokens is None:
         return None
-    return PeerCase(small, text, len(tokens), found.cause, seen)
+    asked = {peer.name: count_of(small, text, peer) for peer in peers}
+    wrong = {
+        peer: count
+        for peer, count in asked.items()
+        if isinstance(count, int) and count != len(tokens)
+    }
+    return PeerCase(small, text, found.cause, seen, wrong)
 
 
 def pieces(file: File, text: str) -> Sequence[str] | None:

@@ -183,7 +183,7 @@ def _cause(chat: ChatTokenizer, text: str, got: int | None) -> str:
         special = all(token.special for token in tokens)
         return f"added tokens without flags, {'special' if special else 'not special'}"
     kinds = sorted({kind for character in text for kind in _kinds(character)})
-    return f"plain text: {', '.join(kinds)}"
+    return f"{', '.join(kinds)} with {chat.family}"
 
 
 def _kinds(character: str) -> tuple[str, ...]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from strategies import InputError
-from strategies.words import many
 
 if TYPE_CHECKING:
     from bench.measuring.causes import Causes, Difference
@@ -75,7 +74,7 @@ def peers_tables(counted: Sequence[Counted], versions: Mapping[str, str]) -> str
     causes = _causes(counted)
     if causes:
         lines += ["", "Why turns are counted wrong, each with the shortest text that shows it:", ""]
-        heads = ["peer", "cause", "tokenizers", "text", "with", "tokens", "counted"]
+        heads = ["peer", "cause", "seen with", "shortest text", "of", "tokens", "counted"]
         lines += _table(heads, causes)
     return "\n".join(lines)
 
@@ -129,18 +128,21 @@ def _refusals(counted: Sequence[Counted], peers: Sequence[str]) -> list[list[str
         if each.causes.unavailable is not None:
             reasons[each.causes.strategy, each.causes.unavailable][each.tokenizer] = None
     found = sorted(reasons.items(), key=lambda pair: peers.index(pair[0][0]))
-    return [[peer, ", ".join(names), reason] for (peer, reason), names in found]
+    return [
+        [peer, ", ".join(names), reason.removeprefix(f"{peer} cannot load its tokenizer: ")]
+        for (peer, reason), names in found
+    ]
 
 
 def _causes(counted: Sequence[Counted]) -> list[list[str]]:
-    tokenizers: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
+    tokenizers: dict[tuple[str, str], dict[str, None]] = defaultdict(dict)
     for each in counted:
         for difference, _ in each.causes.differences:
-            tokenizers[each.causes.strategy, difference.cause][each.tokenizer] += 1
+            tokenizers[each.causes.strategy, difference.cause][each.tokenizer] = None
     return [
         [
             *(each.causes.strategy, difference.cause),
-            many(len(tokenizers[each.causes.strategy, difference.cause]), "tokenizer"),
+            ", ".join(tokenizers[each.causes.strategy, difference.cause]),
             *(code(ascii(difference.text)), each.tokenizer, str(difference.expected)),
             "refused" if difference.got is None else str(difference.got),
         ]
