@@ -30,7 +30,7 @@ from strategies import (
 )
 from strategies.peers.engine import Engine
 from strategies.verification import mismatches
-from tests.conftest import Bench, bundled_chat, plain_counts
+from tests.conftest import Bench, bundled_chat, eventually, plain_counts
 from tests.test_strategies import (
     RAISES_FROM_THE_FIFTH_MESSAGE,
     SCENARIOS,
@@ -190,14 +190,21 @@ def engine_that(does: str, patience: float) -> Iterator[Engine]:
         yield Engine("some-engine", process, patience)
 
 
-def test_an_engine_that_hangs_is_ended_with_its_copies() -> None:
-    does = "os.fork(); print(end='123', flush=True); time.sleep(600)"
+def test_an_engine_that_hangs_is_ended_with_its_copies(tmp_path: Path) -> None:
+    told = tmp_path / "copy"
+    does = f"copy = os.fork(); copy and open({str(told)!r}, 'w').write(str(copy)); time.sleep(600)"
     with engine_that(does, 2.0) as engine:
-        worker = psutil.Process(engine.process.pid)
         with pytest.raises(WorkerError, match=r"some-engine did not answer in 2 s; nothing was"):
             engine.load("{}", 1)
-    # A copy that lived on would hold the pipe open, and this test would not come here.
-    assert not worker.is_running()
+        copy = int(told.read_text())
+        assert eventually(lambda: not is_alive(engine.process.pid) and not is_alive(copy))
+
+
+def is_alive(process: int) -> bool:
+    try:
+        return psutil.Process(process).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def test_an_engine_that_crashes_fails_in_one_line() -> None:
