@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import json
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.measuring.causes import causes_of, shortest
-from strategies import Conversation, get, reference_counts
+from bench.measuring.causes import causes_of
+from bench.measuring.shrinking import narrowed, shortest
+from strategies import (
+    ChatTokenizer,
+    Conversation,
+    Counter,
+    WorkerError,
+    get,
+    reference_counts,
+)
 from tests.conftest import Bench, bundled_chat
 from tests.test_strategies import conversation
 
@@ -41,6 +51,38 @@ def test_a_strategy_that_is_right_has_no_causes() -> None:
     assert (causes.turns, causes.wrong, causes.differences) == (2, 0, ())
     unavailable = causes_of(get("batched"), bundled_chat("sentencepiece"), data, [[0, 0]], 5)
     assert unavailable.unavailable == "it has no tokenizers backend, and so no batch encoding"
+
+
+@dataclass(frozen=True)
+class Dies:
+    """A peer whose process ends while it loads the tokenizer."""
+
+    name: str = "dies"
+    summary: str = ""
+    peer: bool = True
+
+    def availability(self, chat: ChatTokenizer) -> str | None:  # noqa: ARG002
+        return None
+
+    def open(self, chat: ChatTokenizer, *, workers: int) -> AbstractContextManager[Counter]:  # noqa: ARG002
+        raise WorkerError("the worker of dies ended before it answered; nothing was counted")
+
+
+def test_a_peer_that_crashes_has_a_reason_and_fails_nothing() -> None:
+    data = [conversation("a", "b", "c")]
+    causes = causes_of(Dies(), bundled_chat("bpe-chatml"), data, [[0, 0]], 5)
+    assert causes.unavailable == "the worker of dies ended before it answered; nothing was counted"
+    assert (causes.turns, causes.wrong) == (0, 0)
+
+
+@given(st.text("abc", max_size=2_000), st.integers(0, 2_000))
+def test_a_long_text_becomes_a_stretch_that_still_shows_it(text: str, place: int) -> None:
+    text = text[:place] + "xy" + text[place:]
+    short = narrowed(text, lambda texts: ["xy" in each for each in texts])
+    assert "xy" in short
+    assert short in text
+    assert len(short) <= 12
+    assert narrowed(text, lambda texts: [False for _ in texts]) == text
 
 
 def test_the_command_lists_every_peer_and_dataset(

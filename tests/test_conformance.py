@@ -126,7 +126,7 @@ def test_every_part_of_a_description_is_used() -> None:
     assert used("pre_tokenizer", "byte-level") == {*PRE_TOKENIZERS, "none"}
     assert used("normalizer") == {*NORMALIZERS, "None"}
     assert used("post_processor") == {*POST_PROCESSORS, "None"}
-    flags = {flag for case in CASES for each in case.tokenizer["markers"] for flag in each}
+    flags = {flag for case in CASES for each in case.tokenizer.get("markers", ()) for flag in each}
     assert flags == {"content", "lstrip", "rstrip", "single_word", "normalized", "special"}
 
 

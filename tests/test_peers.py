@@ -28,7 +28,9 @@ from strategies import (
     names,
     open_available,
 )
-from tests.conftest import Bench, bundled_chat, plain_counts
+from strategies.peers.engine import Engine
+from strategies.verification import mismatches
+from tests.conftest import Bench, bundled_chat, eventually, plain_counts
 from tests.test_strategies import (
     RAISES_FROM_THE_FIFTH_MESSAGE,
     SCENARIOS,
@@ -38,6 +40,25 @@ from tests.test_strategies import (
 )
 
 PEERS = [name for name in names() if is_peer(get(name))]
+COUNT_WRONG = {"tokie", "iree-tokenizer"}
+"""Count some turns of the bundled samples wrong, with the bundled BPE tokenizer already."""
+MODULES = {
+    "gigatoken": "gigatoken",
+    "fastokens": "fastokens",
+    "snaptokens": "snaptokens",
+    "tokie": "tokie",
+    "kitoken": "kitoken",
+    "splintr-rs": "splintr",
+    "iree-tokenizer": "iree.tokenizer",
+}
+"""What is imported from each package of the extra."""
+REFUSED = {
+    ("fastokens", "sp-bpe"),
+    ("snaptokens", "sp-bpe"),
+    ("snaptokens", "unigram"),
+    ("iree-tokenizer", "unigram"),
+}
+"""Tokenizers that a peer cannot load."""
 SINGLE_WORDS = "{% for m in messages %}<|im_start|>{{ m.content }}<|im_end|>{% endfor %}"
 
 
@@ -66,7 +87,10 @@ def test_a_peer_counts_the_sample_right(
 ) -> None:
     chat = bundled_chat("bpe-chatml")
     with open_peer(name, chat, workers) as counter:
-        assert counter.count(sample) == plain_counts(chat, sample)
+        counted = counter.count(sample, on_error="skip")
+    wrong = mismatches(sample, plain_counts(chat, sample), counted)
+    # One that counts right some day comes off the list.
+    assert bool(wrong) == (name in COUNT_WRONG)
 
 
 @pytest.mark.parametrize("name", PEERS)
@@ -75,7 +99,9 @@ def test_a_peer_counts_every_scenario_right(name: str) -> None:
     with open_peer(name, chat) as counter:
         for scenario in SCENARIOS:
             data = list(scenario.conversations)
-            assert counter.count(data) == plain_counts(chat, data), scenario.name
+            counted = counter.count(data)
+            if name not in COUNT_WRONG:
+                assert counted == plain_counts(chat, data), scenario.name
 
 
 @pytest.mark.parametrize("name", PEERS)
@@ -83,15 +109,17 @@ def test_a_peer_counts_every_scenario_right(name: str) -> None:
 def test_a_peer_opens_or_says_why_not(name: str, tokenizer: str) -> None:
     chat = bundled_chat(tokenizer)
     data = [conversation("a")]
-    if (name, tokenizer) == ("fastokens", "sp-bpe"):
+    if (name, tokenizer) in REFUSED:
         with (
-            pytest.raises(UnavailableError, match=r"^fastokens cannot load its tokenizer: .+$"),
+            pytest.raises(UnavailableError, match=rf"^{name} cannot load its tokenizer: .+$"),
             open_peer(name, chat),
         ):
             pass
         return
     with open_peer(name, chat) as counter:
-        assert counter.count(data) == plain_counts(chat, data)
+        counted = counter.count(data)
+    # tokie 0.1.4 does not replace line ends as the normalizer of this tokenizer asks for.
+    assert (counted == plain_counts(chat, data)) == ((name, tokenizer) != ("tokie", "unigram"))
 
 
 @pytest.mark.parametrize("name", PEERS)
@@ -149,10 +177,48 @@ def test_a_worker_that_dies_fails_the_call_in_one_line() -> None:
                 counter.count([conversation("a")])
 
 
+@contextmanager
+def engine_that(does: str, patience: float) -> Iterator[Engine]:
+    """Start an engine that reads what it gets and then does something."""
+    program = f"import os, sys, time; os.read(0, 1 << 20); {does}"
+    with subprocess.Popen(
+        [sys.executable, "-c", program],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        process_group=0,
+    ) as process:
+        yield Engine("some-engine", process, patience)
+
+
+def test_an_engine_that_hangs_is_ended_with_its_copies(tmp_path: Path) -> None:
+    told = tmp_path / "copy"
+    does = f"copy = os.fork(); copy and open({str(told)!r}, 'w').write(str(copy)); time.sleep(600)"
+    with engine_that(does, 2.0) as engine:
+        with pytest.raises(WorkerError, match=r"some-engine did not answer in 2 s; nothing was"):
+            engine.load("{}", 1)
+        copy = int(told.read_text())
+        assert eventually(lambda: not is_alive(engine.process.pid) and not is_alive(copy))
+
+
+def is_alive(process: int) -> bool:
+    try:
+        return psutil.Process(process).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def test_an_engine_that_crashes_fails_in_one_line() -> None:
+    with (
+        engine_that("os.abort()", 60.0) as engine,
+        pytest.raises(WorkerError, match=r"some-engine ended before it answered; nothing was"),
+    ):
+        engine.load("{}", 1)
+
+
 def test_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     chat = bundled_chat("bpe-chatml")
-    for package in ("gigatoken", "fastokens"):
-        monkeypatch.setitem(sys.modules, package, None)
+    for package, module in MODULES.items():
+        monkeypatch.setitem(sys.modules, module, None)
         reason = get(package).availability(chat)
         assert reason == f"needs the package {package}: pip install 'isl-bench[peers]'"
     monkeypatch.setenv("ISL_BENCH_TOKENIZERS_1", "/nowhere/python")
@@ -211,7 +277,8 @@ def test_a_peer_that_counts_wrong_is_shown_and_fails_nothing(
 
 
 def test_peers_are_compared_if_asked_for(bench: Bench) -> None:
-    options = ("--json", "--rounds", "1", "--tokenizer", "unigram", "--cores", "1")
+    # No peer loads this tokenizer, so they take no time.
+    options = ("--json", "--rounds", "1", "--tokenizer", "sentencepiece", "--cores", "1")
     for asked in ((), ("--peers",)):
         result = bench("compare", *options, "--strategies", "sequential", *asked)
         rows = json.loads(result.out)["results"]

@@ -34,7 +34,16 @@ if TYPE_CHECKING:
 
 STRATEGIES = ["sequential", "thread-pool", "process-pool", "batched", "spliced", "rust", "auto"]
 CONTROLS = ["spliced-alone"]
-PEERS = ["gigatoken", "fastokens", "tokenizers-1.0"]
+PEERS = [
+    "gigatoken",
+    "fastokens",
+    "snaptokens",
+    "tokie",
+    "kitoken",
+    "splintr-rs",
+    "iree-tokenizer",
+    "tokenizers-1.0",
+]
 FAMILIES = ["byte-level BPE", "SentencePiece BPE", "Unigram", "sentencepiece library"]
 CORES = [1, 2, 4, 8, 16]
 SHAPES = ["short-chat", "agentic", "long"]

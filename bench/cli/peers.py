@@ -34,7 +34,8 @@ from strategies import (
 )
 
 if TYPE_CHECKING:
-    from bench.measuring.causes import Causes
+    from bench.conformance.peer_cases import PeerCase
+    from bench.reporting.peers_page import Counted
 
 
 @click.command("peers")
@@ -56,6 +57,25 @@ if TYPE_CHECKING:
     show_default=True,
     help="Wrong turns of each dataset whose cause is looked for.",
 )
+@click.option(
+    "--conversations",
+    "number",
+    metavar="N",
+    type=click.IntRange(min=1),
+    help="Conversations of each dataset, spread over it.  [default: all]",
+)
+@click.option(
+    "--page",
+    metavar="FILE",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="Write the tables into this page, between the lines that ask for them.",
+)
+@click.option(
+    "--cases",
+    metavar="FILE",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write a case of the conformance corpus for each cause, with a small tokenizer.",
+)
 @reading_options
 @shared_options
 def peers_command(
@@ -64,6 +84,9 @@ def peers_command(
     chosen: Sequence[str] | None,
     examples: int,
     corpus: bool,
+    number: int | None,
+    page: Path | None,
+    cases: Path | None,
     quiet: bool,
     as_json: bool,
     **options: Any,
@@ -72,16 +95,26 @@ def peers_command(
 
     For each cause, the shortest text that shows it is printed.
     """
+    from bench.conformance.peer_cases import add_cases, library_versions, write_cases
     from bench.measuring.causes import causes_of
     from bench.reporting.fitting import Head, print_table
+    from bench.reporting.peers_page import Counted, peers_tables, with_tables
 
     if bool(datasets) != bool(tokenizers) or not (datasets or corpus):
         raise click.UsageError("give DATASET and --tokenizer, or --corpus, or all of them")
     console = stderr(quiet)
     reading = read_options(options)
-    data = {path.stem: read_dataset(path, reading, console).conversations for path in datasets}
+    data = {
+        path.stem: _spread(read_dataset(path, reading, console).conversations, number)
+        for path in datasets
+    }
     peers = [get(name) for name in chosen or names() if chosen or is_peer(get(name))]
-    found: list[tuple[str, str, Causes]] = []
+    versions = library_versions(peers)
+    if page is not None:
+        # It is checked before the work.
+        with_tables(page.read_text(encoding="utf-8"), "")
+    found: list[Counted] = []
+    made: dict[str, PeerCase] = {}
     for spec in chat_specs(tokenizers, options):
         chat = load_tokenizer(spec, console)
         for name, conversations in data.items():
@@ -92,14 +125,25 @@ def peers_command(
                 )
             for peer in peers:
                 causes = causes_of(peer, chat, conversations, expected, examples)
-                found.append((chat.name, name, causes))
+                found.append(Counted(chat.name, name, causes))
+                if cases is not None:
+                    add_cases(made, peer, chat, causes, peers)
+        # After each tokenizer, so that a run that is ended has said something.
+        if cases is not None:
+            write_cases(cases, list(made.values()), versions)
+        if page is not None:
+            tables = peers_tables(found, versions)
+            page.write_text(with_tables(page.read_text(encoding="utf-8"), tables), encoding="utf-8")
     for case, chat, conversation in _cases() if corpus else ():
         expected = reference_counts([conversation], chat, on_error="skip")
         for peer in peers:
             causes = causes_of(peer, chat, [conversation], expected, examples)
-            found.append(("corpus", case, causes))
+            found.append(Counted("corpus", case, causes))
     if as_json:
-        rows = [{"tokenizer": t, "dataset": d, **asdict(causes)} for t, d, causes in found]
+        rows = [
+            {"tokenizer": each.tokenizer, "dataset": each.dataset, **asdict(each.causes)}
+            for each in found
+        ]
         click.echo(json.dumps(rows, indent=2, ensure_ascii=False))
         return
     heads = [
@@ -107,7 +151,14 @@ def peers_command(
         *(Head(title) for title in ("turns", "wrong")),
         Head("why", left=True, wraps=True),
     ]
-    print_table(stdout(), heads, [_row(*each) for each in found])
+    print_table(stdout(), heads, [_row(each) for each in found])
+
+
+def _spread(conversations: Sequence[Conversation], number: int | None) -> Sequence[Conversation]:
+    """Return some conversations, spread over all."""
+    if number is None:
+        return conversations
+    return conversations[:: max(1, len(conversations) // number)][:number]
 
 
 def _cases() -> Iterator[tuple[str, ChatTokenizer, Conversation]]:
@@ -123,7 +174,8 @@ def _cases() -> Iterator[tuple[str, ChatTokenizer, Conversation]]:
             yield row.about, ChatTokenizer(spec), Conversation(row.name, messages, None, (1,))
 
 
-def _row(tokenizer: str, dataset: str, causes: Causes) -> list[str]:
+def _row(counted: Counted) -> list[str]:
+    tokenizer, dataset, causes = counted.tokenizer, counted.dataset, counted.causes
     if causes.unavailable is not None:
         return [tokenizer, dataset, causes.strategy, "", "n/a", causes.unavailable]
     why = "; ".join(

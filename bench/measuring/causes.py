@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
+from bench.measuring.shrinking import narrowed, shortest
 from strategies import (
     ChatTokenizer,
     Conversation,
@@ -16,13 +17,16 @@ from strategies import (
     Strategy,
     TurnError,
     UnavailableError,
+    WorkerError,
     availability,
     count_turns,
     count_with,
 )
 from strategies.verification import mismatches
 
-_CONTENT = "{{ messages[0].content }}"
+TEXT_ALONE = "{{ messages[0].content }}"
+"""A template of nothing but the first message."""
+_KINDS = {"L": "letters", "M": "marks", "N": "numbers", "P": "punctuation", "S": "symbols"}
 _FLAGS = ("single_word", "lstrip", "rstrip", "normalized")
 
 
@@ -55,7 +59,7 @@ class Causes:
     strategy
         Its name.
     unavailable
-        Why it cannot run, or None.
+        Why it cannot run, or how its process ended; None if it has counted.
     turns, wrong
         Turns that were compared, and those that differ.
     looked_at
@@ -97,14 +101,25 @@ def causes_of(
     reason = availability(strategy, chat)
     if reason is not None:
         return Causes(strategy.name, reason)
+    try:
+        return _causes_of(strategy, chat, conversations, expected, most)
+    except (UnavailableError, WorkerError) as error:
+        # It cannot load the tokenizer, or its process has crashed or hung.
+        return Causes(strategy.name, str(error))
+
+
+def _causes_of(
+    strategy: Strategy,
+    chat: ChatTokenizer,
+    conversations: Sequence[Conversation],
+    expected: Counts,
+    most: int,
+) -> Causes:
     plain = ChatTokenizer(
-        replace(chat.spec, template=_CONTENT, template_name=None, messages="as-written")
+        replace(chat.spec, template=TEXT_ALONE, template_name=None, messages="as-written")
     )
     with ExitStack() as stack:
-        try:
-            whole = stack.enter_context(strategy.open(chat, workers=1))
-        except UnavailableError as error:
-            return Causes(strategy.name, str(error))
+        whole = stack.enter_context(strategy.open(chat, workers=1))
         got = count_with(whole, chat, conversations, on_error="skip")
         wrong = mismatches(conversations, expected, got)
         turns = count_turns(conversations)
@@ -112,11 +127,12 @@ def causes_of(
             return Causes(strategy.name, None, turns)
         pieces = stack.enter_context(strategy.open(plain, workers=1))
 
-        def counted(text: str) -> int | None:
-            messages = ({"role": "user", "content": text},)
-            conversation = Conversation("text", messages, None, (1,))
-            ((count,),) = count_with(pieces, plain, [conversation], on_error="skip")
-            return count
+        def counted(texts: Sequence[str]) -> list[int | None]:
+            chats = [
+                Conversation("text", ({"role": "user", "content": text},), None, (1,))
+                for text in texts
+            ]
+            return [count for (count,) in count_with(pieces, plain, chats, on_error="skip")]
 
         chosen = wrong[:: max(1, len(wrong) // most)][:most]
         found = [_difference(chat, conversations, turn, counted) for turn in chosen]
@@ -136,58 +152,42 @@ def _difference(
     chat: ChatTokenizer,
     conversations: Sequence[Conversation],
     turn: Mismatch,
-    counted: Callable[[str], int | None],
+    counted: Callable[[Sequence[str]], list[int | None]],
 ) -> Difference:
     try:
         prompt = chat.renderer(conversations[turn.index]).render(turn.turn - 1)
     except TurnError as error:
         return Difference(f"counts a turn that has no prompt: {error.reason}", "", 0, turn.got)
 
+    def differing(texts: Sequence[str]) -> list[bool]:
+        return [a != b for a, b in zip(counted(texts), chat.lengths(texts), strict=True)]
+
     def differs(text: str) -> bool:
-        return counted(text) != chat.lengths([text])[0]
+        return differing([text])[0]
 
-    text = shortest(prompt, differs) if differs(prompt) else prompt
-    expected, got = chat.lengths([text])[0], counted(text)
+    text = shortest(narrowed(prompt, differing), differs) if differs(prompt) else prompt
+    (expected,), (got,) = chat.lengths([text]), counted([text])
     return Difference(_cause(chat, text, got), text, expected, got)
-
-
-def shortest(text: str, differs: Callable[[str], bool]) -> str:
-    """Return what is left of a text when no part can be left out any more.
-
-    Parameters
-    ----------
-    text
-        A text that `differs` holds for.
-    differs
-        Whether a text still shows what is looked for.
-    """
-    size = (len(text) + 1) // 2
-    while size:
-        start = 0
-        while start < len(text):
-            shorter = text[:start] + text[start + size :]
-            if shorter and differs(shorter):
-                text = shorter
-            else:
-                start += size
-        size //= 2
-    return text
 
 
 def _cause(chat: ChatTokenizer, text: str, got: int | None) -> str:
     if got is None:
         return "refuses the text"
-    flags = {
-        flag
-        for token in chat.tokenizer.added_tokens_decoder.values()
-        if token.content in text
-        for flag in _FLAGS
-        if getattr(token, flag)
-    }
+    tokens = [
+        token for token in chat.tokenizer.added_tokens_decoder.values() if token.content in text
+    ]
+    flags = {flag for token in tokens for flag in _FLAGS if getattr(token, flag)}
     if flags:
         return f"added tokens that are {' and '.join(sorted(flags))}"
-    beyond = [character for character in text if not character.isascii()]
-    if beyond:
-        kinds = sorted({unicodedata.category(character) for character in beyond})
-        return f"characters beyond ASCII ({', '.join(kinds)})"
-    return "other"
+    if tokens:
+        special = all(token.special for token in tokens)
+        return f"added tokens without flags, {'special' if special else 'not special'}"
+    kinds = sorted({kind for character in text for kind in _kinds(character)})
+    return f"{', '.join(kinds)} with {chat.family}"
+
+
+def _kinds(character: str) -> tuple[str, ...]:
+    """Return the kinds of a character that a person tells apart."""
+    category = unicodedata.category(character)
+    kind = "white space" if character.isspace() else _KINDS.get(category[0], "other characters")
+    return (kind,) if character.isascii() else (kind, "beyond ASCII")

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import select
+import signal
 import struct
 import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from time import monotonic
 from typing import IO, TYPE_CHECKING
 
 from strategies.chat.backend import NO_SEPARATE_RENDERING
@@ -22,6 +25,10 @@ from strategies.whole_prompts import RenderedTurn, WholePrompts
 if TYPE_CHECKING:
     from strategies.chat.tokenizer import ChatTokenizer
     from strategies.conversations.conversation import Conversation
+
+PATIENCE = 600.0
+"""Seconds that an engine may take for one answer: to load a tokenizer, or to count a batch of a
+few million characters. The slowest takes a few of them on a machine that nobody else uses."""
 
 
 def cannot_ask(chat: ChatTokenizer, families: Sequence[str] | None = None) -> str | None:
@@ -67,20 +74,21 @@ def opened(
     UnavailableError
         With the engine's reason, if it cannot load the tokenizer.
     WorkerError
-        If the process cannot be started, or ends before it answers.
+        If the process cannot be started, ends before it answers, or does not answer in `PATIENCE`
+        seconds.
     """
     if chat.backend is None:
         raise UnavailableError("it has no tokenizers backend")
     process = _started(engine, python, workers)
+    link = Engine(engine, process)
     try:
-        link = Engine(engine, process)
         reason = link.load(chat.backend.to_str(), workers)
         if reason:
             raise UnavailableError(f"{engine} cannot load its tokenizer: {one_line(reason)}")
         yield PeerCounter(chat, workers, link)
     finally:
         with interruptions_held():
-            process.kill()
+            link.end()
             process.wait()
             for pipe in (process.stdin, process.stdout):
                 if pipe:
@@ -120,11 +128,14 @@ class Engine:
     name
         Of the engine.
     process
-        The worker.
+        The worker, in a process group of its own.
+    patience
+        Seconds that it may take for one answer.
     """
 
     name: str
     process: subprocess.Popen[bytes]
+    patience: float = PATIENCE
 
     def load(self, tokenizer: str, threads: int) -> str:
         """Return an empty text, or why the engine cannot load a tokenizer.
@@ -154,9 +165,14 @@ class Engine:
             self._send(b"E")
             raise
         except BaseException:
-            self.process.kill()
+            self.end()
             raise
         self._send(b"E")
+
+    def end(self) -> None:
+        """End the worker, and the copy of it that serves a call."""
+        with suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
 
     def lengths(self, texts: Sequence[bytes]) -> tuple[list[int | None], str]:
         """Return the tokens of each text, and why the first that has no count is refused.
@@ -184,10 +200,24 @@ class Engine:
             raise self._died() from error
 
     def _receive(self, size: int) -> bytes:
-        content = _pipe(self.process.stdout).read(size)
-        if len(content) < size:
-            raise self._died()
-        return content
+        pipe = _pipe(self.process.stdout).fileno()
+        waiting = select.poll()
+        waiting.register(pipe, select.POLLIN)
+        until = monotonic() + self.patience
+        content = bytearray(size)
+        left = memoryview(content)
+        while left:
+            if not waiting.poll(max(0.0, until - monotonic()) * 1000):
+                self.end()
+                raise WorkerError(
+                    f"the worker of {self.name} did not answer in {self.patience:g} s; "
+                    "nothing was counted"
+                )
+            got = os.readv(pipe, [left])
+            if not got:
+                raise self._died()
+            left = left[got:]
+        return bytes(content)
 
     def _receive_text(self) -> str:
         (size,) = struct.unpack("<Q", self._receive(8))

@@ -1,33 +1,18 @@
-"""fastokens: a BPE engine in Rust with a cache for the texts between added tokens."""
+"""fastokens: a BPE engine in Rust with a cache for the texts between added tokens.
+
+Seen with version 0.3.5. Its cache is on, as a server would have it.
+"""
 
 from __future__ import annotations
 
-import sys
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-from strategies.peers.engine import PeerCounter, cannot_ask, opened
-from strategies.peers.installed import not_installed
-
-if TYPE_CHECKING:
-    from strategies.chat.tokenizer import ChatTokenizer
+from strategies.peers.installed import InstalledPeer
 
 
-@dataclass(frozen=True, slots=True)
-class Fastokens:
-    """Render with Jinja2, and count whole prompts with fastokens."""
-
-    name: str = "fastokens"
-    summary: str = "another library: Jinja2, then whole prompts through fastokens"
-    peer: bool = True
-
-    def availability(self, chat: ChatTokenizer) -> str | None:
-        """Return None, unless fastokens is not installed or has no such model."""
-        return not_installed("fastokens") or cannot_ask(
-            chat, ("byte-level BPE", "SentencePiece BPE")
-        )
-
-    def open(self, chat: ChatTokenizer, *, workers: int) -> AbstractContextManager[PeerCounter]:
-        """Start the worker process and load the tokenizer there."""
-        return opened("fastokens", sys.executable, chat, workers)
+def fastokens() -> InstalledPeer:
+    """Return the peer that counts with fastokens."""
+    return InstalledPeer(
+        name="fastokens",
+        module="fastokens",
+        summary="another library: Jinja2, then whole prompts through fastokens",
+        families=("byte-level BPE", "SentencePiece BPE"),
+    )

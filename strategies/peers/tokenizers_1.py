@@ -7,6 +7,7 @@ an environment of its own, which ``make peers`` makes.
 from __future__ import annotations
 
 import os
+import subprocess
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,6 +45,14 @@ class Tokenizers1:
     def open(self, chat: ChatTokenizer, *, workers: int) -> AbstractContextManager[PeerCounter]:
         """Start the worker process and load the tokenizer there."""
         return opened(self.name, self._python(), chat, workers)
+
+    def version(self) -> str:
+        """Return the version of the library. There must be a Python that has it."""
+        asked = "from importlib.metadata import version; print(version('tokenizers'))"
+        found = subprocess.run(  # noqa: S603  # the Python that also runs the worker
+            [self._python(), "-I", "-c", asked], capture_output=True, check=True, text=True
+        )
+        return found.stdout.strip()
 
     def _python(self) -> Path:
         return Path(os.environ.get(PYTHON_VARIABLE) or MADE)

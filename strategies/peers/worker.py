@@ -20,10 +20,13 @@ begins with an engine that has just been loaded, and none is faster because of t
 
 from __future__ import annotations
 
+import json
 import os
 import struct
 import sys
-from collections.abc import Callable, Sequence
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import pairwise
 from typing import Any, NoReturn
 
@@ -61,28 +64,98 @@ def fastokens(tokenizer: str, threads: int) -> Lengths:  # noqa: ARG001  # it re
     backend.no_padding()
     backend.enable_segment_cache(256 << 20)
 
+    return lambda texts: _differences(backend.encode_batch_flat(list(texts))[1])
+
+
+def snaptokens(tokenizer: str, threads: int) -> Lengths:
+    """Load a tokenizer with snaptokens."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    from snaptokens import Tokenizer
+
+    backend = Tokenizer.from_json_str(tokenizer)
+    backend.no_truncation()
+    backend.no_padding()
+
+    def length(text: str) -> int:
+        return len(backend.encode(text))
+
     def lengths(texts: Sequence[str]) -> Sequence[int]:
-        _, written = backend.encode_batch_flat(list(texts))
-        offsets = struct.unpack(f"<{len(texts) + 1}Q", written)
-        return [end - start for start, end in pairwise(offsets)]
+        # Its batch call waits for threads that it has started while loading, and a copy of this
+        # process has none of them.
+        if threads == 1:
+            return [length(text) for text in texts]
+        with ThreadPoolExecutor(threads) as pool:
+            return list(pool.map(length, texts))
+
+    return lengths
+
+
+def tokie(tokenizer: str, threads: int) -> Lengths:
+    """Load a tokenizer with tokie."""
+    from tokie import Tokenizer
+
+    with _file(tokenizer) as path:
+        backend = Tokenizer.from_json(path)
+    backend.no_truncation()
+    backend.no_padding()
+
+    def lengths(texts: Sequence[str]) -> Sequence[int]:
+        if threads == 1:
+            return [backend.count_tokens(text) for text in texts]
+        counts: list[int] = backend.count_tokens_batch(list(texts))
+        return counts
+
+    return lengths
+
+
+def kitoken(tokenizer: str, threads: int) -> Lengths:
+    """Load a tokenizer with kitoken."""
+    from kitoken import Kitoken
+
+    backend = Kitoken.from_tokenizers(_whole_texts(tokenizer).encode())
+
+    def lengths(texts: Sequence[str]) -> Sequence[int]:
+        if threads == 1:
+            return [len(backend.encode(text, True)) for text in texts]
+        return [len(ids) for ids in backend.encode_all(list(texts), True)]
+
+    return lengths
+
+
+def splintr_rs(tokenizer: str, threads: int) -> Lengths:  # noqa: ARG001  # see below
+    """Load a tokenizer with splintr-rs."""
+    from splintr import from_json_bytes
+
+    # This call adds no tokens around a text. It holds Python's lock, so it has one thread. The
+    # batch calls wait for threads that were started while loading, see `snaptokens`.
+    encode = from_json_bytes(tokenizer.encode()).encode_raw
+    return lambda texts: [len(encode(text)) for text in texts]
+
+
+def iree_tokenizer(tokenizer: str, threads: int) -> Lengths:  # noqa: ARG001  # it has one thread
+    """Load a tokenizer with iree-tokenizer."""
+    from iree.tokenizer import Tokenizer
+
+    backend = Tokenizer.from_str(tokenizer)
+
+    def lengths(texts: Sequence[str]) -> Sequence[int]:
+        counts: list[int] = backend.encode_batch_to_array(list(texts))[1].tolist()
+        return counts
 
     return lengths
 
 
 def tokenizers_1(tokenizer: str, threads: int) -> Lengths:
     """Load a tokenizer with tokenizers 1.0."""
-    import tempfile
     from importlib.metadata import version
 
     import tokenizers
 
     if version("tokenizers").partition(".")[0] != "1":
         raise ImportError(f"{sys.executable} has tokenizers {version('tokenizers')}, and not 1.0")
-    # It reads files only.
-    with tempfile.NamedTemporaryFile("w", suffix=".json", encoding="utf-8") as file:
-        file.write(tokenizer)
-        file.flush()
-        backend: Any = tokenizers.Tokenizer.from_file(file.name)
+    with _file(tokenizer) as path:
+        backend: Any = tokenizers.Tokenizer.from_file(path)
 
     def lengths(texts: Sequence[str]) -> Sequence[int]:
         options = {"add_special_tokens": False, "padding": None, "truncation": None}
@@ -93,7 +166,38 @@ def tokenizers_1(tokenizer: str, threads: int) -> Lengths:
     return lengths
 
 
-ENGINES = {"gigatoken": gigatoken, "fastokens": fastokens, "tokenizers-1.0": tokenizers_1}
+ENGINES = {
+    "gigatoken": gigatoken,
+    "fastokens": fastokens,
+    "snaptokens": snaptokens,
+    "tokie": tokie,
+    "kitoken": kitoken,
+    "splintr-rs": splintr_rs,
+    "iree-tokenizer": iree_tokenizer,
+    "tokenizers-1.0": tokenizers_1,
+}
+
+
+@contextmanager
+def _file(tokenizer: str) -> Iterator[str]:
+    """Write a tokenizer.json for an engine that reads files only, and yield its path."""
+    with tempfile.NamedTemporaryFile("w", suffix=".json", encoding="utf-8") as file:
+        file.write(tokenizer)
+        file.flush()
+        yield file.name
+
+
+def _whole_texts(tokenizer: str) -> str:
+    """Return a tokenizer.json that asks for no truncation and no padding."""
+    content = json.loads(tokenizer)
+    if content.get("truncation") is None and content.get("padding") is None:
+        return tokenizer
+    return json.dumps({**content, "truncation": None, "padding": None})
+
+
+def _differences(offsets: bytes) -> Sequence[int]:
+    """Return how many ids each text has, from where its ids start: numbers of 64 bits."""
+    return [end - start for start, end in pairwise(memoryview(offsets).cast("Q"))]
 
 
 def main(engine: str) -> None:

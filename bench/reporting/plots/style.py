@@ -63,6 +63,11 @@ LOOKS = {
     "auto": Look("#CC79A7", "#934A72", "*"),
     "gigatoken": Look("#332288", "#332288", "<"),
     "fastokens": Look("#999933", "#5E5E1F", ">"),
+    "snaptokens": Look("#6699CC", "#3A6EA5", "d"),
+    "tokie": Look("#44AA99", "#287A6C", "8"),
+    "kitoken": Look("#AA4499", "#8A337B", "H"),
+    "splintr-rs": Look("#DDAA33", "#806010", "X"),
+    "iree-tokenizer": Look("#117733", "#117733", "."),
     "tokenizers-1.0": Look("#882255", "#882255", "p"),
     "spliced-alone": Look("#8C8C8C", GREY, "h"),
 }
