@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.cutting.corpus import Row, corpus_rows
+from bench.conformance.corpus import Case
+from bench.cutting.corpus import corpus_rows
 from bench.cutting.search import shortest_counterexample, shrink
 from bench.cutting.subject import Subject, subject_of, subject_of_backend
 from bench.cutting.survey import Survey, counterexamples, heat_map, survey, ways_table
@@ -17,8 +18,8 @@ from tests.conftest import bundled_chat
 ROWS = corpus_rows()
 
 
-def subject(row: Row) -> Subject:
-    return subject_of_backend(row.case, row.tokenizer())
+def subject(row: Case) -> Subject:
+    return subject_of_backend(row.about, row.made_tokenizer())
 
 
 @pytest.fixture(scope="module")
@@ -26,15 +27,15 @@ def surveyed() -> Survey:
     return survey([(subject(row), [row.text]) for row in ROWS], most_pieces=2)
 
 
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.case)
-def test_between_markers_gives_the_ids_of_the_whole(row: Row) -> None:
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.id)
+def test_between_markers_gives_the_ids_of_the_whole(row: Case) -> None:
     found = shortest_counterexample(subject(row), between, more=[row.text])
     assert found.found is None
     assert found.tried > (0 if subject(row).panics else 200)
 
 
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.case)
-def test_what_the_corpus_calls_wrong_is_found(row: Row) -> None:
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.id)
+def test_what_the_corpus_calls_wrong_is_found(row: Case) -> None:
     each = subject(row)
     found = shortest_counterexample(each, alone, more=[row.text]).found
     if row.alone == "wrong":
@@ -101,7 +102,7 @@ def test_the_table_shows_every_counterexample_and_no_raw_markup(surveyed: Survey
 
 
 def test_longer_texts_are_tried_and_made_short() -> None:
-    row = next(row for row in ROWS if row.case == "nested markers")
+    row = next(row for row in ROWS if row.name == "nested-markers")
     each = subject(row)
     naive = WAYS["listed order"].encode
     found = shortest_counterexample(

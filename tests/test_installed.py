@@ -104,7 +104,7 @@ def completed(shell: str, words: str, cwd: Path) -> list[str]:
 
 @pytest.mark.parametrize("shell", SHELLS)
 def test_each_shell_is_answered_in_its_way(shell: str, tmp_path: Path) -> None:
-    assert completed(shell, "bench co", tmp_path) == ["count", "compare"]
+    assert completed(shell, "bench co", tmp_path) == ["count", "compare", "conformance"]
     assert completed(shell, "bench count --tokenizer bp", tmp_path) == ["bpe-chatml"]
 
 
@@ -140,7 +140,9 @@ def test_the_shell_itself_takes_the_script(shell: str, tmp_path: Path) -> None:
     assert result.code == 0, result.error
     offered = {line.split("\t")[0] for line in result.out.splitlines()}
     # Without a terminal zsh completes nothing, but it names the function that it would call.
-    assert offered == ({"_bench_completion"} if shell == "zsh" else {"count", "compare"})
+    assert offered == (
+        {"_bench_completion"} if shell == "zsh" else {"count", "compare", "conformance"}
+    )
 
 
 # --- somebody else's folders ------------------------------------------------------------

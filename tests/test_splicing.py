@@ -11,14 +11,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from tokenizers import AddedToken, Tokenizer
 
-from bench.cutting.corpus import (
-    CORPUS,
-    NORMALIZERS,
-    PRE_TOKENIZERS,
-    Row,
-    corpus_rows,
-    small_tokenizer,
-)
+from bench.conformance.build import NORMALIZERS, PRE_TOKENIZERS, small_tokenizer
+from bench.conformance.corpus import Case, chosen_cases
 from strategies.splicing import (
     Cutter,
     Markers,
@@ -30,7 +24,7 @@ from strategies.splicing import (
 )
 from tests.conftest import bundled_chat, real_chat, real_conversations
 
-ROWS = corpus_rows()
+ROWS = chosen_cases(["splicing"])
 
 
 def whole(tokenizer: Tokenizer, text: str) -> int:
@@ -48,19 +42,19 @@ def spliced(tokenizer: Tokenizer, text: str, *, neighbours: bool = True) -> int:
 
 def test_the_corpus_is_there() -> None:
     assert len(ROWS) > 20
-    assert len({row.case for row in ROWS}) == len(ROWS)
+    assert len({row.about for row in ROWS}) == len(ROWS)
     assert {row.alone for row in ROWS} == {"exact", "wrong"}
 
 
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{CORPUS.name}::{row.case}")
-def test_spans_between_their_markers_count_exactly(row: Row) -> None:
-    tokenizer = row.tokenizer()
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.id)
+def test_spans_between_their_markers_count_exactly(row: Case) -> None:
+    tokenizer = row.made_tokenizer()
     assert spliced(tokenizer, row.text) == whole(tokenizer, row.text)
 
 
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{CORPUS.name}::{row.case}")
-def test_spans_alone_are_wrong_where_the_corpus_says_so(row: Row) -> None:
-    tokenizer = row.tokenizer()
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.id)
+def test_spans_alone_are_wrong_where_the_corpus_says_so(row: Case) -> None:
+    tokenizer = row.made_tokenizer()
     equal = spliced(tokenizer, row.text, neighbours=False) == whole(tokenizer, row.text)
     assert ("exact" if equal else "wrong") == row.alone
 

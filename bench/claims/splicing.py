@@ -72,12 +72,12 @@ def measure_sentencepiece(lab: Lab) -> Evidence:
         _sample_case(lab, name, "spliced-alone") for name in ("sp-bpe", "unigram", "sentencepiece")
     ]
     schemes = {
-        row.setup.get("pre_tokenizer"): row
+        row.tokenizer.get("pre_tokenizer"): row
         for row in corpus_rows()
-        if row.case.startswith("prepend ")
+        if row.name.startswith("prepend-") and "pre_tokenizer" in row.tokenizer
     }
     cases += [
-        _search_case(lab, subject_of_backend(f"prepend {scheme}", row.tokenizer()), ALONE)
+        _search_case(lab, subject_of_backend(f"prepend {scheme}", row.made_tokenizer()), ALONE)
         for scheme, row in schemes.items()
     ]
     return Evidence(tuple(cases), _note(lab))
@@ -88,7 +88,7 @@ def measure_between(lab: Lab) -> Evidence:
     cases = [_sample_case(lab, name, "spliced") for name in tokenizer_names()]
     wrong = tried = 0
     for row in corpus_rows():
-        subject = subject_of_backend(row.case, row.tokenizer())
+        subject = subject_of_backend(row.about, row.made_tokenizer())
         found = shortest_counterexample(
             subject, WAYS[BETWEEN].encode, most_pieces=lab.effort.pieces, more=[row.text]
         )
@@ -188,7 +188,9 @@ def measure_check(lab: Lab) -> Evidence:
     subjects = [subject_of(lab.chat(name)) for name in ("sp-bpe", "unigram")]
     cases = ("rstrip with white space after it", "prepend first, marker first")
     subjects += [
-        subject_of_backend(row.case, row.tokenizer()) for row in corpus_rows() if row.case in cases
+        subject_of_backend(row.about, row.made_tokenizer())
+        for row in corpus_rows()
+        if row.about in cases
     ]
     found = []
     for subject in subjects:

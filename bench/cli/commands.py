@@ -16,6 +16,7 @@ COMMANDS = {
     "growth": "bench.cli.growth:growth_command",
     "peers": "bench.cli.peers:peers_command",
     "matrix": "bench.cli.matrix:matrix_command",
+    "conformance": "bench.cli.conformance:conformance_command",
     "cache": "bench.cli.cache:cache_command",
     "history": "bench.cli.history:history_command",
     "dashboard": "bench.cli.dashboard:dashboard_command",

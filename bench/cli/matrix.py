@@ -101,9 +101,10 @@ def matrix_command(
     as_json: bool,
     **options: Any,
 ) -> None:
-    """Compare every tokenizer with every template, counted by every strategy, with the plain call.
+    """Check every tokenizer with every template and strategy.
 
-    Ends with 1 if a strategy counts wrong or fails, and with 2 if nothing could be compared.
+    Each count is compared with that of the plain call. Ends with 1 if a strategy counts wrong or
+    fails, and with 2 if nothing could be compared.
     """
     from bench.matrix.page import headline
     from bench.matrix.result import Matrix, to_json

@@ -112,15 +112,15 @@ def peers_command(
 
 def _cases() -> Iterator[tuple[str, ChatTokenizer, Conversation]]:
     """Yield the cases of the splicing corpus: what each is about, its tokenizer and its text."""
-    from bench.cutting.corpus import corpus_rows
+    from bench.conformance.build import write_tokenizer
+    from bench.conformance.corpus import chosen_cases
 
-    for row in corpus_rows():
+    for row in chosen_cases(["splicing"]):
         with temporary_folder() as folder:
-            row.tokenizer().save(str(folder / "tokenizer.json"))
-            (folder / "config.json").write_text('{"model_type": "llama"}', encoding="utf-8")
+            write_tokenizer(row.tokenizer, folder)
             spec = chat_spec(folder, template="{{ messages[0].content }}", messages="as-written")
             messages = ({"role": "user", "content": row.text},)
-            yield row.case, ChatTokenizer(spec), Conversation(row.case, messages, None, (1,))
+            yield row.about, ChatTokenizer(spec), Conversation(row.name, messages, None, (1,))
 
 
 def _row(tokenizer: str, dataset: str, causes: Causes) -> list[str]:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bench.bundled import tokenizer_names, tokenizer_path
-from bench.cutting.corpus import Row, corpus_rows
+from bench.conformance.corpus import Case
+from bench.cutting.corpus import corpus_rows
 from bench.cutting.search import MOST_PIECES, Search, shortest_counterexample
 from bench.cutting.subject import Subject, subject_of, subject_of_backend
 from bench.cutting.ways import WAYS
@@ -84,7 +85,10 @@ def survey_corpus(most_pieces: int = MOST_PIECES) -> Survey:
     """Survey the tokenizers of the corpus, each once, with the texts of its rows."""
     return survey(
         (
-            (subject_of_backend(rows[0].case, rows[0].tokenizer()), [row.text for row in rows])
+            (
+                subject_of_backend(rows[0].about, rows[0].made_tokenizer()),
+                [row.text for row in rows],
+            )
             for rows in _by_tokenizer(corpus_rows())
         ),
         most_pieces,
@@ -149,10 +153,10 @@ def ways_table() -> str:
     return "\n".join(["| way | pieces |", "|---|---|", *rows])
 
 
-def _by_tokenizer(rows: Iterable[Row]) -> list[list[Row]]:
-    groups: dict[str, list[Row]] = {}
+def _by_tokenizer(rows: Iterable[Case]) -> list[list[Case]]:
+    groups: dict[str, list[Case]] = {}
     for row in rows:
-        groups.setdefault(repr(row.setup), []).append(row)
+        groups.setdefault(repr(row.tokenizer), []).append(row)
     return list(groups.values())
 
 
