@@ -31,7 +31,6 @@ from strategies.testing import (
     first_mismatch,
     shrunk,
     templates,
-    tokenizers,
     wild_templates,
 )
 from strategies.testing.case import CaseWriter

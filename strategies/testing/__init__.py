@@ -31,8 +31,8 @@ except ModuleNotFoundError as error:
         "strategies.testing needs hypothesis: pip install 'isl-bench[testing]'", name="hypothesis"
     ) from None
 
-from strategies.testing.case import Case
-from strategies.testing.comparing import Target, first_mismatch
+from strategies.testing.case import Case, CaseWriter
+from strategies.testing.comparing import Difference, Target, first_mismatch
 from strategies.testing.drawing import (
     branches,
     cases,
@@ -43,16 +43,20 @@ from strategies.testing.drawing import (
     wild_templates,
 )
 from strategies.testing.shrinking import shrunk
-from strategies.testing.tokenizers import TokenizerFile
+from strategies.testing.tokenizers import TokenizerFile, TokenizerFolder, read_tokenizer
 
 __all__ = [
     "Case",
+    "CaseWriter",
+    "Difference",
     "Target",
     "TokenizerFile",
+    "TokenizerFolder",
     "branches",
     "cases",
     "conversations",
     "first_mismatch",
+    "read_tokenizer",
     "shrunk",
     "templates",
     "texts",

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
 
+from strategies.conversations.conversation import Conversation
 from strategies.errors import IslWarning
 from strategies.testing.conversations import ConversationWriter
 from strategies.testing.templates import TemplateWriter
-from strategies.testing.texts import TextWriter
-from strategies.testing.tokenizers import TokenizerFile, TokenizerWriter
+from strategies.testing.texts import TEXTS, TextWriter
+from strategies.testing.tokenizers import TokenizerFile, TokenizerFolder, TokenizerWriter
+from strategies.testing.wild import WildWriter
 
 if TYPE_CHECKING:
     from strategies.chat.tokenizer import ChatTokenizer
-    from strategies.conversations.conversation import Conversation
 
 CLOCK = datetime(2026, 1, 2)  # noqa: DTZ001  # templates write local dates
 """What templates read as now, so that a case means the same on every day."""
@@ -45,7 +47,7 @@ class Case:
         Name of the messages profile.
     """
 
-    tokenizer: TokenizerFile
+    tokenizer: TokenizerFile | TokenizerFolder
     template: str
     conversations: tuple[Conversation, ...]
     messages: str = "as-written"
@@ -60,11 +62,11 @@ class Case:
         """
         from strategies.chat.tokenizer import load_chat
 
-        self.tokenizer.save(folder)
+        place = self.tokenizer.save(folder)
         with warnings.catch_warnings():
             # What a user should know about a random template is of no interest.
             warnings.simplefilter("ignore", IslWarning)
-            return load_chat(folder, template=self.template, messages=self.messages, clock=CLOCK)
+            return load_chat(place, template=self.template, messages=self.messages, clock=CLOCK)
 
 
 class CaseWriter:
@@ -91,7 +93,9 @@ class CaseWriter:
         """
         return self.case_of(TokenizerWriter(self.dice).tokenizer(), conversations, most)
 
-    def case_of(self, tokenizer: TokenizerFile, conversations: int = 3, most: int = 14) -> Case:
+    def case_of(
+        self, tokenizer: TokenizerFile | TokenizerFolder, conversations: int = 3, most: int = 14
+    ) -> Case:
         """Return a case of a given tokenizer.
 
         Parameters
@@ -115,3 +119,60 @@ class CaseWriter:
                 wild = self.dice.random() < 0.2
                 found.append(writer.conversation(name, wild=wild, most=most))
         return Case(tokenizer, template, tuple(found), self.dice.choice(PROFILES))
+
+    def wild_case(
+        self,
+        tokenizer: TokenizerFile | TokenizerFolder,
+        conversations: int = 3,
+        most: int = 14,
+        *,
+        expressions: Sequence[str] = (),
+    ) -> Case:
+        """Return a case of a template of any expressions, and of messages that break every rule.
+
+        Parameters
+        ----------
+        tokenizer
+            The tokenizer.
+        conversations
+            How many it has.
+        most
+            How many messages each of them has at most.
+        expressions
+            More expressions for the template to write.
+        """
+        writer = ConversationWriter(self.dice, self._listed)
+        found = [writer.conversation(f"c{n}", wild=True, most=most) for n in range(conversations)]
+        template = WildWriter(self.dice, expressions).template()
+        return Case(tokenizer, template, tuple(found))
+
+    def text_case(self, tokenizer: TokenizerFile | TokenizerFolder, conversations: int = 3) -> Case:
+        """Return a case about texts: prompts of any text, that mostly grow.
+
+        Parameters
+        ----------
+        tokenizer
+            The tokenizer, whose words and markers the texts hold.
+        conversations
+            How many sequences of prompts it has.
+        """
+        texts = TextWriter(self.dice, tokenizer.added, tokenizer.words)
+        found = [of_texts(f"c{number}", texts.growing()) for number in range(conversations)]
+        return Case(tokenizer, ONE_MESSAGE, tuple(found))
+
+    def _listed(self) -> str:
+        return "".join(self.dice.choices(TEXTS, k=self.dice.randint(0, 4)))
+
+
+def of_texts(name: str, texts: Sequence[str]) -> Conversation:
+    """Return a conversation whose prompts are these texts, with the template `ONE_MESSAGE`.
+
+    Parameters
+    ----------
+    name
+        Its id.
+    texts
+        The prompts, in order.
+    """
+    messages = tuple({"role": "user", "content": text} for text in texts)
+    return Conversation(name, messages, None, tuple(range(1, len(texts) + 1)))

@@ -67,7 +67,8 @@ def first_mismatch(
     """Return the first turn for which a target and the reference differ, or None.
 
     Turns that fail are compared, too: where the reference has no count, nor may a target. A
-    strategy is then asked again without leave to skip, and must raise the reference's error.
+    strategy is then asked again for some of them without leave to skip, and must raise the
+    reference's error.
 
     Parameters
     ----------
@@ -158,9 +159,19 @@ def difference(
         except Exception as error:
             return Difference(target.name, 0, 0, None, f"{type(error).__name__}: {error}")
         found = _of_counts(target.name, expected, got)
-        if found is None and any(None in turns for turns in expected):
-            found = _of_errors(target.name, counter, conversations, chat)
+        some = _around_failures(expected)
+        if found is None and some:
+            found = _of_errors(target.name, counter, [conversations[i] for i in some], chat, some)
     return found
+
+
+def _around_failures(expected: Counts) -> list[int]:
+    """Return the places of two conversations that fail, and of one before them that does not."""
+    failing = [place for place, turns in enumerate(expected) if None in turns][:2]
+    if not failing:
+        return []
+    good = [place for place, turns in enumerate(expected) if None not in turns][:1]
+    return sorted(good + failing)
 
 
 def _called(
@@ -188,16 +199,33 @@ def _of_counts(target: str, expected: Counts, got: Counts | str) -> Difference |
 
 
 def _of_errors(
-    target: str, counter: Counter, conversations: Sequence[Conversation], chat: ChatTokenizer
+    target: str,
+    counter: Counter,
+    conversations: Sequence[Conversation],
+    chat: ChatTokenizer,
+    places: Sequence[int],
 ) -> Difference | None:
-    """Compare the errors of calls that may not skip a turn."""
+    """Compare the errors of calls that may not skip a turn.
+
+    Parameters
+    ----------
+    target
+        Name of the target.
+    counter
+        What it has opened.
+    conversations
+        Some that fail.
+    chat
+        The tokenizer to count with.
+    places
+        Their places among those that are compared.
+    """
     wanted = _error(lambda: reference_counts(conversations, chat))
     got = _error(lambda: count_with(counter, chat, conversations))
     if wanted == got:
         return None
-    return Difference(
-        target, 0, 0, *(None if each is None else str(each) for each in (wanted, got))
-    )
+    said = (None if each is None else str(each) for each in (wanted, got))
+    return Difference(target, places[0], 0, *said)
 
 
 def _error(count: Callable[[], Counts]) -> tuple[object, ...] | None:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import monotonic
 from typing import Any, TypeAlias
 
 from strategies.conversations.conversation import Conversation
 from strategies.errors import IslError
-from strategies.testing.case import ONE_MESSAGE, Case
-from strategies.testing.tokenizers import TokenizerFile, renumbered
+from strategies.testing.case import ONE_MESSAGE, Case, of_texts
+from strategies.testing.tokenizers import TokenizerFile, TokenizerFolder, renumbered
 
 SECONDS = 30.0
 """How long a case is made smaller at most."""
@@ -42,12 +42,18 @@ def shrunk(case: Case, fails: Callable[[Case], bool], *, seconds: float = SECOND
     seconds
         After this time, the smallest case so far is returned.
     """
-    shrinker = _Shrinker(_data(case), fails, monotonic() + seconds)
+    until = monotonic() + seconds
+    if isinstance(case.tokenizer, TokenizerFolder):
+        file = case.tokenizer.as_file()
+        if file is not None and fails(replace(case, tokenizer=file)):
+            # Words can be taken out of it.
+            case = replace(case, tokenizer=file)
+    shrinker = _Shrinker(_data(case), case, fails, until)
     size = None
     while size != len(repr(shrinker.data)) and shrinker.has_time:
         size = len(repr(shrinker.data))
         shrinker.once()
-    return _case(shrinker.data)
+    return shrinker.case(shrinker.data)
 
 
 @dataclass(slots=True)
@@ -58,6 +64,8 @@ class _Shrinker:
     ----------
     data
         A case as plain data; see `_data`.
+    first
+        The case that it began with.
     fails
         Whether a case fails.
     until
@@ -65,6 +73,7 @@ class _Shrinker:
     """
 
     data: Any
+    first: Case
     fails: Callable[[Case], bool]
     until: float
 
@@ -72,6 +81,26 @@ class _Shrinker:
     def has_time(self) -> bool:
         """Whether there is time for another attempt."""
         return monotonic() < self.until
+
+    def case(self, data: Mapping[str, Any]) -> Case:
+        """Return the case that data stand for.
+
+        Raises
+        ------
+        InputError
+            If they stand for none any more.
+        """
+        conversations = []
+        for number, given in enumerate(data["conversations"]):
+            messages = tuple(row["message"] for row in given["messages"])
+            turns = tuple(place for place, row in enumerate(given["messages"], 1) if row["turn"])
+            tools = None if given["tools"] is None else tuple(given["tools"])
+            conversations.append(Conversation(f"c{number}", messages, tools, turns))
+        tokenizer = self.first.tokenizer
+        if data["tokenizer"] is not None:
+            tokenizer = TokenizerFile(renumbered(data["tokenizer"]), data["config"])
+        template = "".join(data["template"])
+        return Case(tokenizer, template, tuple(conversations), data["messages"])
 
     def once(self) -> None:
         """Try everything once."""
@@ -83,20 +112,26 @@ class _Shrinker:
             for message in range(len(self.at("conversations", place, "messages"))):
                 self.attempt(False, "conversations", place, "messages", message, "turn")
         self.fewer("template")
-        self.pipeline()
-        self.fewer("tokenizer", "added_tokens")
-        for place in range(len(self.at("tokenizer", "added_tokens"))):
-            for flag in _FLAGS:
-                self.attempt(False, "tokenizer", "added_tokens", place, flag)
-        self.fewer("config")
+        if self.data["tokenizer"] is not None:
+            self.pipeline()
+            self.added_tokens()
         for place, conversation in enumerate(self.data["conversations"]):
             if conversation["tools"] is not None:
                 self.plainer("conversations", place, "tools")
             for message in range(len(conversation["messages"])):
                 self.plainer("conversations", place, "messages", message, "message")
-        if self.at("tokenizer", "model").get("merges"):
-            self.fewer("tokenizer", "model", "merges")
-        self.fewer("tokenizer", "model", "vocab")
+        if self.data["tokenizer"] is not None:
+            if self.at("tokenizer", "model").get("merges"):
+                self.fewer("tokenizer", "model", "merges")
+            self.fewer("tokenizer", "model", "vocab")
+
+    def added_tokens(self) -> None:
+        """Take added tokens and their flags away, and what the configuration says of them."""
+        self.fewer("tokenizer", "added_tokens")
+        for place in range(len(self.at("tokenizer", "added_tokens"))):
+            for flag in _FLAGS:
+                self.attempt(False, "tokenizer", "added_tokens", place, flag)
+        self.fewer("config")
 
     def at(self, *path: str | int) -> Any:
         """Return the value at a path."""
@@ -111,7 +146,7 @@ class _Shrinker:
             return False
         candidate = _replaced(self.data, path, value)
         try:
-            failing = self.fails(_case(candidate))
+            failing = self.fails(self.case(candidate))
         except IslError:
             # It is no conversation any more, or cannot be loaded.
             return False
@@ -159,15 +194,15 @@ class _Shrinker:
 
     def as_texts(self) -> None:
         """Have the template write the prompts as they are, if that fails, too."""
-        case = _case(self.data)
+        case = self.case(self.data)
         if case.template == ONE_MESSAGE:
             return
         with tempfile.TemporaryDirectory() as folder:
             chat = case.load(Path(folder))
             prompts = [[p for _, p in chat.prompts(c, "skip") if p] for c in case.conversations]
         # A turn alone is simpler than the turns of its conversation.
-        alone = [(_of_texts("c0", [prompt]),) for some in prompts for prompt in some]
-        all_turns = tuple(_of_texts(f"c{place}", some) for place, some in enumerate(prompts))
+        alone = [(of_texts("c0", [prompt]),) for some in prompts for prompt in some]
+        all_turns = tuple(of_texts(f"c{place}", some) for place, some in enumerate(prompts))
         for texts in (*alone, all_turns):
             if self.attempt_case(Case(case.tokenizer, ONE_MESSAGE, texts)):
                 return
@@ -180,49 +215,27 @@ class _Shrinker:
         return True
 
 
-def _of_texts(name: str, texts: Sequence[str]) -> Conversation:
-    messages = tuple({"role": "user", "content": text} for text in texts)
-    return Conversation(name, messages, None, tuple(range(1, len(texts) + 1)))
-
-
 def _data(case: Case) -> dict[str, Any]:
     """Return a case as data from which anything can be taken away."""
+    file = case.tokenizer if isinstance(case.tokenizer, TokenizerFile) else None
     return {
         "template": [piece for piece in _TAGS.split(case.template) if piece],
         "messages": case.messages,
-        "config": dict(case.tokenizer.config),
-        "tokenizer": dict(case.tokenizer.state),
-        "conversations": [
-            {
-                "messages": [
-                    # A turn is a mark at its last message, so that messages can be taken away.
-                    {"turn": place in conversation.turns, "message": message}
-                    for place, message in enumerate(conversation.messages, 1)
-                ],
-                "tools": None if conversation.tools is None else list(conversation.tools),
-            }
-            for conversation in case.conversations
-        ],
+        "config": None if file is None else dict(file.config),
+        "tokenizer": None if file is None else dict(file.state),
+        "conversations": [_conversation_data(each) for each in case.conversations],
     }
 
 
-def _case(data: Mapping[str, Any]) -> Case:
-    """Return the case that data stand for.
-
-    Raises
-    ------
-    InputError
-        If they stand for none any more.
-    """
-    conversations = []
-    for number, given in enumerate(data["conversations"]):
-        messages = tuple(row["message"] for row in given["messages"])
-        turns = tuple(place for place, row in enumerate(given["messages"], 1) if row["turn"])
-        tools = None if given["tools"] is None else tuple(given["tools"])
-        conversations.append(Conversation(f"c{number}", messages, tools, turns))
-    tokenizer = TokenizerFile(renumbered(data["tokenizer"]), data["config"])
-    template = "".join(data["template"])
-    return Case(tokenizer, template, tuple(conversations), data["messages"])
+def _conversation_data(conversation: Conversation) -> dict[str, Any]:
+    return {
+        "messages": [
+            # A turn is a mark at its last message, so that messages can be taken away.
+            {"turn": place in conversation.turns, "message": message}
+            for place, message in enumerate(conversation.messages, 1)
+        ],
+        "tools": None if conversation.tools is None else list(conversation.tools),
+    }
 
 
 def _replaced(data: Any, path: Place, value: Any) -> Any:

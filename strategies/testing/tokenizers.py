@@ -118,6 +118,65 @@ class TokenizerFile:
         return tuple(entries)
 
 
+@dataclass(frozen=True, slots=True)
+class TokenizerFolder:
+    """A tokenizer that lies in a folder, or in a SentencePiece ``.model`` file.
+
+    Parameters
+    ----------
+    path
+        Where it lies.
+    added
+        The texts of its added tokens, in the order of their ids.
+    words
+        Some entries of its vocabulary, as they are written there.
+    """
+
+    path: Path
+    added: tuple[str, ...]
+    words: tuple[str, ...]
+
+    def save(self, folder: Path) -> Path:  # noqa: ARG002  # nothing is written
+        """Return where it lies already."""
+        return self.path
+
+    def as_file(self) -> TokenizerFile | None:
+        """Return its content, of which words can be taken away; None without tokenizer.json."""
+        path = self.path / "tokenizer.json"
+        if not path.is_file():
+            return None
+        state = json.loads(path.read_text(encoding="utf-8"))
+        config = json.loads((self.path / "tokenizer_config.json").read_text(encoding="utf-8"))
+        config.pop("chat_template", None)
+        return TokenizerFile(state, config)
+
+
+def read_tokenizer(path: Path, dice: Random, words: int = 5_000) -> TokenizerFolder:
+    """Return a tokenizer that exists, for cases about it.
+
+    Parameters
+    ----------
+    path
+        A folder or a SentencePiece ``.model`` file.
+    dice
+        Chooses the words.
+    words
+        How many entries of the vocabulary texts are made of.
+
+    Raises
+    ------
+    InputError
+        If it cannot be loaded.
+    """
+    from strategies.chat.tokenizer import load_chat
+
+    tokenizer = load_chat(path, template="{{ messages }}").tokenizer
+    added = [token.content for _, token in sorted(tokenizer.added_tokens_decoder.items())]
+    known = sorted(tokenizer.get_vocab())
+    chosen = tuple(dice.choice(known) for _ in range(words))
+    return TokenizerFolder(path, tuple(filter(None, added)), chosen)
+
+
 class TokenizerWriter:
     """Writes random tokenizers.
 

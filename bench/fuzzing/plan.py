@@ -1,0 +1,127 @@
+"""What a search compares, and how its rounds are numbered and chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+
+from bench.bundled import tokenizer_names, tokenizer_path
+from strategies import InputError, get, is_control, is_peer, names
+from strategies.testing import Case, CaseWriter, read_tokenizer
+from strategies.testing.tokenizers import TokenizerFolder, TokenizerWriter
+
+CONVERSATIONS = 100
+"""Conversations of a case, about. Opening all strategies takes as long as counting a few hundred
+turns."""
+
+CASES = 2
+"""Templates of a round, all with the round's tokenizer."""
+
+MESSAGES = (6, 6, 6, 8, 8, 20)
+"""About how many messages the conversations of a case have at most. A turn costs the reference as
+much as all messages before it, so most are short."""
+
+MADE = 0.8
+"""Share of the rounds with a tokenizer of their own. The others take one that exists: half of them
+for templates of any expressions, half for texts of any kind."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a search compares.
+
+    Parameters
+    ----------
+    seed
+        The same seed gives the same rounds.
+    targets
+        Names of the strategies, controls included, and of targets of the conformance runner.
+    tokenizers
+        Folders of the tokenizers that exist.
+    """
+
+    seed: int
+    targets: tuple[str, ...]
+    tokenizers: tuple[Path, ...]
+
+    @property
+    def controls(self) -> tuple[str, ...]:
+        """Those of the targets that are wrong on purpose."""
+        return tuple(name for name in self.targets if name in names() and is_control(get(name)))
+
+
+def usual_targets(*, peers: bool) -> tuple[str, ...]:
+    """Return the names of all strategies that a search compares unless it is told which.
+
+    Parameters
+    ----------
+    peers
+        Whether those that stand for other libraries are compared, too.
+    """
+    return tuple(name for name in names() if peers or not is_peer(get(name)))
+
+
+def bundled() -> tuple[Path, ...]:
+    """Return the folders of the bundled tokenizers."""
+    return tuple(tokenizer_path(name) for name in tokenizer_names())
+
+
+def checked_seed(seed: int) -> int:
+    """Return the seed.
+
+    Raises
+    ------
+    InputError
+        If it is negative: then two seeds would have the same rounds.
+    """
+    if seed < 0:
+        raise InputError("must not be negative", field="seed")
+    return seed
+
+
+@dataclass(slots=True)
+class Rounds:
+    """Writes the cases of rounds, and remembers the tokenizers that exist.
+
+    Parameters
+    ----------
+    plan
+        The plan of the search.
+    known
+        The tokenizers that exist, as far as they are read.
+    """
+
+    plan: Plan
+    known: dict[Path, TokenizerFolder] = field(default_factory=dict)
+
+    def cases(self, number: int) -> Iterator[tuple[Case, int]]:
+        """Yield the cases of a round, each with the workers to count it with.
+
+        Parameters
+        ----------
+        number
+            Number of the round, from 0.
+        """
+        dice = Random(f"{self.plan.seed}/{number}")  # noqa: S311  # no secret
+        writer = CaseWriter(dice)
+        workers = dice.choice((1, 1, 1, 2))
+        kind = dice.random()
+        if kind < MADE or not self.plan.tokenizers:
+            tokenizer = TokenizerWriter(dice).tokenizer()
+            for _ in range(CASES):
+                most = dice.choice(MESSAGES)
+                yield writer.case_of(tokenizer, 10 * CONVERSATIONS // most, most), workers
+            return
+        chosen = self._read(dice.choice(self.plan.tokenizers))
+        if kind < (1 + MADE) / 2:
+            yield writer.wild_case(chosen, CONVERSATIONS, dice.choice(MESSAGES)), workers
+        else:
+            yield writer.text_case(chosen, 3 * CONVERSATIONS), workers
+
+    def _read(self, path: Path) -> TokenizerFolder:
+        if path not in self.known:
+            # With dice of its own, so that a round is the same whatever came before it.
+            self.known[path] = read_tokenizer(path, Random(self.plan.seed))  # noqa: S311  # no secret
+        return self.known[path]

@@ -1,0 +1,112 @@
+"""`bench fuzz`: it finds what is wrong, makes it small, goes on where it ended, and says so."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from bench.bundled import tokenizer_path
+from bench.fuzzing.figures import Figures, Finding
+from bench.fuzzing.plan import Plan, Rounds, usual_targets
+from bench.fuzzing.rounds import Task, do_round, verdict
+from bench.fuzzing.state import new_state, read_state
+from strategies import InputError, get, is_peer, names
+from tests.conftest import Bench
+
+CONTROL = "spliced-alone"
+FOUND_IN = 5
+"""The first round of seed 0 in which the control is found."""
+
+
+def plan(*targets: str, seed: int = 0) -> Plan:
+    return Plan(seed, targets or (CONTROL, "rust"), (tokenizer_path("bpe-chatml"),))
+
+
+def test_every_strategy_but_peers_is_compared() -> None:
+    assert set(usual_targets(peers=False)) == {n for n in names() if not is_peer(get(n))}
+    assert set(usual_targets(peers=True)) == set(names())
+    assert plan(*usual_targets(peers=False)).controls == (CONTROL,)
+
+
+def test_a_round_is_the_same_again_whatever_came_before() -> None:
+    rounds = Rounds(plan())
+    # One with a tokenizer of its own, one of any expressions, one of texts.
+    for number in (0, 5, 8):
+        first = [(case.template, case.conversations) for case, _ in rounds.cases(number)]
+        again = [(c.template, c.conversations) for c, _ in Rounds(plan()).cases(number)]
+        assert first == again
+    other = next(Rounds(plan(seed=1)).cases(0))
+    assert other != next(Rounds(plan()).cases(0))
+
+
+def test_all_kinds_of_rounds_occur() -> None:
+    rounds = Rounds(plan())
+    kinds = {type(case.tokenizer).__name__ for n in range(12) for case, _ in rounds.cases(n)}
+    assert kinds == {"TokenizerFile", "TokenizerFolder"}
+
+
+def test_a_round_finds_the_control_and_nothing_else() -> None:
+    figures = do_round(Rounds(plan()), Task(FOUND_IN, (CONTROL, "rust")))
+    assert {finding.target for finding in figures.findings} == {CONTROL}
+    (finding, *_) = figures.findings
+    assert finding.row is not None
+    assert len(finding.row["text"]) < 30
+    assert finding.row["id"] == f"seed-0-round-{FOUND_IN}-spliced-alone"
+    assert figures.compared["rust"] == figures.prompts > figures.counted > 0
+    again = do_round(Rounds(plan()), Task(FOUND_IN, (CONTROL,), frozenset({CONTROL})))
+    assert all(finding.row is None for finding in again.findings)
+
+
+def test_the_verdict_needs_the_controls_to_be_found() -> None:
+    control, real = Finding(CONTROL, 0, "said"), Finding("rust", 1, "said")
+    assert verdict(plan(), []) == 2
+    assert verdict(plan(), [control]) == 0
+    assert verdict(plan(), [control, real]) == verdict(plan(), [real]) == 1
+    assert verdict(plan("rust"), []) == 0
+
+
+def test_a_state_goes_on_with_the_rounds_that_are_not_done(tmp_path: Path) -> None:
+    state = new_state(plan())
+    for number in (0, 1, 4):
+        state.finish(number, Figures(prompts=10, findings=[Finding(CONTROL, number, "said")]))
+    state.write(tmp_path / "state.json")
+    again = read_state(tmp_path / "state.json")
+    assert again == state
+    assert again.figures.prompts == 30
+    waiting = again.waiting()
+    assert [next(waiting) for _ in range(4)] == [2, 3, 5, 6]
+    again.finish(2, Figures())
+    again.finish(3, Figures())
+    assert (again.done, again.rounds) == (5, 5)
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"version": 0}'])
+def test_a_damaged_state_is_refused(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "state.json"
+    path.write_text(content, encoding="utf-8")
+    with pytest.raises(InputError):
+        read_state(path)
+
+
+def test_the_command_searches_and_goes_on(bench: Bench, tmp_path: Path) -> None:
+    options = ("fuzz", "--strategies", "rust,spliced", "--processes", 1, "--out", tmp_path)
+    ran = bench(*options, "--prompts", 1, "--seed", 3, "--json")
+    assert ran.code == 0, ran.error
+    first = json.loads(ran.out)
+    assert (first["seed"], first["rounds"], first["findings"]) == (3, 1, [])
+    assert first["compared"]["rust"] == first["prompts"] > 0
+    ran = bench(*options, "--prompts", first["prompts"] + 1, "--resume")
+    assert ran.code == 0, ran.error
+    assert "seed 3: " in ran.out
+    assert "in 2 rounds" in ran.out
+
+
+def test_the_command_refuses_what_is_wrong(bench: Bench, tmp_path: Path) -> None:
+    out = "--out", tmp_path
+    assert bench("fuzz", "--strategies", "rust", "--peers", *out).code == 3
+    (tmp_path / "state.json").write_text("{", encoding="utf-8")
+    ran = bench("fuzz", "--resume", *out)
+    assert ran.code == 3
+    assert "state.json" in ran.error
