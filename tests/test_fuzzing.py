@@ -5,15 +5,23 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import jsonschema
 import pytest
+from tokenizers import Tokenizer
 
 from bench.bundled import tokenizer_path
+from bench.conformance.corpus import SCHEMA, read_cases
+from bench.conformance.runner import run
+from bench.conformance.targets import target_named
 from bench.fuzzing.figures import Figures, Finding
 from bench.fuzzing.plan import Plan, Rounds, usual_targets
 from bench.fuzzing.rounds import Task, do_round, verdict
+from bench.fuzzing.rows import file_of
 from bench.fuzzing.state import new_state, read_state
-from strategies import InputError, get, is_peer, names
-from tests.conftest import Bench
+from bench.fuzzing.targets import first_difference
+from strategies import InputError, UnavailableError, get, is_peer, names, reference_counts
+from strategies.testing.case import of_texts
+from tests.conftest import Bench, bundled_chat
 
 CONTROL = "spliced-alone"
 FOUND_IN = 5
@@ -21,7 +29,7 @@ FOUND_IN = 5
 
 
 def plan(*targets: str, seed: int = 0) -> Plan:
-    return Plan(seed, targets or (CONTROL, "rust"), (tokenizer_path("bpe-chatml"),))
+    return Plan(seed, targets or (CONTROL, "rust"), (tokenizer_path("bpe-chatml"),), 9)
 
 
 def test_every_strategy_but_peers_is_compared() -> None:
@@ -97,10 +105,11 @@ def test_the_command_searches_and_goes_on(bench: Bench, tmp_path: Path) -> None:
     first = json.loads(ran.out)
     assert (first["seed"], first["rounds"], first["findings"]) == (3, 1, [])
     assert first["compared"]["rust"] == first["prompts"] > 0
-    ran = bench(*options, "--prompts", first["prompts"] + 1, "--resume")
+    # All that it was told to compare is compared already.
+    ran = bench(*options, "--prompts", first["prompts"], "--resume")
     assert ran.code == 0, ran.error
-    assert "seed 3: " in ran.out
-    assert "in 2 rounds" in ran.out
+    assert f"seed 3: {first['prompts']:,} prompts" in ran.out
+    assert "in 1 rounds" in ran.out
 
 
 def test_the_command_refuses_what_is_wrong(bench: Bench, tmp_path: Path) -> None:
@@ -110,3 +119,45 @@ def test_the_command_refuses_what_is_wrong(bench: Bench, tmp_path: Path) -> None
     ran = bench("fuzz", "--resume", *out)
     assert ran.code == 3
     assert "state.json" in ran.error
+
+
+FOUND = Path(__file__).parent / "data" / "found.json"
+"""What searches have found, once mended."""
+
+
+def test_a_case_that_was_found_stays_mended(strategy_name: str) -> None:
+    cases = read_cases(FOUND)
+    assert cases, "nothing is checked"
+    outcomes = run(target_named(f"strategy:{strategy_name}"), cases)
+    assert {outcome.status for outcome in outcomes} <= {"passed", "unavailable"}, outcomes
+    assert any(outcome.status == "passed" for outcome in outcomes)
+
+
+def test_small_cases_are_a_file_of_the_corpus(tmp_path: Path) -> None:
+    figures = do_round(Rounds(plan()), Task(FOUND_IN, (CONTROL,)))
+    rows = [finding.row for finding in figures.findings if finding.row is not None]
+    path = tmp_path / "cases.json"
+    path.write_text(file_of(rows, 0), encoding="utf-8")
+    jsonschema.validate(json.loads(path.read_text()), json.loads(SCHEMA.read_text()))
+    right = run(target_named("strategy:spliced"), read_cases(path))
+    wrong = run(target_named(f"strategy:{CONTROL}"), read_cases(path))
+    assert {outcome.status for outcome in right} == {"passed"}
+    assert {outcome.status for outcome in wrong} == {"wrong"}
+
+
+def off_by_one(tokenizer: str, text: str) -> int:
+    """A cutter that is wrong for texts that begin with a marker."""
+    loaded = Tokenizer.from_file(tokenizer)
+    return len(loaded.encode(text, add_special_tokens=False)) + text.startswith("<|im_start|>")
+
+
+def test_a_cutter_of_others_is_compared() -> None:
+    target = f"{Path(__file__)}:off_by_one"
+    chat = bundled_chat("bpe-chatml", template="{{ messages[-1].content }}")
+    texts = of_texts("c", ["Hi", "Hi<|im_start|>", "<|im_start|>Hi"])
+    expected = reference_counts([texts], chat)
+    found = first_difference(target, [texts], chat, expected, 1)
+    assert found is not None
+    assert (found.place, found.turn, found.expected) == (0, 2, expected[0][2])
+    with pytest.raises(UnavailableError):
+        first_difference(target, [texts], bundled_chat("sentencepiece"), expected, 1)

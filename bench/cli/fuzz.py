@@ -36,6 +36,14 @@ CASES = "cases.json"
 )
 @seed_option("Decides all cases of the search.")
 @click.option("--strategies", "chosen", type=Names(), help="Strategies to compare.  [default: all]")
+@click.option(
+    "--target",
+    "others",
+    metavar="TARGET",
+    multiple=True,
+    help="Compare a cutter or an engine of others, too, as `bench conformance` names it; may be "
+    "given several times.",
+)
 @click.option("--peers", is_flag=True, help="Compare the engines of other packages, too.")
 @tokenizer_option(
     "tokenizers",
@@ -65,6 +73,7 @@ def fuzz_command(
     prompts: int | None,
     seed: int,
     chosen: Sequence[str] | None,
+    others: Sequence[str],
     peers: bool,
     tokenizers: Sequence[str],
     processes: int | None,
@@ -84,6 +93,7 @@ def fuzz_command(
         from bench.fuzzing.plan import Plan, bundled, usual_targets
     except ModuleNotFoundError as error:
         raise InputError(str(error)) from None
+    from bench.conformance.targets import target_named
     from bench.fuzzing.rounds import verdict
     from bench.fuzzing.search import Limits, search
     from bench.fuzzing.state import new_state, read_state
@@ -93,7 +103,9 @@ def fuzz_command(
     if chosen is not None and peers:
         raise click.UsageError("--strategies names peers, too; leave out --peers")
     paths = tuple(Path(resolve(each)) for each in tokenizers) or bundled()
-    plan = Plan(seed, tuple(chosen or usual_targets(peers=peers)), paths)
+    for name in others:
+        target_named(name)
+    plan = Plan(seed, (*(chosen or usual_targets(peers=peers)), *others), paths)
     make_folder(out)
     state = new_state(plan)
     if resume and (out / STATE).exists():
@@ -142,11 +154,11 @@ def _summary(plan: Plan, state: State, code: int) -> dict[str, Any]:
 
 def _write_cases(state: State, path: Path) -> None:
     """Write the small cases as a file of the conformance corpus, if there are any."""
-    import json
+    from bench.fuzzing.rows import file_of
 
     rows = [finding.row for finding in state.figures.findings if finding.row is not None]
     if rows:
-        path.write_text(json.dumps({"cases": rows}, indent=1), encoding="utf-8")
+        path.write_text(file_of(rows, state.seed), encoding="utf-8")
 
 
 def _show(plan: Plan, state: State, out: Path) -> None:
@@ -165,8 +177,8 @@ def _show(plan: Plan, state: State, out: Path) -> None:
 
     figures = state.figures
     table = Table(title=None)
-    for column in ("strategy", "prompts compared", "could not count", "differences"):
-        table.add_column(column, justify="left" if column == "strategy" else "right")
+    for column in ("target", "prompts compared", "could not count", "differences"):
+        table.add_column(column, justify="left" if column == "target" else "right")
     for name in plan.targets:
         wrong = sum(finding.target == name for finding in figures.findings)
         table.add_row(

@@ -40,11 +40,14 @@ class Plan:
         Names of the strategies, controls included, and of targets of the conformance runner.
     tokenizers
         Folders of the tokenizers that exist.
+    conversations
+        About how many conversations a case has.
     """
 
     seed: int
     targets: tuple[str, ...]
     tokenizers: tuple[Path, ...]
+    conversations: int = CONVERSATIONS
 
     @property
     def controls(self) -> tuple[str, ...]:
@@ -107,18 +110,18 @@ class Rounds:
         dice = Random(f"{self.plan.seed}/{number}")  # noqa: S311  # no secret
         writer = CaseWriter(dice)
         workers = dice.choice((1, 1, 1, 2))
-        kind = dice.random()
+        kind, size = dice.random(), self.plan.conversations
         if kind < MADE or not self.plan.tokenizers:
             tokenizer = TokenizerWriter(dice).tokenizer()
             for _ in range(CASES):
                 most = dice.choice(MESSAGES)
-                yield writer.case_of(tokenizer, 10 * CONVERSATIONS // most, most), workers
+                yield writer.case_of(tokenizer, 10 * size // most, most), workers
             return
         chosen = self._read(dice.choice(self.plan.tokenizers))
         if kind < (1 + MADE) / 2:
-            yield writer.wild_case(chosen, CONVERSATIONS, dice.choice(MESSAGES)), workers
+            yield writer.wild_case(chosen, size, dice.choice(MESSAGES)), workers
         else:
-            yield writer.text_case(chosen, 3 * CONVERSATIONS), workers
+            yield writer.text_case(chosen, 3 * size), workers
 
     def _read(self, path: Path) -> TokenizerFolder:
         if path not in self.known:

@@ -111,9 +111,8 @@ class Workers:
         """Start another process for one that cannot go on, and return what is to tell."""
         worker = self.all[place]
         _end(worker)
-        code = worker.process.exitcode
         assert worker.task is not None  # noqa: S101  # for the type checker; it did a round
-        said = f"{why} (exit code {code}); what it printed is in {self.log}"
+        said = f"{why}; what it printed is in {self.log}"
         self.all[place] = self._start()
         return Figures(findings=[Finding(DIED, worker.task.number, said)])
 
@@ -160,6 +159,8 @@ def _work(connection: Connection, plan: Plan, log: str) -> None:
     # A fork of this process takes milliseconds, and is safe: it has no other threads.
     os.environ["ISL_BENCH_START_METHOD"] = "fork"
     os.environ["ISL_BENCH_CACHE"] = "off"
+    # The library panics on some random tokenizers, and a trace of each takes longer than a prompt.
+    os.environ["RUST_BACKTRACE"] = "0"
     with Path(log).open("a", encoding="utf-8") as printed:
         os.dup2(printed.fileno(), 1)
         os.dup2(printed.fileno(), 2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -10,12 +11,15 @@ from pathlib import Path
 from bench.fuzzing.figures import Figures, Finding
 from bench.fuzzing.plan import Plan, Rounds
 from bench.fuzzing.rows import row_of
+from bench.fuzzing.targets import first_difference
 from strategies import IslError, UnavailableError, reference_counts
 from strategies.errors import one_line
 from strategies.testing import Case, shrunk
-from strategies.testing.comparing import Difference, difference
+from strategies.testing.comparing import Difference
 
 LONGEST_SHRINK_SECONDS = 40.0
+
+_NO_NAME = re.compile("[^a-z0-9]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +85,7 @@ def _compare(
     figures.counted += sum(isl is not None for isls in expected for isl in isls)
     for target in task.targets:
         try:
-            found = difference(target, case.conversations, chat, expected, workers)
+            found = first_difference(target, case.conversations, chat, expected, workers)
         except UnavailableError:
             figures.unavailable[target] += turns
             continue
@@ -120,7 +124,8 @@ def _finding(case: Case, found: Difference, workers: int, plan: Plan, task: Task
         small = shrunk(case, fails, seconds=LONGEST_SHRINK_SECONDS)
     said = one_line(str(seen.get("last", found)))
     try:
-        name = f"seed-{plan.seed}-round-{task.number}-{found.target}".lower().replace(".", "-")
+        name = _NO_NAME.sub("-", f"seed-{plan.seed}-round-{task.number}-{found.target}".lower())
+        name = name.strip("-")
         row = row_of(small, name, said)
     except IslError as error:
         return Finding(found.target, task.number, f"{said} ({one_line(error)})")
@@ -144,7 +149,7 @@ def compared(case: Case, target: str, workers: int, folder: Path) -> Difference 
     try:
         chat = case.load(folder)
         expected = reference_counts(case.conversations, chat, on_error="skip")
-        return difference(target, case.conversations, chat, expected, workers)
+        return first_difference(target, case.conversations, chat, expected, workers)
     except IslError:
         # It cannot be loaded, or the target is unavailable.
         return None

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from bench.conformance.corpus import LIBRARIES
+from bench.conformance.make import made, written
 from strategies import InputError
 from strategies.testing import Case, TokenizerFile
 from strategies.testing.case import ONE_MESSAGE
@@ -18,35 +21,55 @@ def row_of(case: Case, name: str, about: str) -> Mapping[str, Any]:
     Parameters
     ----------
     case
-        A case; its last turn is what the row asks for, and turns before it come after one another.
+        A case. Its last turn is what the row asks for; texts of turns before it come before it.
     name
         Id of the row: small letters, digits and dashes.
     about
         What it is about, in one line.
+
+    Raises
+    ------
+    InputError
+        If the corpus has no such rows: those of a turn that must fail, or of a tokenizer that is no
+        ``tokenizer.json``.
     """
-    tokenizer: dict[str, Any] = (
-        {"file": case.tokenizer.state}
-        if isinstance(case.tokenizer, TokenizerFile)
-        else {"folder": str(case.tokenizer.path)}
-    )
-    row: dict[str, Any] = {"id": name, "about": about, "tokenizer": tokenizer}
+    if not isinstance(case.tokenizer, TokenizerFile):
+        raise InputError("its tokenizer is no tokenizer.json, so it is no row of the corpus")
     with tempfile.TemporaryDirectory() as folder:
         chat = case.load(Path(folder))
-        prompts = [p for c in case.conversations for _, p in chat.prompts(c, "skip")]
-        texts = [prompt for prompt in prompts if prompt is not None]
-        if len(prompts) == 1 and case.template != ONE_MESSAGE:
-            (conversation,) = case.conversations
-            row["conversation"] = {
-                "messages": list(conversation.messages),
-                "template": case.template,
-                **({"tools": list(conversation.tools)} if conversation.tools else {}),
-            }
-        if len(texts) > 1:
-            row["after"] = [{"text": text} for text in texts[:-1]]
-        row["text"] = texts[-1] if texts else ""
-        try:
-            (expected,) = chat.lengths(texts[-1:])
-        except Exception as error:
-            raise InputError(f"the library refuses the text: {error}") from None
-    row["tokens"] = expected
-    return row
+        served = [chat.serve(each).conversation for each in case.conversations]
+        prompts = [prompt for each in served for _, prompt in chat.prompts(each, "skip")]
+    if not prompts or None in prompts:
+        raise InputError("a turn of it fails, so it is no row of the corpus")
+    row: dict[str, Any] = {"id": name, "about": about, "tokenizer": {"file": case.tokenizer.state}}
+    if case.template != ONE_MESSAGE and len(prompts) == 1:
+        (conversation,) = served
+        row["conversation"] = {
+            "messages": list(conversation.messages[: conversation.turns[0]]),
+            "template": case.template,
+        }
+        if conversation.tools:
+            row["conversation"]["tools"] = list(conversation.tools)
+    else:
+        if len(prompts) > 1:
+            row["after"] = [{"text": prompt} for prompt in prompts[:-1]]
+        row["text"] = prompts[-1]
+    return made(row)
+
+
+def file_of(rows: Sequence[Mapping[str, Any]], seed: int) -> str:
+    """Return rows as a file of the corpus.
+
+    Parameters
+    ----------
+    rows
+        The rows.
+    seed
+        The seed of the search that has found them.
+    """
+    content = {
+        "about": f"found by bench fuzz with the seed {seed}",
+        "versions": {library: version(library) for library in LIBRARIES},
+        "cases": list(rows),
+    }
+    return written(content)

@@ -62,6 +62,8 @@ def search(
     progress
         Called with the state about once a second.
     """
+    if _is_over(state, limits, 0):
+        return
     began, before = monotonic(), state.seconds
     saved = began
     waiting = state.waiting()
