@@ -1,14 +1,11 @@
 """Random templates and conversations: the native core counts what transformers counts.
 
-The default run is small. ``pytest tests/test_fuzz.py -m attack`` takes as many prompts as
-``ISL_BENCH_FUZZ_PROMPTS`` says, from the seed ``ISL_BENCH_FUZZ_SEED``, and prints its figures.
+The run is small. `bench fuzz` searches for longer, and compares every strategy.
 """
 
 from __future__ import annotations
 
 import faulthandler
-import os
-import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -16,7 +13,6 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-import pytest
 from transformers.utils import chat_template_utils
 
 from bench.bundled import tokenizer_names, tokenizer_path
@@ -37,10 +33,7 @@ from strategies.testing.wild import USUAL, WildWriter
 from tests.conftest import REAL, unprepared_template
 from tests.template_corpus import EXPRESSIONS
 
-PROMPTS_VARIABLE = "ISL_BENCH_FUZZ_PROMPTS"
-SEED_VARIABLE = "ISL_BENCH_FUZZ_SEED"
 SMALL = 4_000
-LARGE = 500_000
 LONGEST_BATCH_SECONDS = 120
 """A batch takes well under a second. One that takes this long hangs, and the run ends with a trace
 of every thread."""
@@ -88,12 +81,6 @@ class Figures:
 
 
 BUNDLED = [tokenizer_path(name) for name in tokenizer_names() if name != "sentencepiece"]
-#: One of each family and with every kind of marker, if they are there.
-REAL_ONES = [
-    path
-    for name in ("phi-3-mini", "smollm3", "xlm-roberta-unigram", "mistral-v3")
-    if (path := REAL / "tokenizers" / name).is_dir()
-]
 PUBLISHED = [path.read_text() for path in sorted((REAL / "templates").glob("*.jinja"))]
 
 
@@ -212,14 +199,3 @@ def check(figures: Figures) -> None:
 
 def test_random_prompts_are_counted_as_by_transformers() -> None:
     check(attack(1, SMALL, BUNDLED))
-
-
-@pytest.mark.attack
-@pytest.mark.timeout(0)
-def test_half_a_million_random_prompts(capsys: pytest.CaptureFixture[str]) -> None:
-    seed = int(os.environ.get(SEED_VARIABLE, "0"))
-    began = time.monotonic()
-    figures = attack(seed, int(os.environ.get(PROMPTS_VARIABLE, LARGE)), [*BUNDLED, *REAL_ONES])
-    with capsys.disabled():
-        print(f"\nseed {seed}, {time.monotonic() - began:,.0f} s: {figures}")  # what the run is for
-    check(figures)

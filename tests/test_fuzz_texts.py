@@ -2,15 +2,12 @@
 
 The prompts of a conversation mostly grow, and now and then their history changes. They are made
 of code points of every general category, of words of the tokenizer's own vocabulary and pieces of
-them, of its added tokens whole and broken, and of long runs. The default run is small. ``pytest
-tests/test_fuzz_texts.py -m attack -s`` takes as many prompts as ``ISL_BENCH_FUZZ_PROMPTS`` says
-for each tokenizer, from the seed ``ISL_BENCH_FUZZ_SEED``, and prints its figures.
+them, of its added tokens whole and broken, and of long runs. The run is small.
+`bench fuzz` searches for longer, and compares every strategy.
 """
 
 from __future__ import annotations
 
-import os
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
@@ -22,10 +19,8 @@ from bench.bundled import tokenizer_names, tokenizer_path
 from strategies import ChatTokenizer, get, load_chat
 from strategies.testing.texts import TextWriter
 from tests.conftest import REAL
-from tests.test_fuzz import PROMPTS_VARIABLE, SEED_VARIABLE
 
 SMALL = 400
-LARGE = 100_000
 BATCH = 200
 
 PATHS = [tokenizer_path(name) for name in tokenizer_names()]
@@ -74,17 +69,3 @@ def attack(path: Path, seed: int, until: int) -> Iterator[tuple[int, list[str]]]
 def test_random_texts_are_counted_as_by_the_library(path: Path) -> None:
     for _, wrong in attack(path, 1, SMALL):
         assert not wrong, "\n".join(wrong[:3])
-
-
-@pytest.mark.attack
-@pytest.mark.timeout(0)
-@pytest.mark.parametrize("path", PATHS, ids=lambda path: path.name)
-def test_many_random_texts(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    seed = int(os.environ.get(SEED_VARIABLE, "0"))
-    began, total = time.monotonic(), 0
-    for done, wrong in attack(path, seed, int(os.environ.get(PROMPTS_VARIABLE, LARGE))):
-        assert not wrong, "\n".join(wrong[:3])
-        total = done
-    with capsys.disabled():
-        seconds = time.monotonic() - began
-        print(f"\n{path.name}: seed {seed}, {total:,} prompts, {seconds:,.0f} s, none wrong")

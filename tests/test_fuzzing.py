@@ -29,7 +29,7 @@ FOUND_IN = 5
 
 
 def plan(*targets: str, seed: int = 0) -> Plan:
-    return Plan(seed, targets or (CONTROL, "rust"), (tokenizer_path("bpe-chatml"),), 9)
+    return Plan(seed, targets or (CONTROL, "rust"), (tokenizer_path("bpe-chatml"),), (), 9)
 
 
 def test_every_strategy_but_peers_is_compared() -> None:

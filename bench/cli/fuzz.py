@@ -52,6 +52,14 @@ CASES = "cases.json"
     "  [default: the bundled ones]",
 )
 @click.option(
+    "--template",
+    "templates",
+    metavar="FILE",
+    multiple=True,
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="A chat template that exists, for those tokenizers; may be given several times.",
+)
+@click.option(
     "--processes",
     metavar="N",
     type=click.IntRange(min=1, max=256),
@@ -76,6 +84,7 @@ def fuzz_command(
     others: Sequence[str],
     peers: bool,
     tokenizers: Sequence[str],
+    templates: Sequence[Path],
     processes: int | None,
     out: Path,
     resume: bool,
@@ -105,13 +114,12 @@ def fuzz_command(
     paths = tuple(Path(resolve(each)) for each in tokenizers) or bundled()
     for name in others:
         target_named(name)
-    plan = Plan(seed, (*(chosen or usual_targets(peers=peers)), *others), paths)
+    plan = Plan(seed, (*(chosen or usual_targets(peers=peers)), *others), paths, tuple(templates))
     make_folder(out)
     state = new_state(plan)
     if resume and (out / STATE).exists():
         state = read_state(out / STATE)
-        # What it compared before is compared on; else its figures would mean two things.
-        plan = Plan(state.seed, tuple(state.targets), tuple(map(Path, state.tokenizers)))
+        plan = state.plan
     console = stderr(quiet)
     limits = Limits(seconds, prompts)
     INTERRUPTION.kept = f"what was compared is kept in {out / STATE}; go on with --resume"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
 
@@ -40,6 +40,8 @@ class Plan:
         Names of the strategies, controls included, and of targets of the conformance runner.
     tokenizers
         Folders of the tokenizers that exist.
+    templates
+        Files of chat templates that exist, which those tokenizers are tried with.
     conversations
         About how many conversations a case has.
     """
@@ -47,6 +49,7 @@ class Plan:
     seed: int
     targets: tuple[str, ...]
     tokenizers: tuple[Path, ...]
+    templates: tuple[Path, ...] = ()
     conversations: int = CONVERSATIONS
 
     @property
@@ -118,10 +121,14 @@ class Rounds:
                 yield writer.case_of(tokenizer, 10 * size // most, most), workers
             return
         chosen = self._read(dice.choice(self.plan.tokenizers))
-        if kind < (1 + MADE) / 2:
-            yield writer.wild_case(chosen, size, dice.choice(MESSAGES)), workers
-        else:
+        if kind > (1 + MADE) / 2:
             yield writer.text_case(chosen, 3 * size), workers
+        elif self.plan.templates and dice.random() < 0.5:
+            text = dice.choice(self.plan.templates).read_text(encoding="utf-8")
+            case = writer.case_of(chosen, size, dice.choice(MESSAGES))
+            yield replace(case, template=text), workers
+        else:
+            yield writer.wild_case(chosen, size, dice.choice(MESSAGES)), workers
 
     def _read(self, path: Path) -> TokenizerFolder:
         if path not in self.known:

@@ -24,8 +24,8 @@ class State:
         Its seed.
     targets
         What it compares.
-    tokenizers
-        Paths of the tokenizers that exist.
+    tokenizers, templates
+        Paths of the tokenizers and templates that exist.
     figures
         What the rounds that are done have seen.
     seconds
@@ -39,6 +39,7 @@ class State:
     seed: int
     targets: list[str]
     tokenizers: list[str]
+    templates: list[str]
     figures: Figures = field(default_factory=Figures)
     seconds: float = 0.0
     done: int = 0
@@ -59,6 +60,16 @@ class State:
         while self.done in self.ahead:
             self.ahead.remove(self.done)
             self.done += 1
+
+    @property
+    def plan(self) -> Plan:
+        """What it compares, and has compared before: else its figures would mean two things."""
+        return Plan(
+            self.seed,
+            tuple(self.targets),
+            tuple(map(Path, self.tokenizers)),
+            tuple(map(Path, self.templates)),
+        )
 
     @property
     def rounds(self) -> int:
@@ -82,6 +93,7 @@ class State:
             "seed": self.seed,
             "targets": self.targets,
             "tokenizers": self.tokenizers,
+            "templates": self.templates,
             "seconds": round(self.seconds, 1),
             "rounds_done": self.done,
             "rounds_ahead": sorted(self.ahead),
@@ -94,7 +106,12 @@ class State:
 
 def new_state(plan: Plan) -> State:
     """Return the state of a search that has not begun."""
-    return State(plan.seed, list(plan.targets), [str(path) for path in plan.tokenizers])
+    return State(
+        plan.seed,
+        list(plan.targets),
+        [str(path) for path in plan.tokenizers],
+        [str(path) for path in plan.templates],
+    )
 
 
 def read_state(path: Path) -> State:
@@ -118,6 +135,7 @@ def read_state(path: Path) -> State:
             content["seed"],
             content["targets"],
             content["tokenizers"],
+            content["templates"],
             figures_from(content["figures"]),
             content["seconds"],
             content["rounds_done"],
