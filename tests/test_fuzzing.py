@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import jsonschema
@@ -14,7 +15,7 @@ from bench.conformance.corpus import SCHEMA, read_cases
 from bench.conformance.runner import run
 from bench.conformance.targets import target_named
 from bench.fuzzing.figures import Figures, Finding
-from bench.fuzzing.plan import Plan, Rounds, usual_targets
+from bench.fuzzing.plan import PLAIN_CALL, Plan, Rounds, usual_targets
 from bench.fuzzing.rounds import Task, do_round, verdict
 from bench.fuzzing.rows import file_of
 from bench.fuzzing.state import new_state, read_state
@@ -29,7 +30,9 @@ FOUND_IN = 5
 
 
 def plan(*targets: str, seed: int = 0) -> Plan:
-    return Plan(seed, targets or (CONTROL, "rust"), (tokenizer_path("bpe-chatml"),), (), 9)
+    return Plan(
+        seed, targets or (CONTROL, "rust"), (tokenizer_path("bpe-chatml"),), conversations=9
+    )
 
 
 def test_every_strategy_but_peers_is_compared() -> None:
@@ -42,16 +45,26 @@ def test_a_round_is_the_same_again_whatever_came_before() -> None:
     rounds = Rounds(plan())
     # One with a tokenizer of its own, one of any expressions, one of texts.
     for number in (0, 5, 8):
-        first = [(case.template, case.conversations) for case, _ in rounds.cases(number)]
-        again = [(c.template, c.conversations) for c, _ in Rounds(plan()).cases(number)]
+        first = [(case.template, case.conversations) for case in rounds.cases(number)]
+        again = [(c.template, c.conversations) for c in Rounds(plan()).cases(number)]
         assert first == again
     other = next(Rounds(plan(seed=1)).cases(0))
     assert other != next(Rounds(plan()).cases(0))
 
 
+def test_strategies_that_make_the_plain_call_take_turns() -> None:
+    rounds = Rounds(replace(plan("rust", *PLAIN_CALL), by_turns=PLAIN_CALL))
+    left_out = [rounds.counting(number)[1] for number in range(30)]
+    assert {len(names) for names in left_out} == {2}
+    assert set().union(*left_out) == set(PLAIN_CALL)
+    asked = {name for number in range(30) for name in set(PLAIN_CALL) - rounds.counting(number)[1]}
+    assert asked == set(PLAIN_CALL)
+    assert Rounds(plan()).counting(0)[1] == frozenset()
+
+
 def test_all_kinds_of_rounds_occur() -> None:
     rounds = Rounds(plan())
-    kinds = {type(case.tokenizer).__name__ for n in range(12) for case, _ in rounds.cases(n)}
+    kinds = {type(case.tokenizer).__name__ for n in range(12) for case in rounds.cases(n)}
     assert kinds == {"TokenizerFile", "TokenizerFolder"}
 
 

@@ -95,11 +95,12 @@ def fuzz_command(
 
     Random tokenizers, chat templates and conversations are counted by every strategy and by the
     reference. A case in which they differ is made as small as possible and written as a row of the
-    conformance corpus. Strategies that are wrong on purpose must be found, or the search says
-    nothing: then the exit code is 2.
+    conformance corpus. Of the strategies that make the reference's own call, each round asks one,
+    unless --strategies names them. Strategies that are wrong on purpose must be found, or the
+    search says nothing: then the exit code is 2.
     """
     try:
-        from bench.fuzzing.plan import Plan, bundled, usual_targets
+        from bench.fuzzing.plan import PLAIN_CALL, Plan, bundled, usual_targets
     except ModuleNotFoundError as error:
         raise InputError(str(error)) from None
     from bench.conformance.targets import target_named
@@ -114,7 +115,9 @@ def fuzz_command(
     paths = tuple(Path(resolve(each)) for each in tokenizers) or bundled()
     for name in others:
         target_named(name)
-    plan = Plan(seed, (*(chosen or usual_targets(peers=peers)), *others), paths, tuple(templates))
+    targets = (*(chosen or usual_targets(peers=peers)), *others)
+    by_turns = () if chosen else PLAIN_CALL
+    plan = Plan(seed, targets, paths, tuple(templates), by_turns)
     make_folder(out)
     state = new_state(plan)
     if resume and (out / STATE).exists():

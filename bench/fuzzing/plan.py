@@ -23,6 +23,10 @@ MESSAGES = (6, 6, 6, 8, 8, 20)
 """About how many messages the conversations of a case have at most. A turn costs the reference as
 much as all messages before it, so most are short."""
 
+PLAIN_CALL = ("sequential", "thread-pool", "process-pool")
+"""Strategies that make the reference's own call for every turn. They cost as much as the reference,
+so a search of all strategies has each case counted by one of them."""
+
 MADE = 0.8
 """Share of the rounds with a tokenizer of their own. The others take one that exists: half of them
 for templates of any expressions, half for texts of any kind."""
@@ -42,6 +46,8 @@ class Plan:
         Folders of the tokenizers that exist.
     templates
         Files of chat templates that exist, which those tokenizers are tried with.
+    by_turns
+        Those of the targets of which each case is counted by one.
     conversations
         About how many conversations a case has.
     """
@@ -50,6 +56,7 @@ class Plan:
     targets: tuple[str, ...]
     tokenizers: tuple[Path, ...]
     templates: tuple[Path, ...] = ()
+    by_turns: tuple[str, ...] = ()
     conversations: int = CONVERSATIONS
 
     @property
@@ -102,8 +109,8 @@ class Rounds:
     plan: Plan
     known: dict[Path, TokenizerFolder] = field(default_factory=dict)
 
-    def cases(self, number: int) -> Iterator[tuple[Case, int]]:
-        """Yield the cases of a round, each with the workers to count it with.
+    def cases(self, number: int) -> Iterator[Case]:
+        """Yield the cases of a round.
 
         Parameters
         ----------
@@ -112,23 +119,34 @@ class Rounds:
         """
         dice = Random(f"{self.plan.seed}/{number}")  # noqa: S311  # no secret
         writer = CaseWriter(dice)
-        workers = dice.choice((1, 1, 1, 2))
         kind, size = dice.random(), self.plan.conversations
         if kind < MADE or not self.plan.tokenizers:
             tokenizer = TokenizerWriter(dice).tokenizer()
             for _ in range(CASES):
                 most = dice.choice(MESSAGES)
-                yield writer.case_of(tokenizer, 10 * size // most, most), workers
+                yield writer.case_of(tokenizer, 10 * size // most, most)
             return
         chosen = self._read(dice.choice(self.plan.tokenizers))
         if kind > (1 + MADE) / 2:
-            yield writer.text_case(chosen, 3 * size), workers
+            yield writer.text_case(chosen, 3 * size)
         elif self.plan.templates and dice.random() < 0.5:
             text = dice.choice(self.plan.templates).read_text(encoding="utf-8")
             case = writer.case_of(chosen, size, dice.choice(MESSAGES))
-            yield replace(case, template=text), workers
+            yield replace(case, template=text)
         else:
-            yield writer.wild_case(chosen, size, dice.choice(MESSAGES)), workers
+            yield writer.wild_case(chosen, size, dice.choice(MESSAGES))
+
+    def counting(self, number: int) -> tuple[int, frozenset[str]]:
+        """Return the workers of the strategies in a round, and the targets that leave it out.
+
+        Parameters
+        ----------
+        number
+            Number of the round.
+        """
+        dice = Random(f"{self.plan.seed}/{number}/counting")  # noqa: S311  # no secret
+        turn = dice.choice(self.plan.by_turns) if self.plan.by_turns else None
+        return dice.choice((1, 1, 1, 2)), frozenset(self.plan.by_turns) - {turn}
 
     def _read(self, path: Path) -> TokenizerFolder:
         if path not in self.known:

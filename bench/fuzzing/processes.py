@@ -24,7 +24,7 @@ from strategies.runtime.signals import (
     starting_processes,
 )
 
-LONGEST_ROUND_SECONDS = 180.0
+LONGEST_ROUND_SECONDS = 600.0
 """A round takes seconds, and minutes if it makes a case smaller. One that takes longer hangs."""
 
 DIED = "process"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import tempfile
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bench.fuzzing.figures import Figures, Finding
@@ -52,8 +52,10 @@ def do_round(rounds: Rounds, task: Task) -> Figures:
         What to do.
     """
     figures = Figures()
+    workers, left_out = rounds.counting(task.number)
+    task = replace(task, targets=tuple(name for name in task.targets if name not in left_out))
     with tempfile.TemporaryDirectory(prefix="bench-fuzz-") as folder:
-        for case, workers in rounds.cases(task.number):
+        for case in rounds.cases(task.number):
             _compare(figures, case, workers, rounds.plan, task, Path(folder))
     return figures
 

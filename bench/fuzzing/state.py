@@ -26,6 +26,8 @@ class State:
         What it compares.
     tokenizers, templates
         Paths of the tokenizers and templates that exist.
+    by_turns
+        Those of the targets of which each case is counted by one.
     figures
         What the rounds that are done have seen.
     seconds
@@ -40,6 +42,7 @@ class State:
     targets: list[str]
     tokenizers: list[str]
     templates: list[str]
+    by_turns: list[str]
     figures: Figures = field(default_factory=Figures)
     seconds: float = 0.0
     done: int = 0
@@ -69,6 +72,7 @@ class State:
             tuple(self.targets),
             tuple(map(Path, self.tokenizers)),
             tuple(map(Path, self.templates)),
+            tuple(self.by_turns),
         )
 
     @property
@@ -94,6 +98,7 @@ class State:
             "targets": self.targets,
             "tokenizers": self.tokenizers,
             "templates": self.templates,
+            "by_turns": self.by_turns,
             "seconds": round(self.seconds, 1),
             "rounds_done": self.done,
             "rounds_ahead": sorted(self.ahead),
@@ -111,6 +116,7 @@ def new_state(plan: Plan) -> State:
         list(plan.targets),
         [str(path) for path in plan.tokenizers],
         [str(path) for path in plan.templates],
+        list(plan.by_turns),
     )
 
 
@@ -136,6 +142,7 @@ def read_state(path: Path) -> State:
             content["targets"],
             content["tokenizers"],
             content["templates"],
+            content["by_turns"],
             figures_from(content["figures"]),
             content["seconds"],
             content["rounds_done"],
