@@ -18,6 +18,7 @@ from bench.fuzzing.figures import Figures, Finding
 from bench.fuzzing.plan import PLAIN_CALL, Plan, Rounds, usual_targets
 from bench.fuzzing.rounds import Task, do_round, verdict
 from bench.fuzzing.rows import file_of
+from bench.fuzzing.seeds import write_seeds
 from bench.fuzzing.state import new_state, read_state
 from bench.fuzzing.targets import first_difference
 from strategies import InputError, UnavailableError, get, is_peer, names, reference_counts
@@ -111,15 +112,15 @@ def test_a_damaged_state_is_refused(tmp_path: Path, content: str) -> None:
         read_state(path)
 
 
-def test_the_command_searches_and_goes_on(bench: Bench, tmp_path: Path) -> None:
-    options = ("fuzz", "--strategies", "rust,spliced", "--processes", 1, "--out", tmp_path)
-    ran = bench(*options, "--prompts", 1, "--seed", 3, "--json")
+def test_the_command_does_a_round_and_goes_on(bench: Bench, tmp_path: Path) -> None:
+    options = ("fuzz", "--strategies", "rust,spliced", "--out")
+    ran = bench(*options, tmp_path, "--round", 2, "--seed", 3, "--json")
     assert ran.code == 0, ran.error
     first = json.loads(ran.out)
     assert (first["seed"], first["rounds"], first["findings"]) == (3, 1, [])
     assert first["compared"]["rust"] == first["prompts"] > 0
-    # All that it was told to compare is compared already.
-    ran = bench(*options, "--prompts", first["prompts"], "--resume")
+    # All that it is told to compare is compared already.
+    ran = bench(*options, tmp_path / "round-2", "--prompts", first["prompts"], "--resume")
     assert ran.code == 0, ran.error
     assert f"seed 3: {first['prompts']:,} prompts" in ran.out
     assert "in 1 rounds" in ran.out
@@ -174,3 +175,11 @@ def test_a_cutter_of_others_is_compared() -> None:
     assert (found.place, found.turn, found.expected) == (0, 2, expected[0][2])
     with pytest.raises(UnavailableError):
         first_difference(target, [texts], bundled_chat("sentencepiece"), expected, 1)
+
+
+def test_seeds_of_the_coverage_guided_targets_are_written(tmp_path: Path) -> None:
+    assert write_seeds(tmp_path) > 100
+    for path in (tmp_path / "tokenizers").iterdir():
+        Tokenizer.from_file(str(path))
+    trees = [json.loads(path.read_text()) for path in (tmp_path / "trees").iterdir()]
+    assert {tree["_"] for tree in trees} == {"Template"}

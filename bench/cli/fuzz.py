@@ -74,6 +74,13 @@ CASES = "cases.json"
     help=f"Folder for {STATE} and {CASES}.",
 )
 @click.option("--resume", is_flag=True, help="Go on with the search of that folder, if it has one.")
+@click.option(
+    "--round",
+    "number",
+    metavar="N",
+    type=click.IntRange(min=0),
+    help="Do this round of the seed alone, into a folder of its own below that of --out.",
+)
 @click.option("--quiet", is_flag=True, help="Show no progress and no table.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 def fuzz_command(
@@ -88,6 +95,7 @@ def fuzz_command(
     processes: int | None,
     out: Path,
     resume: bool,
+    number: int | None,
     quiet: bool,
     as_json: bool,
 ) -> int:
@@ -118,9 +126,11 @@ def fuzz_command(
     targets = (*(chosen or usual_targets(peers=peers)), *others)
     by_turns = () if chosen else PLAIN_CALL
     plan = Plan(seed, targets, paths, tuple(templates), by_turns)
+    if number is not None:
+        out, prompts, processes = out / f"round-{number}", 1, 1
     make_folder(out)
-    state = new_state(plan)
-    if resume and (out / STATE).exists():
+    state = new_state(plan, number or 0)
+    if number is None and resume and (out / STATE).exists():
         state = read_state(out / STATE)
         plan = state.plan
     console = stderr(quiet)

@@ -36,6 +36,8 @@ class State:
         All rounds before this one are done.
     ahead
         Rounds after it that are done, too.
+    first
+        The round that it began with.
     """
 
     seed: int
@@ -47,6 +49,7 @@ class State:
     seconds: float = 0.0
     done: int = 0
     ahead: set[int] = field(default_factory=set)
+    first: int = 0
 
     def finish(self, number: int, figures: Figures) -> None:
         """Take the figures of a round.
@@ -78,7 +81,7 @@ class State:
     @property
     def rounds(self) -> int:
         """How many rounds are done."""
-        return self.done + len(self.ahead)
+        return self.done - self.first + len(self.ahead)
 
     def waiting(self) -> Iterator[int]:
         """Yield the rounds that are not done, without end."""
@@ -100,6 +103,7 @@ class State:
             "templates": self.templates,
             "by_turns": self.by_turns,
             "seconds": round(self.seconds, 1),
+            "first_round": self.first,
             "rounds_done": self.done,
             "rounds_ahead": sorted(self.ahead),
             "figures": self.figures.as_dict(),
@@ -109,14 +113,24 @@ class State:
         unfinished.replace(path)
 
 
-def new_state(plan: Plan) -> State:
-    """Return the state of a search that has not begun."""
+def new_state(plan: Plan, first: int = 0) -> State:
+    """Return the state of a search that has not begun.
+
+    Parameters
+    ----------
+    plan
+        The plan of the search.
+    first
+        The round to begin with.
+    """
     return State(
         plan.seed,
         list(plan.targets),
         [str(path) for path in plan.tokenizers],
         [str(path) for path in plan.templates],
         list(plan.by_turns),
+        done=first,
+        first=first,
     )
 
 
@@ -147,6 +161,7 @@ def read_state(path: Path) -> State:
             content["seconds"],
             content["rounds_done"],
             set(content["rounds_ahead"]),
+            content["first_round"],
         )
     except (KeyError, TypeError) as error:
         raise InputError(f"is no state of a search: {error}", file=path) from None
