@@ -11,6 +11,8 @@ mod data;
 )]
 mod engine;
 mod fault;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod prefix;
 mod prompts;
 mod records;

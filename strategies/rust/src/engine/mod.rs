@@ -15,7 +15,7 @@ pub mod merges;
 mod normal;
 pub mod others;
 mod paths;
-mod patterns;
+pub(crate) mod patterns;
 mod pieces;
 pub mod places;
 mod reached;
