@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import jsonschema
@@ -26,14 +27,22 @@ from strategies.testing.case import of_texts
 from tests.conftest import Bench, bundled_chat
 
 CONTROL = "spliced-alone"
-FOUND_IN = 5
-"""The first round of seed 0 in which the control is found."""
 
 
 def plan(*targets: str, seed: int = 0) -> Plan:
     return Plan(
         seed, targets or (CONTROL, "rust"), (tokenizer_path("bpe-chatml"),), conversations=9
     )
+
+
+@cache
+def first_found() -> tuple[int, Figures]:
+    """Return the first round in which the control is found, and what it has seen."""
+    for number in range(60):
+        figures = do_round(Rounds(plan()), Task(number, (CONTROL, "rust")))
+        if figures.findings:
+            return number, figures
+    raise AssertionError("the control is found in no round")
 
 
 def test_every_strategy_but_peers_is_compared() -> None:
@@ -70,14 +79,14 @@ def test_all_kinds_of_rounds_occur() -> None:
 
 
 def test_a_round_finds_the_control_and_nothing_else() -> None:
-    figures = do_round(Rounds(plan()), Task(FOUND_IN, (CONTROL, "rust")))
+    number, figures = first_found()
     assert {finding.target for finding in figures.findings} == {CONTROL}
     (finding, *_) = figures.findings
     assert finding.row is not None
     assert len(finding.row["text"]) < 30
-    assert finding.row["id"] == f"seed-0-round-{FOUND_IN}-spliced-alone"
+    assert finding.row["id"] == f"seed-0-round-{number}-spliced-alone"
     assert figures.compared["rust"] == figures.prompts > figures.counted > 0
-    again = do_round(Rounds(plan()), Task(FOUND_IN, (CONTROL,), frozenset({CONTROL})))
+    again = do_round(Rounds(plan()), Task(number, (CONTROL,), frozenset({CONTROL})))
     assert all(finding.row is None for finding in again.findings)
 
 
@@ -148,7 +157,7 @@ def test_a_case_that_was_found_stays_mended(strategy_name: str) -> None:
 
 
 def test_small_cases_are_a_file_of_the_corpus(tmp_path: Path) -> None:
-    figures = do_round(Rounds(plan()), Task(FOUND_IN, (CONTROL,)))
+    _, figures = first_found()
     rows = [finding.row for finding in figures.findings if finding.row is not None]
     path = tmp_path / "cases.json"
     path.write_text(file_of(rows, 0), encoding="utf-8")
