@@ -160,7 +160,7 @@ fn data(value: &Value) -> Data {
             || Data::Float(number.as_f64().unwrap_or_default()),
             Data::Int,
         ),
-        Value::String(text) => Data::Str(text.as_str().into()),
+        Value::String(text) => Data::Str(text.clone().into()),
         Value::Array(items) => Data::List(items.iter().map(data).collect()),
         Value::Object(pairs) => {
             let mut dict = Dict::new();
