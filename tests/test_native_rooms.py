@@ -16,7 +16,7 @@ SOURCES = Path(strategies.__file__).parent / "rust" / "src"
 #: From the lowest to the highest: a room may use those before it. README.md of the core draws it.
 ROOMS = (
     *("fault", "data", "prefix", "records", "engine", "tokenizer", "count", "render", "prompts"),
-    *("fuzzing", "binding", "lib"),
+    *("binding", "lib"),
 )
 #: Rooms that are side by side: neither uses the other.
 APART = (

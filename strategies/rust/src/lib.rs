@@ -11,8 +11,6 @@ mod data;
 )]
 mod engine;
 mod fault;
-#[cfg(feature = "fuzzing")]
-pub mod fuzzing;
 mod prefix;
 mod prompts;
 mod records;

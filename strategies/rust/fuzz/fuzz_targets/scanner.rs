@@ -1,7 +1,7 @@
 //! Expressions of pre-tokenizers in texts: the core's scanner finds what the library finds.
 #![no_main]
 
-use _native::fuzzing::compare_matches;
+use core_alone::compare::compare_matches;
 use libfuzzer_sys::arbitrary::{self, Arbitrary};
 use libfuzzer_sys::fuzz_target;
 

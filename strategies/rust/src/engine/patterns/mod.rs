@@ -1,8 +1,8 @@
 //! Splits a text into words, as the pre-tokenizer of a byte-level tokenizer does.
 
-mod automaton;
+pub(crate) mod automaton;
 mod sets;
-mod syntax;
+pub(crate) mod syntax;
 mod unicode;
 
 use serde_json::Value;
@@ -138,19 +138,6 @@ fn split(
         }
     }
     split(later, text, from, end, word)
-}
-
-/// What the own scanner finds of an expression in a text; None if it does not know the expression.
-#[cfg(feature = "fuzzing")]
-pub fn matches(expression: &str, text: &str) -> Option<Vec<(usize, usize)>> {
-    let Finder::Own(own) = self::expression(expression)?.finder else {
-        return None;
-    };
-    let mut found: Vec<(usize, usize)> = Vec::new();
-    while let Some(next) = own.find(text, found.last().map_or(0, |last| last.1)) {
-        found.push(next);
-    }
-    Some(found)
 }
 
 /// A step before the last one.

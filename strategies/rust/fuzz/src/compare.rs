@@ -1,6 +1,4 @@
-//! What coverage-guided fuzzing compares: each function takes any input, and says what differs.
-//!
-//! Only built with the feature `fuzzing`, which the crate in `fuzz/` asks for.
+//! What the targets compare: each function takes any input, and says what differs.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -11,7 +9,8 @@ use tokenizers::utils::SysRegex;
 use crate::count::count;
 use crate::count::workers::{Options, Stop};
 use crate::data::{Data, Dict, prepare_message};
-use crate::engine::patterns::matches;
+use crate::engine::patterns::automaton::Automaton;
+use crate::engine::patterns::syntax;
 use crate::fault::Fault;
 use crate::prompts::Prompts;
 use crate::render::Template;
@@ -74,9 +73,14 @@ impl Tokenizer {
 ///
 /// What differs.
 pub fn compare_matches(expression: &str, text: &str) -> Result<bool, String> {
-    let Some(got) = matches(expression, text) else {
+    let automaton = syntax::read(expression).and_then(|node| Automaton::new(&node));
+    let Some(automaton) = automaton else {
         return Ok(false);
     };
+    let mut got: Vec<(usize, usize)> = Vec::new();
+    while let Some(next) = automaton.find(text, got.last().map_or(0, |last| last.1)) {
+        got.push(next);
+    }
     let Ok(library) = SysRegex::new(expression) else {
         return Err(format!("the library does not know {expression:?}"));
     };
