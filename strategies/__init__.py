@@ -38,6 +38,7 @@ if TYPE_CHECKING:
         WorkerError,
     )
     from strategies.hints import hinted
+    from strategies.linting.lint import Lint, lint
     from strategies.plain import reference_counts
     from strategies.registry import availability, get, is_control, is_peer, names, open_available
     from strategies.repetition import Amplification, amplification
@@ -58,6 +59,7 @@ __all__ = [
     "InputError",
     "IslError",
     "IslWarning",
+    "Lint",
     "Message",
     "Mismatch",
     "OnError",
@@ -81,6 +83,7 @@ __all__ = [
     "hinted",
     "is_control",
     "is_peer",
+    "lint",
     "load_chat",
     "names",
     "open_available",
@@ -103,6 +106,7 @@ _PLACES = {
     "IslError": "strategies.errors",
     "IslWarning": "strategies.errors",
     "MAX_WORKERS": "strategies.runtime.workers",
+    "Lint": "strategies.linting.lint",
     "Message": "strategies.conversations.conversation",
     "Mismatch": "strategies.verification",
     "OnError": "strategies.conversations.counts",
@@ -125,6 +129,7 @@ _PLACES = {
     "hinted": "strategies.hints",
     "is_control": "strategies.registry",
     "is_peer": "strategies.registry",
+    "lint": "strategies.linting.lint",
     "load_chat": "strategies.chat.tokenizer",
     "names": "strategies.registry",
     "open_available": "strategies.registry",

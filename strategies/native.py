@@ -15,6 +15,7 @@ from strategies.chat.serving import Served, serve_all
 from strategies.conversations.conversation import Conversation
 from strategies.conversations.direct import DirectConversations
 from strategies.errors import TurnError, UnavailableError, WorkerError, one_line
+from strategies.exactness.pipeline import backend_refusal
 from strategies.native_sentencepiece import PART as SENTENCEPIECE_PART
 from strategies.native_sentencepiece import (
     check_sentencepiece,
@@ -27,7 +28,6 @@ from strategies.native_templates import Templates
 from strategies.plain import first_failure, reference_turn
 from strategies.profiles.catalog import profiles
 from strategies.runtime.workers import no_threads
-from strategies.splicing import keeps_text_once
 from strategies.words import many
 
 if TYPE_CHECKING:
@@ -66,12 +66,11 @@ class Rust:
             return NO_SEPARATE_RENDERING
         if chat.backend is None:
             return sentencepiece_reason(chat)
-        if not keeps_text_once(chat.backend):
-            return "its post-processor repeats the text or leaves it out"
         if chat.tokenizer.split_special_tokens:
             # The library keeps a set of texts that were special once, and saves it nowhere.
             return "split_special_tokens depends on more than the saved tokenizer says"
-        return None
+        refusal = backend_refusal(chat.backend)
+        return None if refusal is None else refusal.reason
 
     @contextmanager
     def open(self, chat: ChatTokenizer, *, workers: int) -> Iterator[_Counter]:

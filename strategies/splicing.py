@@ -1,33 +1,21 @@
-"""Where a prompt may be cut so that counting it span by span is exact, and why.
+"""Where a prompt may be cut so that counting it span by span is exact.
 
-The tokenizers library first splits a text at its added tokens that are not `normalized`. It
-goes from left to right and takes the longest token that matches (Aho-Corasick,
-leftmost-longest). It passes over a `single_word` token inside a word and, with
-`split_special_tokens`, over special tokens. Tokens with `lstrip` or `rstrip` swallow the white
-space beside them. Only then are the pieces between the tokens normalized, pre-tokenized and
-run through the model, each by itself (`added_vocabulary.rs`,
-`AddedVocabulary::extract_and_normalize`).
-
-So nothing looks further past a cut than the neighbouring added token:
-
-- swallowed white space belongs to the span beside the token that swallows it;
-- a Metaspace pre-tokenizer with ``prepend_scheme: first`` asks whether a piece starts the
-  text, and no piece after a token does.
-
-A span counted between its two neighbouring tokens therefore takes exactly the tokens that it
-takes in the prompt. The scan for added tokens finds the same ones too: in the shorter text the
-same matches are possible up to the closing token, and no others.
+The rule stands in docs/cutting.md, as numbered conditions with their proof. `strategies.exactness`
+checks them one by one, and this file cuts. The native core has the same rule in
+``engine/rule.rs``.
 """
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from strategies.chat.backend import NO_SEPARATE_RENDERING
+from strategies.exactness.conditions import Refusal
+from strategies.exactness.library import searched_texts, sentencepiece_refusal
+from strategies.exactness.pipeline import backend_refusal, token_refusal
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -58,96 +46,45 @@ class Markers:
 
 def markers_of(chat: ChatTokenizer) -> Markers | str:
     """Return the markers of a tokenizer, or the reason why it cannot be cut exactly."""
-    if not chat.renders_plainly:
-        return NO_SEPARATE_RENDERING
+    refusal = refusal_of(chat)
+    if refusal is not None:
+        return refusal.reason
     if chat.backend is not None:
-        if not keeps_text_once(chat.backend):
-            return "its post-processor repeats the text or leaves it out"
         return backend_markers(chat.backend)
-    return _sentencepiece_markers(chat.tokenizer)
+    return Markers(searched_texts(chat.tokenizer), frozenset())
 
 
-def keeps_text_once(backend: Tokenizer) -> bool:
-    """Whether the post-processor puts the tokens of a text into the result exactly once.
-
-    It does so for the tokens of markers too, and even if no special tokens are added.
-    """
-    if backend.post_processor is None:
-        return True
-    steps = [json.loads(backend.post_processor.__getstate__())]
-    while steps:
-        step = steps.pop()
-        steps += step.get("processors", ())
-        if step["type"] != "TemplateProcessing":
-            continue
-        if sum("Sequence" in piece for piece in step["single"]) != 1:
-            return False
-    return True
+def refusal_of(chat: ChatTokenizer) -> Refusal | None:
+    """Return why a tokenizer cannot be cut anywhere, or None (A1 to A6, or B1 to B5)."""
+    if not chat.renders_plainly:
+        return Refusal("A1", NO_SEPARATE_RENDERING)
+    if chat.backend is not None:
+        return backend_refusal(chat.backend)
+    return sentencepiece_refusal(chat.tokenizer)
 
 
 def backend_markers(backend: Tokenizer) -> Markers:
-    """Return the markers of the tokenizers library, as it is set up now."""
+    """Return the markers of the tokenizers library, as it is set up now (A6 to A10)."""
     cuts: set[str] = set()
     passed_over: set[str] = set()
     for token in backend.get_added_tokens_decoder().values():
         if token.normalized or not token.content:
+            # The first search does not look for it.
             continue
-        # The library then ignores all texts that were special at any time, whatever their
-        # tokens say now. That set cannot be read, so nothing is a place to cut.
-        ignored = backend.encode_special_tokens
-        # An `rstrip` token before it may have swallowed this white space already.
-        reaches_back = token.lstrip and token.content[0].isspace()
-        is_cut = not (token.single_word or ignored or reaches_back)
+        is_cut = not backend.encode_special_tokens and token_refusal(token) is None
         (cuts if is_cut else passed_over).add(token.content)
     return Markers(frozenset(cuts), frozenset(passed_over))
 
 
-def _sentencepiece_markers(tokenizer: Any) -> Markers | str:
-    """Return the markers at which transformers splits a text in Python.
-
-    It uses a trie. If tokens overlap, the trie can keep two partial matches and end in a
-    match that is not there. If no token can begin inside another, it is a leftmost-longest
-    scan. That holds if the first characters of tokens occur nowhere else in a token.
-    """
-    from transformers import SentencePieceBackend
-
-    from strategies.chat.model_file import SentencePieceModel
-
-    methods = ("tokenize", "_tokenize", "_encode_plus", "__call__", "prepare_for_tokenization")
-    kind = type(tokenizer)
-    # The second one looks at the start of a text, which is the start of its first span.
-    known = SentencePieceModel if kind is SentencePieceModel else SentencePieceBackend
-    if not isinstance(tokenizer, SentencePieceBackend) or any(
-        getattr(kind, method) is not getattr(known, method) for method in methods
-    ):
-        return f"{kind.__name__} splits text by its own rules"
-    if tokenizer.split_special_tokens:
-        return "split_special_tokens leaves no place to cut"
-    added = list(tokenizer.added_tokens_decoder.values())
-    # The trie holds more than the added tokens, and has no public list of its texts.
-    texts = frozenset(tokenizer.tokens_trie._tokens)
-    if any(token.single_word for token in added):
-        return "a single_word token joins its neighbours"
-    if any(token.lstrip or token.rstrip for token in added) and any(
-        text != text.strip() for text in texts
-    ):
-        return "a stripping token can swallow another one"
-    firsts = {text[0] for text in texts}
-    for text in texts:
-        if firsts.intersection(text[1:]):
-            return f"another added token can begin inside {text!r}"
-    return Markers(texts, frozenset())
-
-
 def between_markers(span: Span) -> tuple[str, int]:
-    """Return the text to encode for a span, and how many of its tokens are not the span's."""
+    """Return the text to encode for a span, and how many of its tokens are not the span's (A11)."""
     before, text, after = span
     markers = (before is not None) + (after is not None)
     return f"{before or ''}{text}{after or ''}", markers
 
 
 class Cutter:
-    """Finds the markers of prompts, leftmost-longest.
+    """Finds the markers of prompts, leftmost-longest (A10).
 
     Parameters
     ----------

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
+import psutil
 import pytest
 
 from bench.conformance.asking import Answer, answer_of
@@ -563,8 +564,8 @@ def test_no_process_is_left(session: str, program: Callable[[str], str], tmp_pat
     )
     (outcome,) = commanded(program(text), ONE.id)
     assert outcome.status == "passed"
-    listed = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True)  # noqa: S607
-    assert marker not in listed.stdout
+    words = [process.info["cmdline"] or [] for process in psutil.process_iter(["cmdline"])]
+    assert not any(marker in line for line in words)
 
 
 # --- the command line -------------------------------------------------------------------

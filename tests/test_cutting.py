@@ -8,11 +8,12 @@ from hypothesis import strategies as st
 
 from bench.conformance.corpus import Case
 from bench.cutting.corpus import corpus_rows
-from bench.cutting.search import shortest_counterexample, shrink
+from bench.cutting.search import shortest_counterexample
 from bench.cutting.subject import Subject, subject_of, subject_of_backend
 from bench.cutting.survey import Survey, counterexamples, heat_map, survey, ways_table
 from bench.cutting.ways import WAYS, alone, between
 from strategies import UnavailableError, load_chat
+from strategies.linting.search import shrink
 from tests.conftest import bundled_chat
 
 ROWS = corpus_rows()

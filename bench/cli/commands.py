@@ -11,6 +11,7 @@ COMMANDS = {
     "sample": "bench.cli.sample:sample_command",
     "count": "bench.cli.count:count_command",
     "compare": "bench.cli.compare:compare_command",
+    "lint": "bench.cli.lint:lint_command",
     "decide": "bench.cli.decide:decide_command",
     "show": "bench.cli.show:show_command",
     "growth": "bench.cli.growth:growth_command",

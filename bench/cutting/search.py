@@ -2,49 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from itertools import product
+from collections.abc import Iterable
 
 from bench.cutting.subject import Subject
 from bench.cutting.ways import Encode
-
-PIECES = (" ", "\n", "a", "b c", "\u0301")
-"""Texts that stand between markers in a search: white space, words, an accent that joins."""
-MOST_PIECES = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Counterexample:
-    """A text with other ids when it is cut.
-
-    Parameters
-    ----------
-    text
-        The text.
-    whole, cut
-        The ids of the whole text, and those of its pieces.
-    """
-
-    text: str
-    whole: tuple[int, ...]
-    cut: tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Search:
-    """What a search found.
-
-    Parameters
-    ----------
-    found
-        The counterexample, or None.
-    tried
-        Number of texts that were compared.
-    """
-
-    found: Counterexample | None
-    tried: int
+from strategies.linting.search import MOST_PIECES, PIECES, Search, shortest, texts_of
 
 
 def short_texts(subject: Subject, most_pieces: int = MOST_PIECES) -> list[str]:
@@ -52,15 +14,7 @@ def short_texts(subject: Subject, most_pieces: int = MOST_PIECES) -> list[str]:
 
     There are none for a tokenizer that panics at some of them.
     """
-    if subject.panics:
-        return []
-    pieces = [*PIECES, *subject.listed]
-    texts = {
-        "".join(chosen)
-        for length in range(1, most_pieces + 1)
-        for chosen in product(pieces, repeat=length)
-    }
-    return sorted(texts, key=lambda text: (len(text), text))
+    return [] if subject.panics else texts_of([*PIECES, *subject.listed], most_pieces)
 
 
 def shortest_counterexample(
@@ -86,42 +40,9 @@ def shortest_counterexample(
     more
         Longer texts, such as prompts.
     """
-    tried = 0
-    for text in short_texts(subject, most_pieces):
-        tried += 1
-        if _wrong(subject, way, text):
-            return Search(_counterexample(subject, way, text), tried)
-    for text in more:
-        tried += 1
-        if _wrong(subject, way, text):
-            shortest = shrink(text, lambda shorter: _wrong(subject, way, shorter))
-            return Search(_counterexample(subject, way, shortest), tried)
-    return Search(None, tried)
-
-
-def shrink(text: str, still: Callable[[str], bool]) -> str:
-    """Return `text` without what can be left out while `still` holds.
-
-    No single character can be left out of the result any more.
-    """
-    size = len(text) // 2
-    while size:
-        start, shorter = 0, text
-        while start < len(shorter):
-            without = shorter[:start] + shorter[start + size :]
-            if still(without):
-                shorter = without
-            else:
-                start += size
-        # Leaving out one part can make another superfluous, so go on until nothing changes.
-        size = size if shorter != text else size // 2
-        text = shorter
-    return text
-
-
-def _wrong(subject: Subject, way: Encode, text: str) -> bool:
-    return way(subject, text) != subject.encode(text)
-
-
-def _counterexample(subject: Subject, way: Encode, text: str) -> Counterexample:
-    return Counterexample(text, tuple(subject.encode(text)), tuple(way(subject, text)))
+    return shortest(
+        subject.encode,
+        lambda text: way(subject, text),
+        short_texts(subject, most_pieces),
+        more=more,
+    )

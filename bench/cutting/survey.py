@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 from bench.bundled import tokenizer_names, tokenizer_path
 from bench.conformance.corpus import Case
 from bench.cutting.corpus import corpus_rows
-from bench.cutting.search import MOST_PIECES, Search, shortest_counterexample
+from bench.cutting.search import shortest_counterexample
 from bench.cutting.subject import Subject, subject_of, subject_of_backend
 from bench.cutting.ways import WAYS
 from bench.samples import sample_bytes
 from strategies import load_chat, parse_conversations
+from strategies.linting.search import MOST_PIECES, Search
 from strategies.words import many
 
 if TYPE_CHECKING:

@@ -24,6 +24,7 @@ use crate::render::limits::Limits;
 use crate::render::{self, constructs};
 use crate::tokenizer::markers::Added;
 use crate::tokenizer::sentencepiece::{Preparation, SentencePiece};
+use crate::tokenizer::told;
 use crate::tokenizer::{SpanCounter, SpanLengths};
 use errors::{CANCELLED, NativeError, RefusedError, TemplateRaisedError, ThreadsError};
 use reading::Records;
@@ -371,6 +372,7 @@ mod _native {
 
     use super::{
         Bound, PyDict, PyDictMethods, PyModule, PyModuleMethods, PyResult, constructs, pyfunction,
+        told,
     };
 
     /// Lists the template constructs that are rendered, by kind.
@@ -381,6 +383,28 @@ mod _native {
             out.set_item(kind, names)?;
         }
         Ok(out)
+    }
+
+    /// Lists the added tokens of a tokenizer, each with the condition of docs/cutting.md that it does
+    /// not meet, or None.
+    #[pyfunction]
+    #[pyo3(signature = (tokenizer, *, split_special_tokens=false))]
+    fn cuts(
+        tokenizer: &str,
+        split_special_tokens: bool,
+    ) -> PyResult<Vec<(String, Option<&'static str>)>> {
+        told::cuts(tokenizer, split_special_tokens).map_err(NativeError::new_err)
+    }
+
+    /// Lists the pairs of ASCII characters between which a text is cut; or names the condition of
+    /// docs/cutting.md that does not hold.
+    #[pyfunction]
+    fn places(tokenizer: &str) -> PyResult<(Vec<String>, Option<&'static str>)> {
+        let found = told::places(tokenizer).map_err(NativeError::new_err)?;
+        Ok(match found {
+            Ok(pairs) => (pairs, None),
+            Err(unmet) => (Vec::new(), Some(unmet)),
+        })
     }
 
     #[pymodule_init]

@@ -13,6 +13,7 @@ use super::normal::Normal;
 use super::others::Others;
 use super::patterns::Splits;
 use super::reached::reached;
+use super::rule::Unmet;
 use super::saved::{Reader, Writer};
 use super::whole::Whole;
 
@@ -35,18 +36,35 @@ pub struct ByteLevel {
 
 impl ByteLevel {
     /// The engine, if the tokenizer is of this kind.
+    ///
+    /// # Errors
+    ///
+    /// The condition that does not hold.
     pub fn of(
         tokenizer: &Tokenizer,
         model: &BPE,
-        tables: impl FnOnce() -> Option<Tables>,
-    ) -> Option<Self> {
-        let written = serde_json::to_string(tokenizer.get_pre_tokenizer()?).ok()?;
-        let normal = Normal::of(tokenizer.get_normalizer())?;
-        let splits = Splits::of(&written)?;
+        tables: impl FnOnce() -> Result<Tables, Unmet>,
+    ) -> Result<Self, Unmet> {
+        let written = serde_json::to_string(&tokenizer.get_pre_tokenizer()).map_err(|_| "C12")?;
+        if !written.contains("ByteLevel") {
+            // It is one without word splitting, whose text comes to the model in another way.
+            return Err("C6");
+        }
+        let normal = Normal::of(tokenizer.get_normalizer()).ok_or("C8")?;
+        let splits = Splits::of(&written).ok_or("C12")?;
         let tables = tables()?;
         let whole = whole_words(&tables, model.ignore_merges);
-        let bpe = Bpe::new(model, tables)?;
-        Some(Self::new(normal, written, splits, bpe, whole))
+        let bpe = Bpe::new(model, tables).ok_or("C1")?;
+        Ok(Self::new(normal, written, splits, bpe, whole))
+    }
+
+    /// Why it divides no text, if it divides none.
+    pub fn undivided(&self) -> Unmet {
+        if self.normal.parts_at_ascii() {
+            "C12"
+        } else {
+            "C8"
+        }
     }
 
     fn new(normal: Normal, pre_tokenizer: String, splits: Splits, bpe: Bpe, whole: Whole) -> Self {

@@ -19,6 +19,7 @@ pub(crate) mod patterns;
 mod pieces;
 pub mod places;
 mod reached;
+pub mod rule;
 pub mod saved;
 pub mod sentencepiece;
 pub mod span;
@@ -39,6 +40,7 @@ use memory::{LONGEST_TEXT, Memory, Worker};
 use others::Others;
 use pieces::Pieces;
 use places::Places;
+use rule::Unmet;
 use saved::{Reader, Writer};
 use span::Span;
 use unigram::Unigram;
@@ -74,15 +76,18 @@ const PROBES: [&str; 7] = [
 ];
 
 impl Engine {
-    /// The engine for a tokenizer, if there is one that counts the same.
+    /// The engine for a tokenizer that counts the same.
     ///
     /// `tables` are those of its model, if they are at hand. The thread that calls this encodes
     /// with the library, which keeps a cache for the thread until it ends.
-    #[must_use]
-    pub fn of(tokenizer: &Tokenizer, tables: Option<Tables>) -> Option<Self> {
+    ///
+    /// # Errors
+    ///
+    /// If there is none: the condition of docs/cutting.md that does not hold.
+    pub fn of(tokenizer: &Tokenizer, tables: Option<Tables>) -> Result<Self, Unmet> {
         let kind = match tokenizer.get_model() {
             ModelWrapper::BPE(model) => {
-                let tables = || tables.or_else(|| Tables::of(model));
+                let tables = || tables.or_else(|| Tables::of(model)).ok_or("C1");
                 if Pieces::reads(tokenizer) {
                     Kind::Pieces(Box::new(Pieces::of(tokenizer, model, tables()?)?))
                 } else {
@@ -90,13 +95,31 @@ impl Engine {
                 }
             }
             ModelWrapper::Unigram(model) => Kind::Unigram(Box::new(Unigram::of(tokenizer, model)?)),
-            _ => return None,
+            _ => return Err("C15"),
         };
         let engine = Self {
-            others: Others::of(tokenizer)?,
+            others: Others::of(tokenizer).ok_or("C13")?,
             kind,
         };
-        engine.agrees(tokenizer).then_some(engine)
+        if engine.agrees(tokenizer) {
+            Ok(engine)
+        } else {
+            Err("C16")
+        }
+    }
+
+    /// Why the engine knows no places inside a text, if it knows none.
+    #[must_use]
+    pub fn undivided(&self) -> Option<Unmet> {
+        if self.places().is_some() {
+            return None;
+        }
+        Some(match &self.kind {
+            _ if !self.others.are_none() => "C13",
+            Kind::ByteLevel(kind) => kind.undivided(),
+            Kind::Pieces(_) => "C4",
+            Kind::Unigram(kind) => kind.undivided(),
+        })
     }
 
     /// What kind of engine this is.
@@ -290,7 +313,7 @@ mod tests {
 
     #[test]
     fn other_tokenizers_have_no_engine() {
-        assert!(Engine::of(&testing::tokenizer(&["<a>"]), None).is_none());
+        assert!(Engine::of(&testing::tokenizer(&["<a>"]), None).is_err_and(|unmet| unmet == "C15"));
     }
 
     #[test]

@@ -1,20 +1,10 @@
 //! Added tokens that are no place to cut: a text that holds one is left to the library.
 
 use aho_corasick::AhoCorasick;
-use tokenizers::{AddedToken, NormalizedString, Normalizer, Tokenizer};
+use tokenizers::{NormalizedString, Normalizer, Tokenizer};
 
+use super::rule::unmet;
 use super::saved::{Reader, Writer};
-
-/// Whether a token that the tokenizer does not ignore is a marker; see `tokenizer/markers.rs`.
-///
-/// What markers strip from a span is nothing but white space of the span. If a token that strips on
-/// its right takes the beginning of a marker too, the tokenizer still finds that marker whole, and
-/// goes on after it.
-#[must_use]
-pub fn ends_a_span(token: &AddedToken) -> bool {
-    let reaches_back = token.lstrip && token.content.starts_with(char::is_whitespace);
-    !(token.normalized || token.single_word || reaches_back)
-}
 
 /// The added tokens that may stand in a span.
 #[derive(Debug)]
@@ -24,17 +14,16 @@ pub struct Others {
 }
 
 impl Others {
-    /// The tokens that `tokenizer/markers.rs` does not cut at. A `normalized` token is found in
+    /// The tokens that are no place to cut (`rule.rs`). A `normalized` token is found in
     /// the normalized text, so what becomes of it counts, too.
     #[must_use]
     pub fn of(tokenizer: &Tokenizer) -> Option<Self> {
         let vocabulary = tokenizer.get_added_vocabulary();
-        let skips_special = vocabulary.get_encode_special_tokens();
+        let splits_special = vocabulary.get_encode_special_tokens();
         let mut texts = Vec::new();
         for token in vocabulary.get_added_tokens_decoder().values() {
             let text = token.content.as_str();
-            let skipped = skips_special && vocabulary.is_special_token(text);
-            if text.is_empty() || (ends_a_span(token) && !skipped) {
+            if text.is_empty() || unmet(token, splits_special).is_none() {
                 continue;
             }
             if let (true, Some(normalizer)) = (token.normalized, tokenizer.get_normalizer()) {

@@ -2,34 +2,16 @@
 //!
 //! The text between two markers is one sequence for such a model. Here it is divided where no
 //! merge can join the two sides, and a part that comes again is looked up. The library's count of
-//! the whole is the sum over the parts if these hold; [`Pieces::of`] checks each:
+//! the whole is the sum over the parts if C1 to C6 of docs/cutting.md hold; [`Pieces::of`] checks
+//! each, and C4 and C5 for each pair of characters.
 //!
-//! 1. **A symbol stands for its text.** The merges start with a symbol for each character. Each id
-//!    has one token, and a merge makes the token that is the text of its two parts in a row. So at
-//!    any time a symbol's token is the text that it stands for. Prefixes and suffixes of parts of
-//!    a word, random merges and tokens taken without merging are refused ([`Bpe::new`],
-//!    [`Bpe::ignores_merges`]).
-//! 2. **A character without a token is merged with nothing.** It becomes the tokens of its bytes
-//!    or the unknown token. None of these is a part of any merge.
-//! 3. **No character vanishes**, which would make its neighbours one another's: each becomes its
-//!    own token, the tokens of its bytes or the unknown token.
-//! 4. **No token holds the pair.** A part ends between two characters `a` and `b` if no token has
-//!    `a` and `b` in a row. A merge over that place would make one, by 1.
-//! 5. **Unknown characters are not parted** if a run of them is one token.
-//! 6. **What comes before the model changes each character alone**: a space becomes a mark. Only
-//!    at the start of the text may it put a mark, and that is done here, too. If it splits the
-//!    text at each mark, a part ends there, and no merge reaches over it.
-//!
-//! By 4 and 5 no merge and no fusing ever joins symbols of two parts. What happens in one part
-//! does not depend on the others: the library always takes the lowest rank, of equal ones the
-//! leftmost, and leaving out what happens elsewhere changes nothing in that order.
-
 use rustc_hash::FxHashSet;
 use tokenizers::models::bpe::BPE;
 use tokenizers::{NormalizerWrapper, PreTokenizerWrapper, Tokenizer};
 
 use super::bpe::{Bpe, Tables};
 use super::memory::{Memory, TOGETHER, Worker, go_on, place};
+use super::rule::Unmet;
 use super::saved::{Reader, Writer};
 use super::span::Span;
 
@@ -87,9 +69,13 @@ impl Pieces {
     }
 
     /// Takes over a model if all of the conditions hold.
-    #[must_use]
-    pub fn of(tokenizer: &Tokenizer, model: &BPE, tables: Tables) -> Option<Self> {
-        let reads = Reads::of(tokenizer.get_normalizer(), tokenizer.get_pre_tokenizer())?;
+    ///
+    /// # Errors
+    ///
+    /// The condition that does not hold.
+    pub fn of(tokenizer: &Tokenizer, model: &BPE, tables: Tables) -> Result<Self, Unmet> {
+        let reads = Reads::of(tokenizer.get_normalizer(), tokenizer.get_pre_tokenizer());
+        let reads = reads.ok_or("C6")?;
         // Such a token is looked for in the normalized text, and here in the text itself.
         let added = tokenizer.get_added_vocabulary().get_added_tokens_decoder();
         let hidden = |text: &str| text.contains([' ', reads.space]);
@@ -97,7 +83,7 @@ impl Pieces {
             .values()
             .any(|token| token.normalized && hidden(&token.content))
         {
-            return None;
+            return Err("C13");
         }
         let mut pairs = FxHashSet::default();
         // Most pairs are of ASCII characters and come again and again.
@@ -113,10 +99,12 @@ impl Pieces {
                 }
             }
         }
-        let bpe = Bpe::new(model, tables)?;
-        let stand_ins = bpe.stand_ins()?;
-        if bpe.ignores_merges() || bpe.merges_any(&stand_ins) {
-            return None;
+        let bpe = Bpe::new(model, tables).ok_or("C1")?;
+        if bpe.ignores_merges() {
+            return Err("C1");
+        }
+        if bpe.merges_any(&bpe.stand_ins().ok_or("C3")?) {
+            return Err("C2");
         }
         let mut pieces = Self {
             fuses: bpe.fuses_unknown(),
@@ -126,7 +114,7 @@ impl Pieces {
             ascii: Box::default(),
         };
         pieces.fill();
-        Some(pieces)
+        Ok(pieces)
     }
 
     /// Fills the table for ASCII.
@@ -528,7 +516,7 @@ mod tests {
     }
 
     fn engine(tokenizer: &Tokenizer, model: &BPE) -> Option<Pieces> {
-        Pieces::of(tokenizer, model, Tables::of(model)?)
+        Pieces::of(tokenizer, model, Tables::of(model)?).ok()
     }
 
     /// Counts random texts at the start of a prompt and after a marker.

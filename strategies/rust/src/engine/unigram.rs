@@ -1,17 +1,7 @@
 //! Counts for Unigram models: the text is normalized and split, and each piece is searched.
 //!
 //! A text is divided into units, mostly a space and a word, and a unit that comes again is looked
-//! up. That is exact where these hold; [`Unigram::of`] checks each:
-//!
-//! 1. A unit ends between two characters `a` and `b`, and `b` is ASCII white space.
-//! 2. The normalizer works on what stands before `b` and on what begins with it alone
-//!    ([`Local::of`] says which normalizers do, and after which `a`).
-//! 3. In its normal form `b` is a space, or, if the pre-tokenizer removes white space, any white
-//!    space. So a piece of the pre-tokenizer begins at `b`, or the next piece after it.
-//! 4. If the normalizer joins spaces, `a` does not end in a space, so that no run is divided, and
-//!    what a run becomes still begins a piece.
-//! 5. A piece is prefixed, if at all, because it does not begin with the mark for a space. Of the
-//!    pieces of the later unit, the first has the mark or the pre-tokenizer prefixes every word.
+//! up. That is exact if C7 to C11 of docs/cutting.md hold; [`Unigram::of`] and [`Ends`] check each.
 
 use tokenizers::models::unigram::Unigram as Model;
 use tokenizers::{PreTokenizerWrapper, Tokenizer};
@@ -19,6 +9,7 @@ use tokenizers::{PreTokenizerWrapper, Tokenizer};
 use super::local::Local;
 use super::memory::{Memory, TOGETHER, Worker, go_on, place};
 use super::paths::{Best, Paths};
+use super::rule::Unmet;
 use super::saved::{Reader, Writer};
 
 const DAMAGED: &str = "the saved Unigram model is damaged";
@@ -69,20 +60,36 @@ enum Wide {
 }
 
 impl Unigram {
-    /// Reads a model and what goes before it. Returns None if some of it is not known here.
-    #[must_use]
-    pub fn of(tokenizer: &Tokenizer, model: &Model) -> Option<Self> {
-        let normal = Local::of(tokenizer.get_normalizer())?;
+    /// Reads a model and what goes before it.
+    ///
+    /// # Errors
+    ///
+    /// The condition that does not hold.
+    pub fn of(tokenizer: &Tokenizer, model: &Model) -> Result<Self, Unmet> {
+        let normal = Local::of(tokenizer.get_normalizer()).ok_or("C8")?;
         let splits = Splits::of(tokenizer.get_pre_tokenizer())?;
         // Such a token is looked for in the normalized text, and here in the text itself.
         let added = tokenizer.get_added_vocabulary().get_added_tokens_decoder();
         let hidden = !normal.is_none() && added.values().any(|token| token.normalized);
-        (!hidden).then_some(Self {
+        if hidden {
+            return Err("C13");
+        }
+        Ok(Self {
             ends: Ends::of(splits, &normal),
             splits,
             normal,
-            paths: Paths::of(model)?,
+            paths: Paths::of(model).ok_or("C15")?,
         })
+    }
+
+    /// Why no unit ends before white space, if none does.
+    #[must_use]
+    pub fn undivided(&self) -> Unmet {
+        if self.splits.words || self.splits.mark.is_some_and(|mark| mark.splits) {
+            "C10"
+        } else {
+            "C9"
+        }
     }
 
     /// Where the unit ends that begins at `from`.
@@ -219,33 +226,33 @@ impl Unigram {
 }
 
 impl Splits {
-    fn of(pre_tokenizer: Option<&PreTokenizerWrapper>) -> Option<Self> {
+    fn of(pre_tokenizer: Option<&PreTokenizerWrapper>) -> Result<Self, Unmet> {
         let mark = |step: &PreTokenizerWrapper| match step {
             PreTokenizerWrapper::Metaspace(metaspace) => {
-                let described = serde_json::to_value(metaspace).ok()?;
-                Some(Mark {
+                let described = serde_json::to_value(metaspace).map_err(|_| "C9")?;
+                Ok(Mark {
                     character: metaspace.get_replacement(),
-                    prefixes: match described["prepend_scheme"].as_str()? {
-                        "always" => true,
-                        "never" => false,
+                    prefixes: match described["prepend_scheme"].as_str() {
+                        Some("always") => true,
+                        Some("never") => false,
                         // What it does depends on the place in the prompt.
-                        _ => return None,
+                        _ => return Err("C11"),
                     },
                     splits: metaspace.get_split(),
                 })
             }
-            _ => None,
+            _ => Err("C9"),
         };
         let (words, mark) = match pre_tokenizer {
             None => (false, None),
             Some(PreTokenizerWrapper::WhitespaceSplit(_)) => (true, None),
             Some(PreTokenizerWrapper::Sequence(steps)) => match steps.as_ref() {
                 [PreTokenizerWrapper::WhitespaceSplit(_), second] => (true, Some(mark(second)?)),
-                _ => return None,
+                _ => return Err("C9"),
             },
             Some(step) => (false, Some(mark(step)?)),
         };
-        Some(Self { words, mark })
+        Ok(Self { words, mark })
     }
 
     fn save(self, out: &mut Writer) {

@@ -1,31 +1,18 @@
 //! Markers: the places where a prompt may be cut without changing its tokens.
 //!
-//! `strategies/splicing.py` says why a cut is exact. The rule here, in short: the tokenizer
-//! first splits a text at its added tokens that are not `normalized`. It takes, from left to
-//! right, the longest that matches. The search here is the same and is over the same tokens. A
-//! token that it finds is a marker unless
-//!
-//! - it is `single_word`, because then the text around it decides whether it counts;
-//! - the tokenizer ignores it, because it is special and special tokens are to be split; or
-//! - it strips white space before it (`lstrip`) and begins with white space, because a neighbour
-//!   that strips could have taken that white space already.
-//!
+//! docs/cutting.md says why a cut is exact, and `engine/rule.rs` checks each token. The search here
+//! is the library's (A10): from left to right, the longest of the tokens that are not `normalized`.
 //! A token that is no marker still takes part in the search: it hides what it overlaps.
 //!
 //! A long text without markers is also cut inside, at places that the engine knows to be exact.
 //! No token of the search lies across such a cut, so the search goes on after it as if it had
 //! come from the start.
-//!
-//! The rule of `splicing.py` differs in one place: if special tokens are to be split, it cuts
-//! nowhere, because Python cannot ask the library which tokens it ignores. Here the library tells,
-//! so the other tokens stay markers. No count depends on it today: the strategy is not available
-//! for such a tokenizer.
 
 use aho_corasick::{AhoCorasick, Anchored, Input, MatchKind, StartKind};
 use tokenizers::Tokenizer;
 
-use crate::engine::others::ends_a_span;
 use crate::engine::places::{LEAST, Places};
+use crate::engine::rule::unmet;
 use crate::engine::saved::{Reader, Writer};
 
 /// A marker by its number; the start and the end of a text are [`EDGE`].
@@ -85,21 +72,17 @@ impl Cutter {
     /// If the search cannot be built.
     pub fn new(tokenizer: &Tokenizer) -> Result<Self, String> {
         let vocabulary = tokenizer.get_added_vocabulary();
-        let skips_special = vocabulary.get_encode_special_tokens();
+        let splits_special = vocabulary.get_encode_special_tokens();
         let mut tokens: Vec<_> = vocabulary
             .get_added_tokens_decoder()
             .iter()
             .filter(|(_, token)| !token.normalized && !token.content.is_empty())
             .collect();
         tokens.sort_unstable_by_key(|(id, _)| **id);
-        Self::of(tokens.into_iter().map(|(_, token)| {
-            let text = token.content.as_str();
-            let skipped = skips_special && vocabulary.is_special_token(text);
-            Added {
-                text: text.into(),
-                cuts: !skipped && ends_a_span(token),
-                strips: (token.lstrip, token.rstrip),
-            }
+        Self::of(tokens.into_iter().map(|(_, token)| Added {
+            text: token.content.as_str().into(),
+            cuts: unmet(token, splits_special).is_none(),
+            strips: (token.lstrip, token.rstrip),
         }))
     }
 
@@ -317,10 +300,10 @@ mod tests {
     }
 
     #[test]
-    fn special_tokens_are_no_markers_when_they_are_split() {
+    fn no_token_is_a_marker_when_special_tokens_are_split() {
         let mut tokenizer = tokenizer(&["<a>", "plain:<b>"]);
         tokenizer.set_encode_special_tokens(true);
         let cutter = Cutter::new(&tokenizer).unwrap();
-        assert_eq!(found(&cutter, "<a><b>"), ["3:<b>"]);
+        assert_eq!(found(&cutter, "<a><b>"), Vec::<String>::new());
     }
 }

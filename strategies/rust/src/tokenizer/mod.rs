@@ -6,6 +6,7 @@ pub mod markers;
 pub mod sentencepiece;
 #[cfg(test)]
 pub mod testing;
+pub mod told;
 
 use std::thread::Builder;
 
@@ -84,7 +85,8 @@ impl SpanCounter {
         // The library keeps a cache for each model and thread until the thread ends, so the
         // caller's thread must never encode.
         let engine = std::thread::scope(|scope| {
-            let started = Builder::new().spawn_scoped(scope, || Engine::of(&tokenizer, tables));
+            let started =
+                Builder::new().spawn_scoped(scope, || Engine::of(&tokenizer, tables).ok());
             let thread = started.map_err(|error| format!("no thread can be started: {error}"))?;
             thread.join().map_err(|panic| panic_message(&*panic))
         })?;

@@ -1,0 +1,1 @@
+"""The conditions under which a cut is exact, checked one by one. docs/cutting.md proves them."""
