@@ -1,6 +1,10 @@
 //! The core's files without its Python side, and what the targets compare.
 
-#![allow(dead_code, reason = "some of it is there for the Python side")]
+#![allow(
+    dead_code,
+    unused_imports,
+    reason = "some of it is there for the Python side"
+)]
 
 #[path = "../../src/count/mod.rs"]
 mod count;
