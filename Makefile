@@ -27,7 +27,11 @@ ASV_QUICK := --bench 'correctness|repetition' --bench "warm.*, 1, 'agentic'"
 PEERS := .venv-peers
 export ISL_BENCH_TOKENIZERS_1 ?= $(CURDIR)/$(PEERS)/bin/python
 
-.PHONY: help setup compare compare-quick matrix test test-matrix test-signals bench asv asv-quick asv-libraries \
+# How long make fuzz searches, and what else it is told: make fuzz FUZZ='--seed 7 --peers'
+SECONDS ?= 600
+FUZZ ?= --resume
+
+.PHONY: help setup compare compare-quick matrix test test-matrix test-signals fuzz bench asv asv-quick asv-libraries \
 	asv-demo dashboard notebooks peers lint format lock clean
 
 help:
@@ -37,6 +41,7 @@ help:
 	@echo "make test           set up, then run the tests"
 	@echo "make test-matrix    test every real tokenizer on every real dataset, if they are there"
 	@echo "make test-signals   send hundreds of random signals to count and compare (half an hour)"
+	@echo "make fuzz           search for prompts that are counted wrongly (10 minutes, or SECONDS=...)"
 	@echo "make bench          time the strategies, and compare with the previous run"
 	@echo "make asv            measure the current commit, or COMMITS=..., in a clean environment"
 	@echo "make asv-quick      check the counts, call each strategy once, keep no result"
@@ -98,6 +103,9 @@ matrix: $(READY)
 
 test-signals: $(READY)
 	$(BIN)/python -m pytest tests/test_signals.py -m attack -s
+
+fuzz: $(READY)
+	$(BIN)/bench fuzz --seconds $(SECONDS) --out results/fuzz $(FUZZ)
 
 bench: $(READY)
 	@mkdir -p results

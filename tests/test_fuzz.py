@@ -1,14 +1,11 @@
 """Random templates and conversations: the native core counts what transformers counts.
 
-The default run is small. ``pytest tests/test_fuzz.py -m attack`` takes as many prompts as
-``ISL_BENCH_FUZZ_PROMPTS`` says, from the seed ``ISL_BENCH_FUZZ_SEED``, and prints its figures.
+The run is small. `bench fuzz` searches for longer, and compares every strategy.
 """
 
 from __future__ import annotations
 
 import faulthandler
-import os
-import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -16,7 +13,6 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-import pytest
 from transformers.utils import chat_template_utils
 
 from bench.bundled import tokenizer_names, tokenizer_path
@@ -31,114 +27,18 @@ from strategies import (
 )
 from strategies.chat.serving import serve_all
 from strategies.counting import count_with
+from strategies.testing.conversations import ConversationWriter
+from strategies.testing.texts import TEXTS
+from strategies.testing.wild import USUAL, WildWriter
 from tests.conftest import REAL, unprepared_template
 from tests.template_corpus import EXPRESSIONS
 
-PROMPTS_VARIABLE = "ISL_BENCH_FUZZ_PROMPTS"
-SEED_VARIABLE = "ISL_BENCH_FUZZ_SEED"
 SMALL = 4_000
-LARGE = 500_000
 LONGEST_BATCH_SECONDS = 120
 """A batch takes well under a second. One that takes this long hangs, and the run ends with a trace
 of every thread."""
 
-TEXTS = (
-    *("", " ", "\n", "a", "Hello there", "the the  the", "  edges  ", "two\n\nlines\r\n"),
-    "\ttab",
-    *("<|im_start|>", "<|im_end|>\n", "x<|im_end|>y", "<|im_", "start|>", "</s>", "<s>", "[INST]"),
-    *(
-        "<think>",
-        "</think>",
-        "<tool_call>",
-        "▁",
-        "Ġ",
-        "é",
-        "e\u0301",
-        "日本語",
-        "😀👩‍👩‍👧",
-        "\u00a0",
-    ),
-    *("\u2028", "\u200d", "\x00", "\x7f", "{{ x }}", "{% if %}", "{#", "'", '"', "\\", "<b>&"),
-    *("0", "12", "-3.5e7", "None", "true", "<f at 0x7f00>", "Straße", "İ", "ﬁ", "\ufffd", "\u0378"),
-    *("user", "content", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "def f(x):\n    return x\n"),
-)
-ROLES = ("user", "assistant", "system", "tool", "developer", "alien", "")
-FILTERS = (
-    *("trim", "upper", "lower", "length", "string", "tojson", "list", "first", "last", "reverse"),
-    *("int", "join", "join(', ')", "default('d')", "default('d', true)", "capitalize", "items"),
-    *("replace('a', 'bb')", "tojson(indent=2)", "unique | list", "sort", "dictsort", "safe"),
-    *("map('upper') | list", "map(attribute='role') | list", "select('string') | list"),
-    *("selectattr('content') | list", "rejectattr('role', 'equalto', 'user') | list", "title"),
-    *("reject('none') | join", "map('trim') | join('-')", "length | string", "abs", "count"),
-)
-TESTS = (
-    *("defined", "none", "string", "mapping", "iterable", "sequence", "number", "true", "false"),
-    *("undefined", "boolean", "integer", "float", "not none", "not string", "odd", "even"),
-    *("equalto('user')", "in ['user', 'a']", "divisibleby(2)"),
-)
-METHODS = (
-    *(
-        "strip()",
-        "split()",
-        "split('<')",
-        "upper()",
-        "lower()",
-        "startswith('a')",
-        "endswith('\\n')",
-    ),
-    *(
-        "replace('a', '')",
-        "get('x')",
-        "get('name', 1)",
-        "items()",
-        "keys() | list",
-        "values() | list",
-    ),
-    *("strip('\\n')", "lstrip()", "rstrip()", "split('</think>')[-1]", "find('e')", "title()"),
-    *("count('a')", "join(['a', 'b'])", "splitlines()", "rsplit('\\n', 1)", "format(1)", "copy()"),
-)
-NAMES = (
-    *(
-        "m",
-        "m.role",
-        "m.content",
-        "m['content']",
-        "messages",
-        "messages[0]",
-        "messages[-1].content",
-    ),
-    *(
-        "tools",
-        "loop.index",
-        "loop.index0",
-        "loop.first",
-        "loop.last",
-        "loop.length",
-        "ns.a",
-        "ns.b",
-    ),
-    *("bos_token", "eos_token", "add_generation_prompt", "nothing", "m.tool_calls", "x", "y"),
-    *(
-        "m.reasoning_content",
-        "m.content[0]",
-        "m.content[0].text",
-        "messages[1:]",
-        "messages | length",
-    ),
-    *("loop.previtem", "loop.nextitem.role", "messages[loop.index0 - 1].role", "m.nothing.at.all"),
-)
-OPERATORS = (*("~",) * 12, "+", "-", "*", "/", "//", "%", "**")
-FOR_ANY = (
-    "string",
-    "tojson",
-    "default('d')",
-    "default('d', true)",
-    "string | trim",
-    "string | upper",
-)
-COMPARISONS = ("==", "!=", "<", "<=", ">", ">=", "in", "not in")
 CORPUS = tuple(text for texts in EXPRESSIONS.values() for text in texts)
-MARKERS = ("<|im_start|>", "<|im_end|>\n", "<s>", "</s>", "[INST] ", "\n", " ", "x")
 
 
 class Writer:
@@ -146,120 +46,21 @@ class Writer:
 
     def __init__(self, dice: Random) -> None:
         self.dice = dice
+        self._templates = WildWriter(dice, CORPUS)
+        self._conversations = ConversationWriter(dice, self._text)
 
-    def expression(self, depth: int = 2) -> str:
-        """Return an expression; most have a value in most conversations."""
-        pick = self.dice.choice
-        if not depth or self.dice.random() < 0.2:
-            leaves = (pick(NAMES), pick(NAMES), repr(pick(TEXTS)), str(self.dice.randint(-3, 9)))
-            return pick((*leaves, pick(CORPUS)))
-        one, two = self.expression(depth - 1), self.expression(depth - 1)
-        forms = (
-            *(f"({one} | {pick(FOR_ANY)})",) * 4,
-            f"({one} | {pick(FILTERS)})",
-            f"([{one}, {two}] | {pick(FILTERS)})",
-            f"({one} | string | {pick(FILTERS)})",
-            *(f"({one} {pick(OPERATORS)} {two})",) * 2,
-            f"({one} {pick(('==', '!=', *COMPARISONS))} {two})",
-            f"({one} is {pick(TESTS)})",
-            *(f"({one} | string).{pick(METHODS)}",) * 2,
-            pick((f"({one}).{pick(METHODS)}", one, one)),
-            f"({one} {pick(('and', 'or'))} {two})",
-            f"({one} if {two} else {pick(NAMES)})",
-            f"[{one}, {two}]",
-            f"f({one})",
-        )
-        return pick(forms)
-
-    def statement(self, depth: int = 2) -> str:
-        """Return a statement, or text."""
-        pick = self.dice.choice
-        before, after, third, last = (pick(("", "", "-")) for _ in range(4))
-        printed = f"{{{{{before} {self.expression()} {after}}}}}"
-        target = pick(("x", "y", "ns.a", "ns.b"))
-        simple = (
-            *(pick(MARKERS), pick(MARKERS), printed, printed, printed),
-            f"{{%{before} set {target} = {self.expression()} {after}%}}",
-        )
-        if not depth or self.dice.random() < 0.45:
-            return pick(simple)
-        body, other = self.body(depth - 1), self.body(depth - 1)
-        over = pick(("messages", "m.content", "tools or []", "range(3)", "m.tool_calls or []"))
-        test = f" if {self.expression(1)}" if self.dice.random() < 0.3 else ""
-        stop = pick(("", "", "{% if loop.index > 1 %}{% break %}{% endif %}"))
-        choice = (
-            f"{{%{before} if {self.expression()} {after}%}}{body}"
-            f"{{%{third} else %}}{other}{{% endif {last}%}}"
-        )
-        loop = (
-            f"{{%{before} for {pick(('x', 'y', 'm'))} in {over}{test} {after}%}}"
-            f"{body}{stop}{{% endfor {third}%}}"
-        )
-        block = f"{{% set x %}}{body}{{% endset %}}"
-        refusal = "{% if x %}{{ raise_exception('no') }}{% endif %}"
-        return pick((choice, choice, choice, loop, loop, block, refusal))
-
-    def body(self, depth: int) -> str:
-        """Return some statements."""
-        return "".join(self.statement(depth) for _ in range(self.dice.randint(1, 3)))
-
-    def template(self) -> str:
-        """Return a template that mostly looks like one for chats."""
-        turn = USUAL if self.dice.random() < 0.7 else ""
-        # Before the loop there is no message, so that most of its expressions fail.
-        before = self.body(1) if self.dice.random() < 0.1 else "{% set x, y = 'x', 1 %}"
-        body = self.body(2) if self.dice.random() < 0.8 else ""
-        macro = f"{{% macro f(a, b=1) %}}{self.body(1)}{{{{ a }}}}{{% endmacro %}}"
-        return (
-            f"{macro}{{% set ns = namespace(a='', b=0) %}}{before}"
-            f"{{% for m in messages %}}{turn}{body}{{% endfor %}}"
-            "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
-        )
-
-    def text(self) -> str:
-        """Return a text of some pieces."""
+    def _text(self) -> str:
         return "".join(self.dice.choices(TEXTS, k=self.dice.randint(0, 4)))
 
-    def data(self, depth: int = 2) -> Any:
-        """Return plain JSON data."""
-        kind = self.dice.randrange(8) if depth else self.dice.randrange(6)
-        if kind < 2:
-            return self.text()
-        if kind < 6:
-            return self.dice.choice((None, True, False, 0, -7, 10**20, 1.5, 1e-7, 3.0))
-        if kind == 6:
-            return [self.data(depth - 1) for _ in range(self.dice.randrange(3))]
-        return {self.text(): self.data(depth - 1) for _ in range(self.dice.randrange(3))}
-
-    def message(self, place: int) -> dict[str, Any]:
-        """Return a message."""
-        chance = self.dice.random
-        role = ROLES[place % 2] if chance() < 0.8 else self.dice.choice(ROLES)
-        message: dict[str, Any] = {"role": role}
-        if chance() < 0.95:
-            message["content"] = self.text() if chance() < 0.85 else self.data()
-        if chance() < 0.1:
-            message["content"] = [{"type": "text", "text": self.text()} for _ in range(2)]
-        if chance() < 0.15:
-            message[self.dice.choice(("reasoning_content", "thinking", "reasoning"))] = self.text()
-        if chance() < 0.15:
-            arguments = {self.text(): self.data(1)} if chance() < 0.8 else self.text()
-            function = {"name": self.text(), "arguments": arguments}
-            message["tool_calls"] = [{"id": "c", "type": "function", "function": function}]
-        if chance() < 0.1:
-            message[self.text()] = self.data()
-        return message
+    def template(self) -> str:
+        """Return a random template, or now and then one that is published."""
+        if PUBLISHED and self.dice.random() < 0.15:
+            return self.dice.choice(PUBLISHED)
+        return self._templates.template()
 
     def conversation(self, name: str) -> Conversation:
-        """Return a conversation of which most prefixes are turns."""
-        messages = tuple(self.message(place) for place in range(self.dice.randint(1, 14)))
-        turns = [k for k in range(1, len(messages) + 1) if self.dice.random() < 0.9]
-        tools = None
-        if self.dice.random() < 0.2:
-            parameters = {"type": "object", "properties": {self.text(): self.data(1)}}
-            function = {"name": self.text(), "description": self.text(), "parameters": parameters}
-            tools = ({"type": "function", "function": function},)
-        return Conversation(name, messages, tools, tuple(turns))
+        """Return a conversation of any messages."""
+        return self._conversations.conversation(name, wild=True)
 
 
 @dataclass
@@ -279,21 +80,7 @@ class Figures:
         )
 
 
-def templates(dice: Random, writer: Writer) -> str:
-    """Return a template: a random one, or now and then one that is published."""
-    if PUBLISHED and dice.random() < 0.15:
-        return dice.choice(PUBLISHED)
-    return writer.template()
-
-
-USUAL = "<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n"
 BUNDLED = [tokenizer_path(name) for name in tokenizer_names() if name != "sentencepiece"]
-#: One of each family and with every kind of marker, if they are there.
-REAL_ONES = [
-    path
-    for name in ("phi-3-mini", "smollm3", "xlm-roberta-unigram", "mistral-v3")
-    if (path := REAL / "tokenizers" / name).is_dir()
-]
 PUBLISHED = [path.read_text() for path in sorted((REAL / "templates").glob("*.jinja"))]
 
 
@@ -361,7 +148,7 @@ def attack_one(figures: Figures, chat: ChatTokenizer, writer: Writer, until: int
         while figures.prompts < until:
             # Not to the stream that pytest captures.
             faulthandler.dump_traceback_later(LONGEST_BATCH_SECONDS, exit=True, file=2)
-            text = templates(writer.dice, writer)
+            text = writer.template()
             chat.template = text
             try:
                 chat.renderer(Conversation("probe", ({"role": "user"},), None, (1,)))
@@ -412,14 +199,3 @@ def check(figures: Figures) -> None:
 
 def test_random_prompts_are_counted_as_by_transformers() -> None:
     check(attack(1, SMALL, BUNDLED))
-
-
-@pytest.mark.attack
-@pytest.mark.timeout(0)
-def test_half_a_million_random_prompts(capsys: pytest.CaptureFixture[str]) -> None:
-    seed = int(os.environ.get(SEED_VARIABLE, "0"))
-    began = time.monotonic()
-    figures = attack(seed, int(os.environ.get(PROMPTS_VARIABLE, LARGE)), [*BUNDLED, *REAL_ONES])
-    with capsys.disabled():
-        print(f"\nseed {seed}, {time.monotonic() - began:,.0f} s: {figures}")  # what the run is for
-    check(figures)

@@ -15,6 +15,7 @@ COMMANDS = {
     "decide": "bench.cli.decide:decide_command",
     "show": "bench.cli.show:show_command",
     "growth": "bench.cli.growth:growth_command",
+    "fuzz": "bench.cli.fuzz:fuzz_command",
     "peers": "bench.cli.peers:peers_command",
     "matrix": "bench.cli.matrix:matrix_command",
     "conformance": "bench.cli.conformance:conformance_command",

@@ -15,7 +15,7 @@ pub mod merges;
 mod normal;
 pub mod others;
 mod paths;
-mod patterns;
+pub(crate) mod patterns;
 mod pieces;
 pub mod places;
 mod reached;
@@ -199,7 +199,7 @@ impl Engine {
     ///
     /// If the call was cancelled, or the library fails on the text.
     pub fn count(&self, span: Span, memory: &mut Memory) -> Result<Option<u32>, String> {
-        if span.text.len() > LONGEST_TEXT || self.others.are_in(span.text) {
+        if span.text.len() > LONGEST_TEXT || self.leaves(span.text) {
             return Ok(None);
         }
         match &self.kind {
@@ -207,6 +207,12 @@ impl Engine {
             Kind::Pieces(kind) => kind.count(span, memory).map(Some),
             Kind::Unigram(kind) => kind.count(span.text, memory).map(Some),
         }
+    }
+
+    /// Whether a span is left to the library, because an added token stands in it.
+    #[must_use]
+    pub fn leaves(&self, text: &str) -> bool {
+        self.others.are_in(text)
     }
 
     /// The engine as bytes, for [`Engine::restore`].

@@ -177,16 +177,19 @@ impl SpanLengths for SpanCounter {
         }
         if let Some(engine) = &self.engine {
             let kept = self.cutter.stripped(before, text, after);
-            if kept.is_empty() {
-                return Ok(0);
-            }
-            let span = Span {
-                text: kept,
-                first: before == EDGE,
-                goes_on: before == INSIDE,
-            };
-            if let Some(count) = engine.count(span, memory)? {
-                return Ok(count);
+            // White space that is stripped here may be an added token, which keeps it.
+            if kept.len() == text.len() || !engine.leaves(text) {
+                if kept.is_empty() {
+                    return Ok(0);
+                }
+                let span = Span {
+                    text: kept,
+                    first: before == EDGE,
+                    goes_on: before == INSIDE,
+                };
+                if let Some(count) = engine.count(span, memory)? {
+                    return Ok(count);
+                }
             }
         }
         if before == INSIDE || after == INSIDE {
@@ -252,6 +255,20 @@ mod tests {
             }
             let needed = usize::from(added[1] == "word:<w>");
             assert_eq!(loads.load(Ordering::Relaxed), needed);
+        }
+    }
+
+    #[test]
+    fn white_space_that_is_stripped_may_be_an_added_token() {
+        let counter = SpanCounter::of(testing::byte_level(&["left:<l>", "word:  "]), None).unwrap();
+        assert!(counter.engine.is_some());
+        for text in [" ", "  ", "   ", "    ", "the   "] {
+            let whole = counter.encode(&format!("{text}<l>")).unwrap();
+            assert_eq!(
+                count(&counter, text).map(|count| count as usize + 1),
+                Ok(whole),
+                "{text:?}"
+            );
         }
     }
 

@@ -1,8 +1,8 @@
 //! Splits a text into words, as the pre-tokenizer of a byte-level tokenizer does.
 
-mod automaton;
+pub(crate) mod automaton;
 mod sets;
-mod syntax;
+pub(crate) mod syntax;
 mod unicode;
 
 use serde_json::Value;

@@ -1,0 +1,1 @@
+"""A long search for prompts that a strategy counts wrongly: random cases, round after round."""
