@@ -10,10 +10,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from jinja2 import Template
 
 # Set before anything imports the hub's client, so that a test that tries to download fails.
@@ -46,8 +47,10 @@ for variable in ("FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE"):
 
 # Every run has the same examples, so that only a change of the code can change the result. To
 # search for new examples: --hypothesis-profile=explore.
-settings.register_profile("default", derandomize=True, deadline=None)
-settings.register_profile("explore", deadline=None, max_examples=5000)
+# How long an example takes says nothing on a busy machine.
+UNTIMED: dict[str, Any] = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
+settings.register_profile("default", derandomize=True, **UNTIMED)
+settings.register_profile("explore", max_examples=5000, **UNTIMED)
 settings.load_profile("default")
 
 # If a script runs the tests in the background, its shell makes them ignore Ctrl-C. Programs that

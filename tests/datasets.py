@@ -183,5 +183,7 @@ datasets = st.lists(
 )
 Dataset = list[tuple[list[Row], list[Row] | None]]
 in_files = settings(
-    deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    deadline=None,
+    max_examples=60,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

@@ -376,7 +376,9 @@ made_groups = st.builds(
     noise=st.floats(0.001, 0.3),
 )
 folders = settings(
-    max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
+    max_examples=25,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    deadline=None,
 )
 
 

@@ -108,6 +108,17 @@ FORMAT = Format(
 '''
 
 
+UNTIMED = """
+from hypothesis import HealthCheck, settings
+
+settings.register_profile(
+    "untimed", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("untimed")
+"""
+"""A conftest.py that has only what makes random tests the same on any machine."""
+
+
 class Copy:
     """A copy of the project. It shares only the built extension with the original."""
 
@@ -227,7 +238,7 @@ def test_it_is_not_among_the_exact_ones(strategy_name: str) -> None:
 
 def test_a_format_is_one_file_whose_examples_every_format_test_runs(copy: Copy) -> None:
     # The tests of formats need no tokenizer and none of the shared fixtures.
-    (copy.folder / "tests" / "conftest.py").unlink()
+    copy.write("tests/conftest.py", UNTIMED)
     formats = "strategies/conversations/formats"
     copy.write(f"{formats}/prompts.py", FORMAT)
     # A wrong example is found in each of four containers.

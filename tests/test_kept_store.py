@@ -70,7 +70,10 @@ def test_nothing_kept_is_written_without_a_folder() -> None:
     assert kept.names == {"facts"}
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=300)
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    max_examples=300,
+)
 @given(data=st.data())
 def test_an_entry_that_was_changed_gives_its_parts_or_nothing(
     tmp_path: Path, data: st.DataObject

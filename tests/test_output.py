@@ -126,7 +126,9 @@ tables = st.lists(
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], deadline=None
+)
 @given(table=tables)
 def test_any_counts_read_back_and_the_same_input_gives_the_same_bytes(
     tmp_path: Path, ending: str, table: list[tuple[str, list[int | None]]]
