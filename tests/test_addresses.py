@@ -6,7 +6,7 @@ import pytest
 
 from bench.bundled import tokenizer_path
 from strategies import Conversation, InputError, OnError, count, load_chat
-from tests.conftest import plain_counts
+from tests.conftest import bundled_chat, plain_counts
 
 TOKENIZER = tokenizer_path("bpe-chatml")
 
@@ -85,7 +85,7 @@ def test_an_address_in_some_turns_only_is_refused_by_every_strategy(
     strategy: str, on_error: OnError
 ) -> None:
     template = "{% if messages[-1].content == 'late' %}{{ messages | select }}{% endif %}x"
-    chat = load_chat(TOKENIZER, template=template)
+    chat = bundled_chat("bpe-chatml", template)
     with pytest.raises(InputError) as caught:
         count([ASKED], chat, strategy, workers=1, on_error=on_error)
     # The address itself is left out, so that the message is the same each time.
@@ -98,5 +98,5 @@ def test_an_address_in_some_turns_only_is_refused_by_every_strategy(
 @pytest.mark.parametrize("strategy", STRATEGIES)
 @pytest.mark.parametrize("kind", NO_ADDRESSES)
 def test_what_only_looks_like_an_address_is_counted(kind: str, strategy: str) -> None:
-    chat = load_chat(TOKENIZER, template=NO_ADDRESSES[kind])
+    chat = bundled_chat("bpe-chatml", NO_ADDRESSES[kind])
     assert count([ASKED], chat, strategy, workers=1) == plain_counts(chat, [ASKED])
