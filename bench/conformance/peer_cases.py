@@ -31,6 +31,8 @@ from strategies import (
     open_available,
 )
 
+LARGEST = 10_000
+"""Characters of a tokenizer as JSON. More is the table of a normalizer, which stays whole."""
 COUNTS = "peer_counts.json"
 """The file of what each peer counts of the cases, beside the folder of the corpus."""
 
@@ -160,8 +162,9 @@ def peer_case(
     Returns
     -------
     PeerCase or None
-        None if the difference needs the whole tokenizer. The library splits the text of the case
-        into the same tokens, and the peer counts as many as before. So it is the same difference.
+        None if the difference needs the whole tokenizer, or more than `LARGEST` of it. The library
+        splits the text of the case into the same tokens, and the peer counts as many as before. So
+        it is the same difference.
     """
     text = found.text
     tokens, got = pieces(file, text), count_of(file, text, strategy)
@@ -170,7 +173,7 @@ def peer_case(
         return pieces(smaller, text) == tokens and count_of(smaller, text, strategy) == got
 
     small = smallest_tokenizer(file, text, differs)
-    if small is None or tokens is None:
+    if small is None or tokens is None or len(json.dumps(small)) > LARGEST:
         return None
     asked = {peer.name: count_of(small, text, peer) for peer in peers}
     wrong = {
