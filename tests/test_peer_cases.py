@@ -12,8 +12,9 @@ from tokenizers import Tokenizer
 import bench
 from bench.conformance.peer_cases import count_of, library_versions, peer_case, pieces
 from bench.measuring.causes import Difference
-from bench.measuring.shrinking import fewest, smallest_tokenizer
+from bench.measuring.shrinking import smallest_tokenizer
 from strategies import get, is_peer, names
+from strategies.fewest import fewest
 from tests.conftest import Bench, bundled_chat
 
 DATA = Path(bench.__file__).parent / "data"

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any
 
 from tokenizers import pre_tokenizers
 
-Part = TypeVar("Part")
+from strategies.fewest import fewest
+
 File = Mapping[str, Any]
 """Content of a tokenizer.json."""
 
@@ -17,31 +18,6 @@ _STEPS = ("post_processor", "truncation", "padding", "decoder", "normalizer", "p
 _LISTS = {"normalizer": "normalizers", "pre_tokenizer": "pretokenizers", "decoder": "decoders"}
 _BYTES = frozenset(pre_tokenizers.ByteLevel.alphabet())
 _FALLBACK = frozenset(f"<0x{byte:02X}>" for byte in range(256))
-
-
-def fewest(parts: Sequence[Part], holds: Callable[[Sequence[Part]], bool]) -> Sequence[Part]:
-    """Return what is left of some parts when none can be left out any more.
-
-    Parameters
-    ----------
-    parts
-        Parts that `holds` is true for.
-    holds
-        Whether some of them still show what is looked for.
-    """
-    size = (len(parts) + 1) // 2
-    while size:
-        start = 0
-        left_out = False
-        while start < len(parts):
-            fewer = [*parts[:start], *parts[start + size :]]
-            if holds(fewer):
-                parts, left_out = fewer, True
-            else:
-                start += size
-        # A part may have been needed by one after it only, and that one is gone.
-        size = size if left_out and size == 1 else size // 2
-    return parts
 
 
 def narrowed(text: str, differing: Callable[[Sequence[str]], Sequence[bool]]) -> str:

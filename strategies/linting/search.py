@@ -8,6 +8,7 @@ from itertools import product
 from typing import TypeAlias
 
 from strategies.chat.failures import is_failure
+from strategies.fewest import fewest
 
 Encode: TypeAlias = Callable[[str], list[int]]
 """From a text to its ids."""
@@ -93,19 +94,7 @@ def shrink(text: str, still: Callable[[str], bool]) -> str:
 
     No single character can be left out of the result any more.
     """
-    size = len(text) // 2
-    while size:
-        start, shorter = 0, text
-        while start < len(shorter):
-            without = shorter[:start] + shorter[start + size :]
-            if still(without):
-                shorter = without
-            else:
-                start += size
-        # Leaving out one part can make another superfluous, so go on until nothing changes.
-        size = size if shorter != text else size // 2
-        text = shorter
-    return text
+    return "".join(fewest(text, lambda kept: still("".join(kept))))
 
 
 def _differ(whole: Encode, cut: Encode, text: str) -> bool:
