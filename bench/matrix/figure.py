@@ -34,7 +34,8 @@ def matrix_figure(matrix: Matrix) -> Figure:
     }
     left = 0.2 + widest([short(row) for row in rows])
     above = 0.3 + 0.65 * widest([short(column) for column in columns])
-    below = 0.25 + 0.2 * len(STATES)
+    present = {state_of(cell) for cell in cells.values()}
+    below = 0.25 + 0.2 * len(present)
     right = 0.2 + 0.7 * widest([short(columns[-1])])
     width = left + _WIDE * len(columns) + right
     height = above + _HIGH * len(rows) + below
@@ -77,7 +78,6 @@ def matrix_figure(matrix: Matrix) -> Figure:
     axes.tick_params(length=0)
     for spine in axes.spines.values():
         spine.set_visible(False)
-    present = {state_of(cell) for cell in cells.values()}
     figure.legend(
         handles=[
             Patch(facecolor=state.colour, label=state.meaning, edgecolor="#5f5f5f", linewidth=0.5)
