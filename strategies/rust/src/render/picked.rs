@@ -207,12 +207,12 @@ mod tests {
     use std::rc::Rc;
 
     use super::{Alike, Last, Likeness, Picked};
-    use crate::data::{Data, Dict};
+    use crate::data::{Data, Dict, Text};
     use crate::render::growing::{Growing, Tail, signed};
 
     fn said(text: &str) -> Data {
         let mut message = Dict::new();
-        message.push("content".into(), Data::Str(text.into()));
+        message.push("content".into(), Data::Str(Text::new(text)));
         Data::Dict(message)
     }
 
