@@ -6,7 +6,9 @@ import itertools
 import json
 import os
 import re
+import signal
 import subprocess
+import time
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -202,6 +204,26 @@ def test_a_wrong_strategy_ends_with_1_and_one_that_dies_fails_alone(
     page = Cells()
     page.feed((out / "matrix.html").read_text(encoding="utf-8"))
     assert page.classes == ["wrong"]
+
+
+def test_an_interruption_says_what_is_kept(dataset: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    folder = tmp_path / "templates"
+    folder.mkdir()
+    for number in range(60):
+        (folder / f"{number}.jinja").write_text(PLAIN, encoding="utf-8")
+    command = [*BENCH, "matrix", str(dataset), "--tokenizer", "bpe-chatml", "--out", str(out)]
+    command += ["--templates", str(folder), "--strategies", "spliced", "--jobs", "1"]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    while not (out / "matrix.json").exists():
+        assert process.poll() is None
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    printed, error = process.communicate(timeout=60)
+    assert (process.returncode, printed) == (130, "")
+    kept = len(read(out)["cells"])
+    words = f"{kept} cell{'s' if kept > 1 else ''}"
+    assert error == f"bench: interrupted; {out / 'matrix.json'} has {words}; --resume goes on\n"
 
 
 @pytest.mark.parametrize(

@@ -23,8 +23,11 @@ from bench.cli.options import (
     tokenizer_option,
 )
 from bench.cli.progress import progress_bar
+from bench.interruption import INTERRUPTION
 from strategies import ChatSpec, InputError, available_cores, get, is_control, is_peer
 from strategies import names as strategy_names
+from strategies.runtime.signals import interruptions_held
+from strategies.words import many
 
 if TYPE_CHECKING:
     from bench.matrix.result import Matrix, Tally
@@ -148,6 +151,7 @@ def matrix_command(
             progress=advance,
             interim=lambda so_far: _keep(so_far, out),
         )
+    INTERRUPTION.begin_output()
     if out is not None:
         _write_pages(matrix, out)
     if as_json:
@@ -212,7 +216,12 @@ def _keep(matrix: Matrix, out: Path | None) -> None:
     from bench.reporting.output import write_bytes
 
     if out is not None:
-        write_bytes(out / "matrix.json", json_bytes(to_json(matrix)), interim=True)
+        path = out / "matrix.json"
+        done = many(len(matrix.cells), "cell")
+        # An interruption between the two would say that nothing was written.
+        with interruptions_held():
+            write_bytes(path, json_bytes(to_json(matrix)), interim=True)
+            INTERRUPTION.kept = f"{path} has {done}; --resume goes on"
 
 
 def _write_pages(matrix: Matrix, out: Path) -> None:
