@@ -14,6 +14,7 @@ from bench.cli.options import Names, seed_option, tokenizer_option
 from bench.cli.progress import progress_bar
 from bench.interruption import INTERRUPTION
 from strategies import InputError, available_cores
+from strategies.words import many
 
 if TYPE_CHECKING:
     from bench.fuzzing.plan import Plan
@@ -194,28 +195,38 @@ def _show(plan: Plan, state: State, out: Path) -> None:
     out
         Where its files are.
     """
-    from rich.table import Table
+    from bench.fuzzing.rounds import controls_left
+    from bench.reporting.fitting import Head, print_table
+    from bench.reporting.words import listed
 
     figures = state.figures
-    table = Table(title=None)
-    for column in ("target", "prompts compared", "could not count", "differences"):
-        table.add_column(column, justify="left" if column == "target" else "right")
+    rows = []
     for name in plan.targets:
         wrong = sum(finding.target == name for finding in figures.findings)
-        table.add_row(
-            f"{name} (control)" if name in plan.controls else name,
-            f"{figures.compared[name]:,}",
-            f"{figures.unavailable[name]:,}",
-            "found" if wrong and name in plan.controls else f"{wrong:,}",
+        rows.append(
+            [
+                f"{name} (control)" if name in plan.controls else name,
+                f"{figures.compared[name]:,}",
+                f"{figures.unavailable[name]:,}",
+                "found" if wrong and name in plan.controls else f"{wrong:,}",
+            ]
         )
-    console = stdout()
-    console.print(table)
+    heads = (Head(each) for each in ("prompts compared", "could not count", "differences"))
+    print_table(stdout(), [Head("target", left=True), *heads], rows)
+    if plan.by_turns:
+        click.echo(f"each round asks one of {listed(plan.by_turns)}")
     rate = figures.prompts / state.seconds if state.seconds else 0
     click.echo(
         f"seed {plan.seed}: {figures.prompts:,} prompts ({figures.counted:,} with a count) in "
-        f"{state.rounds:,} rounds and {state.seconds:,.0f} s, {rate:,.0f} a second"
+        f"{many(state.rounds, 'round')} and {state.seconds:,.0f} s, {rate:,.0f} a second"
     )
     for finding in figures.findings:
         click.echo(f"round {finding.round}: {finding.said}")
     if figures.findings:
         click.echo(f"the small cases are in {out / CASES}")
+    left = controls_left(plan, figures.findings)
+    if left:
+        click.echo(
+            f"inconclusive: {listed(sorted(left))} was not found, which is wrong on purpose, so "
+            "other differences may be missed, too; search for longer with --seconds and --resume"
+        )
