@@ -396,6 +396,16 @@ def test_a_file_is_a_target(tmp_path: Path) -> None:
     assert [each.status for each in outcomes] == ["passed"]
 
 
+def test_a_target_that_ends_the_program_does_not_end_the_command(tmp_path: Path) -> None:
+    path = tmp_path / "ends.py"
+    path.write_text("def count(path, text):\n    raise SystemExit(0)\n")
+    (outcome,) = run(target_named(f"{path}:count"), [ONE])
+    assert (outcome.status, outcome.said) == ("failed", "refused: SystemExit: 0")
+    path.write_text("raise SystemExit(0)\n")
+    with pytest.raises(InputError, match="SystemExit"):
+        target_named(f"{path}:count")
+
+
 def test_a_module_is_a_target() -> None:
     (outcome,) = run(target_named("tests.test_conformance:rows_of"), [ONE])
     assert outcome.said == "counted 0, not 1"
@@ -413,6 +423,8 @@ def rows_of(path: str, text: str) -> int:  # noqa: ARG001  # the shape of a targ
         ("json:no_such_function", "AttributeError"),
         ("no_such_file.py:count", "there is no file no_such_file.py"),
         ("sys:maxsize", "is no function"),
+        (":", "neither module:function"),
+        ("json:", "neither module:function"),
     ],
 )
 def test_a_target_that_is_not_there_is_named(name: str, reason: str) -> None:

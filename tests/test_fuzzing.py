@@ -138,6 +138,14 @@ def test_the_command_does_a_round_and_goes_on(bench: Bench, tmp_path: Path) -> N
 def test_the_command_refuses_what_is_wrong(bench: Bench, tmp_path: Path) -> None:
     out = "--out", tmp_path
     assert bench("fuzz", "--strategies", "rust", "--peers", *out).code == 3
+    assert bench("fuzz", "--seconds", "nan", *out).code == 3
+    assert bench("fuzz", "--seconds", "inf", *out).code == 3
+    (tmp_path / "empty").mkdir()
+    ran = bench("fuzz", "--tokenizer", tmp_path / "empty", *out)
+    assert (ran.code, "no tokenizer in this folder" in ran.error) == (3, True)
+    (tmp_path / "bad.jinja").write_text("{% for m in %}", encoding="utf-8")
+    ran = bench("fuzz", "--template", tmp_path / "bad.jinja", *out)
+    assert (ran.code, "bad.jinja" in ran.error) == (3, True)
     (tmp_path / "state.json").write_text("{", encoding="utf-8")
     ran = bench("fuzz", "--resume", *out)
     assert ran.code == 3

@@ -10,10 +10,11 @@ import click
 
 from bench.bundled import resolve
 from bench.cli.console import stderr, stdout
-from bench.cli.options import Names, seed_option, tokenizer_option
+from bench.cli.options import Names, PositiveNumber, seed_option, tokenizer_option
 from bench.cli.progress import progress_bar
 from bench.interruption import INTERRUPTION
-from strategies import InputError, available_cores
+from strategies import InputError, available_cores, load_chat
+from strategies.errors import one_line
 from strategies.words import many
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ CASES = "cases.json"
 @click.command("fuzz")
 @click.option(
     "--seconds",
-    type=click.FloatRange(min=0, min_open=True),
+    type=PositiveNumber(),
     default=60.0,
     show_default=True,
     help="How long to search. Rounds that have begun are finished.",
@@ -122,6 +123,14 @@ def fuzz_command(
     if chosen is not None and peers:
         raise click.UsageError("--strategies names peers, too; leave out --peers")
     paths = tuple(Path(resolve(each)) for each in tokenizers) or bundled()
+    # In a round they would end its process, which would pass for something that was found.
+    for path in paths if tokenizers else ():
+        load_chat(path, template="{{ messages }}")
+    for path in templates:
+        try:
+            load_chat(paths[0], template=path)
+        except InputError as error:
+            raise InputError(one_line(error), file=path) from None
     for name in others:
         target_named(name)
     targets = (*(chosen or usual_targets(peers=peers)), *others)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, get_args
@@ -55,6 +56,20 @@ class Names(click.ParamType[Sequence[str]]):
             for name in names()
             if name.startswith(last) and name not in taken
         ]
+
+
+class PositiveNumber(click.FloatRange):
+    """A number above zero that has an end: neither ``inf`` nor ``nan``."""
+
+    def __init__(self) -> None:
+        super().__init__(min=0, min_open=True)
+
+    def convert(self, value: Any, parameter: Any, context: Any) -> float:
+        """Return the number."""
+        number = float(super().convert(value, parameter, context))
+        if not math.isfinite(number):
+            self.fail(f"{value!r} is no finite number", parameter, context)
+        return number
 
 
 class Numbers(click.ParamType[Sequence[int]]):

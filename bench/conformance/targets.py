@@ -66,7 +66,7 @@ def target_named(name: str, timeout: float = TIMEOUT) -> Target:
     place, colon, function = name.rpartition(":")
     if colon and place.endswith(".py"):
         return Function(name, _loaded(name, lambda: getattr(_module_of(Path(place)), function)))
-    if colon:
+    if place and function:
         point = EntryPoint(name, f"{place}:{function}", GROUP)
         return Function(name, _loaded(name, point.load))
     known = ", ".join(sorted(registered)) or "none"
@@ -228,14 +228,18 @@ def _count(counter: Counter, question: Question) -> Answer:
 
 
 def refuses(error: BaseException) -> bool:
-    """Whether what a function raises refuses its text; panics of libraries in Rust do, too."""
-    return isinstance(error, Exception) or is_failure(error)
+    """Whether what a function raises refuses its text.
+
+    Panics of libraries in Rust do, too, and so does `sys.exit`: it must not end the command, whose
+    exit code says what was found.
+    """
+    return isinstance(error, (Exception, SystemExit)) or is_failure(error)
 
 
 def _loaded(name: str, load: Callable[[], Any]) -> Callable[..., Any]:
     try:
         function = load()
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise InputError(
             f"{name!r} cannot be loaded: {type(error).__name__}: {one_line(error)}", field="target"
         ) from error
