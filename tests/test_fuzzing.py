@@ -132,7 +132,7 @@ def test_the_command_does_a_round_and_goes_on(bench: Bench, tmp_path: Path) -> N
     ran = bench(*options, tmp_path / "round-2", "--prompts", first["prompts"], "--resume")
     assert ran.code == 0, ran.error
     assert f"seed 3: {first['prompts']:,} prompts" in ran.out
-    assert "in 1 rounds" in ran.out
+    assert "in 1 round and" in ran.out
 
 
 def test_the_command_refuses_what_is_wrong(bench: Bench, tmp_path: Path) -> None:

@@ -191,6 +191,16 @@ def test_the_first_turn_that_is_not_the_last_one_with_more_is_named(
         assert first.before != first.after
 
 
+def test_nothing_is_said_of_turns_that_the_template_refuses(bench: Bench, tmp_path: Path) -> None:
+    template = tmp_path / "template.jinja"
+    template.write_text("{{ raise_exception('no') }}", encoding="utf-8")
+    command = ["lint", "--tokenizer", "bpe-chatml", "--template", template]
+    assert "append-only from turn to turn: not known" in bench(*command).out
+    printed = json.loads(bench(*command, "--json").out)
+    jsonschema.Draft202012Validator(SCHEMA).validate(printed)
+    assert (printed["template"]["append_only"], printed["template"]["conversations"]) == (None, 0)
+
+
 def test_what_a_template_drops_refuses_and_writes_is_said() -> None:
     template = (
         "{% for m in messages %}{% if m.role == 'tool' %}{{ raise_exception('no tools') }}"

@@ -138,7 +138,13 @@ def test_every_cell_is_compared_and_shown(
         if each["strategy"] != "spliced-alone" and each["status"] == "exact"
     )
     assert document["compared"] == compared
-    assert f"{compared} counts compared" in " ".join(done.out.split())
+    said = " ".join(done.out.split())
+    assert f"{compared} counts compared" in said
+    # What could not be compared is not passed over.
+    assert (
+        "1 cell without a count (refusing with bpe-chatml)" in said or "2 cells without a" in said
+    )
+    assert "chat template has an error" in said
 
     page = Cells()
     page.feed((out / "matrix.html").read_text(encoding="utf-8"))

@@ -243,11 +243,12 @@ def _write_pages(matrix: Matrix, out: Path) -> None:
 
 
 def _print(matrix: Matrix, headline: str) -> None:
+    from bench.matrix.page import reasons
     from bench.reporting.fitting import Head, print_table
 
     heads = [
         Head("strategy", left=True),
-        *(Head(title) for title in ("exact", "wrong", "failed", "n/a")),
+        *(Head(f"cells {title}") for title in ("exact", "wrong", "failed", "n/a")),
         *(Head(title) for title in ("counts", "wrong counts")),
     ]
     console = stdout()
@@ -257,6 +258,9 @@ def _print(matrix: Matrix, headline: str) -> None:
     console.print(headline, highlight=False, markup=False)
     if matrix.others:
         console.print("* a control or a peer: its counts are not claimed to be exact", style="dim")
+    for reason, number, first in reasons(matrix):
+        line = f"{many(number, 'cell')} without a count ({first}): {reason}"
+        console.print(line, highlight=False, markup=False)
     for cell in matrix.cells:
         for each in matrix.claims(cell).checked:
             if each.status in ("wrong", "failed"):

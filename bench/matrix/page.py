@@ -38,8 +38,8 @@ def headline(matrix: Matrix) -> str:
     failed = f", {many(matrix.failures, 'failure')}" if matrix.failures else ""
     return (
         f"{many(len(matrix.tokenizers), 'tokenizer')} × {many(len(matrix.templates), 'template')}, "
-        f"counted by {listed(matrix.strategies)}: {matrix.compared:,} counts compared with the "
-        f"plain call, {wrong}{failed}."
+        f"counted by {listed(matrix.strategies)}: {many(matrix.compared, 'count')} compared with "
+        f"the plain call, {wrong}{failed}."
     )
 
 
@@ -82,7 +82,7 @@ def _context(matrix: Matrix) -> dict[str, Any]:
         "claims": [matrix.tally(name) for name in matrix.strategies],
         "others": [matrix.tally(name) for name in matrix.others],
         "status": _status,
-        "reasons": _reasons(matrix),
+        "reasons": reasons(matrix),
     }
 
 
@@ -102,7 +102,7 @@ def _shown(cell: Cell | None) -> _Shown:
     return _Shown(text_of(cell), state_of(cell), "; ".join(filter(None, (refused, hint))))
 
 
-def _reasons(matrix: Matrix) -> Sequence[tuple[str, int, str]]:
+def reasons(matrix: Matrix) -> Sequence[tuple[str, int, str]]:
     """Return why cells compare nothing, each with the number of cells and the first of them."""
     found: dict[str, list[Cell]] = {}
     for cell in matrix.cells:

@@ -151,7 +151,9 @@ def _print_template(console: Console, template: TemplateFacts, cut_points: Seque
         if named:
             _say(console, f"{title}: {', '.join(named)}")
     looked = many(template.conversations, "conversation")
-    if template.appends_only:
+    if template.appends_only is None:
+        _say(console, "append-only from turn to turn: not known, the template takes no second turn")
+    elif template.appends_only:
         _say(console, f"append-only from turn to turn: yes, in {looked}")
     else:
         count = len(template.breaks)

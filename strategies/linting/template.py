@@ -91,7 +91,7 @@ class TemplateFacts:
     breaks
         The first turn of each conversation that is not the turn before with something added.
     conversations
-        How many conversations were looked at for `breaks`.
+        How many conversations were looked at for `breaks`: those with two prompts or more.
     refusals
         Conversations of which the template refused a turn, each with its reason.
     """
@@ -104,9 +104,9 @@ class TemplateFacts:
     refusals: tuple[str, ...]
 
     @property
-    def appends_only(self) -> bool:
-        """Whether each prompt that was looked at begins with the prompt of the turn before."""
-        return not self.breaks
+    def appends_only(self) -> bool | None:
+        """Whether each prompt begins with the prompt of the turn before; None if none was there."""
+        return not self.breaks if self.conversations else None
 
 
 def template_facts(
@@ -133,13 +133,13 @@ def template_facts(
     for conversation in (_willing(chat, each) for each in growing()):
         texts, reason = _rendered(chat, conversation)
         prompts.update(dict.fromkeys(texts))
-        count += 1
+        count += len(texts) > 1
         if reason is not None:
             refusals.append(f"{conversation.id}: {reason}")
         breaks += _first_break(chat, conversation, texts)
     for conversation in conversations:
         texts, _ = _rendered(chat, conversation)
-        count += 1
+        count += len(texts) > 1
         breaks += _first_break(chat, conversation, texts)
     literals = _literals(chat)
     facts = TemplateFacts(
