@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 import sys
 from importlib.metadata import entry_points
@@ -111,7 +112,7 @@ def test_a_command_is_asked_once_for_all_that_is_chosen(project: Path) -> None:
         "for line in sys.stdin:\n"
         "    print(json.dumps({'id': json.loads(line)['id'], 'unavailable': 'a stub'}))\n"
     )
-    command = f"command:{sys.executable} answer.py"
+    command = f"command:{shlex.quote(sys.executable)} answer.py"
     code, lines = run(project, "--isl-conformance", command, "--isl-cases", "overlap", "-k", "json")
     assert code == 0
     assert "29 skipped" in lines[-1]

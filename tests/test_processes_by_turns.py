@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -51,7 +52,9 @@ def test_a_command_that_fails_ends_the_comparison(tmp_path: Path) -> None:
 
 
 def test_the_lines_say_how_many_times_less(capsys: pytest.CaptureFixture[str]) -> None:
-    main(["--rounds", "2", f"{sys.executable} -S -c 'x = b\"1\" * 300_000_000'", "true"])
+    main(
+        ["--rounds", "2", f"{shlex.quote(sys.executable)} -S -c 'x = b\"1\" * 300_000_000'", "true"]
+    )
     lines = capsys.readouterr().out.splitlines()
     assert [line.split(":")[0] for line in lines] == ["wall time", "processor time", "peak memory"]
     assert float(lines[2].split(": ")[1].split(" times")[0]) > 2
