@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import AddedToken, Tokenizer, models, normalizers, pre_tokenizers
 
-from bench.cutting.corpus import NORMALIZERS, PRE_TOKENIZERS, small_tokenizer
+from bench.conformance.build import NORMALIZERS, PRE_TOKENIZERS, small_tokenizer
 from strategies import ChatTokenizer, Lint, lint
 from strategies.exactness.conditions import CONDITIONS
 from strategies.exactness.overlaps import Overlaps

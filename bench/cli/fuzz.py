@@ -186,10 +186,11 @@ def _summary(plan: Plan, state: State, code: int) -> dict[str, Any]:
 def _write_cases(state: State, path: Path) -> None:
     """Write the small cases as a file of the conformance corpus, if there are any."""
     from bench.fuzzing.rows import file_of
+    from bench.reporting.output import write_bytes
 
     rows = [finding.row for finding in state.figures.findings if finding.row is not None]
     if rows:
-        path.write_text(file_of(rows, state.seed), encoding="utf-8")
+        write_bytes(path, file_of(rows, state.seed).encode())
 
 
 def _show(plan: Plan, state: State, out: Path) -> None:

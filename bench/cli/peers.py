@@ -98,6 +98,7 @@ def peers_command(
     from bench.conformance.peer_cases import add_cases, library_versions, write_cases
     from bench.measuring.causes import causes_of
     from bench.reporting.fitting import Head, print_table
+    from bench.reporting.output import write_bytes
     from bench.reporting.peers_page import Counted, peers_tables, with_tables
 
     if bool(datasets) != bool(tokenizers) or not (datasets or corpus):
@@ -133,7 +134,8 @@ def peers_command(
             write_cases(cases, list(made.values()), versions)
         if page is not None:
             tables = peers_tables(found, versions)
-            page.write_text(with_tables(page.read_text(encoding="utf-8"), tables), encoding="utf-8")
+            text = with_tables(page.read_text(encoding="utf-8"), tables)
+            write_bytes(page, text.encode(), interim=True)
     for case, chat, conversation in _cases() if corpus else ():
         expected = reference_counts([conversation], chat, on_error="skip")
         for peer in peers:

@@ -20,6 +20,7 @@ from bench.conformance.make import made, written
 from bench.measuring.causes import TEXT_ALONE, Causes, Difference
 from bench.measuring.folders import temporary_folder
 from bench.measuring.shrinking import File, smallest_tokenizer
+from bench.reporting.output import write_bytes
 from strategies import (
     ChatTokenizer,
     Conversation,
@@ -125,9 +126,10 @@ def write_cases(path: Path, cases: Sequence[PeerCase], versions: Mapping[str, st
         "versions": {library: version(library) for library in LIBRARIES},
         "cases": rows,
     }
-    path.write_text(written(content), encoding="utf-8")
+    write_bytes(path, written(content).encode(), interim=True)
     found = {"versions": dict(versions), "wrong": counts}
-    (path.parents[1] / COUNTS).write_text(f"{json.dumps(found, indent=2)}\n", encoding="utf-8")
+    counted = f"{json.dumps(found, indent=2)}\n"
+    write_bytes(path.parents[1] / COUNTS, counted.encode(), interim=True)
 
 
 def library_versions(peers: Sequence[Strategy]) -> dict[str, str]:

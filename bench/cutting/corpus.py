@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from bench.conformance.build import NORMALIZERS, PRE_TOKENIZERS, small_tokenizer
 from bench.conformance.corpus import Case, chosen_cases
-
-__all__ = ["NORMALIZERS", "PRE_TOKENIZERS", "corpus_rows", "small_tokenizer"]
 
 
 def corpus_rows() -> tuple[Case, ...]:

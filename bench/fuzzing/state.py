@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench.fuzzing.figures import Figures, figures_from
 from bench.fuzzing.plan import Plan
+from bench.reporting.json_file import json_bytes, read_json
+from bench.reporting.output import write_bytes
 from strategies import InputError
 
 VERSION = 1
@@ -108,9 +109,7 @@ class State:
             "rounds_ahead": sorted(self.ahead),
             "figures": self.figures.as_dict(),
         }
-        unfinished = path.with_suffix(".unfinished")
-        unfinished.write_text(json.dumps(content, indent=1), encoding="utf-8")
-        unfinished.replace(path)
+        write_bytes(path, json_bytes(content), interim=True)
 
 
 def new_state(plan: Plan, first: int = 0) -> State:
@@ -142,12 +141,7 @@ def read_state(path: Path) -> State:
     InputError
         If there is none, or it is damaged or of another version.
     """
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"cannot be read: {error.strerror}", file=path) from None
-    except ValueError as error:
-        raise InputError(f"is no JSON: {error}", file=path) from None
+    content = read_json(path)
     try:
         if content["version"] != VERSION:
             raise InputError(f"is of version {content['version']}, not {VERSION}", file=path)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from time import monotonic
@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 
 from strategies.conversations.conversation import Conversation
 from strategies.errors import IslError
+from strategies.fewest import fewest
 from strategies.testing.case import ONE_MESSAGE, Case, of_texts
 from strategies.testing.tokenizers import TokenizerFile, TokenizerFolder, renumbered
 
@@ -156,17 +157,8 @@ class _Shrinker:
 
     def fewer(self, *path: str | int) -> None:
         """Take items, keys or characters away: half of them at once, then fewer."""
-        size = max(1, len(self.at(*path)) // 2)
-        while self.at(*path) and self.has_time:
-            place, less = 0, False
-            while place < len(self.at(*path)):
-                if self.attempt(_without(self.at(*path), place, size), *path):
-                    less = True
-                else:
-                    place += size
-            if size == 1 and not less:
-                return
-            size = max(1, size // 2)
+        items = self.at(*path)
+        fewest(list(items), lambda kept: self.attempt(_only(items, kept), *path))
 
     def plainer(self, *path: str | int) -> None:
         """Take away what is in a value, in every depth, and then simplify its texts."""
@@ -248,17 +240,16 @@ def _replaced(data: Any, path: Place, value: Any) -> Any:
     return changed
 
 
-def _without(items: Any, place: int, size: int) -> Any:
-    """Return a list, text or dict without some of its items.
+def _only(items: Any, kept: Sequence[Any]) -> Any:
+    """Return a list, text or dict with some of its items only.
 
     Parameters
     ----------
     items
         The list, text or dict.
-    place, size
-        Where the items begin that are left out, and how many they are.
+    kept
+        Its items, characters or keys that stay.
     """
     if isinstance(items, dict):
-        keys = list(items)
-        return {key: items[key] for key in keys[:place] + keys[place + size :]}
-    return items[:place] + items[place + size :]
+        return {key: items[key] for key in kept}
+    return "".join(kept) if isinstance(items, str) else list(kept)
