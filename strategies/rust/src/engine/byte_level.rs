@@ -99,7 +99,8 @@ impl ByteLevel {
         if normal.len() > LONGEST || others.are_in(&normal) {
             return Ok(None);
         }
-        if self.splits.wants_space(&normal) {
+        // To a text of which the normalizer leaves nothing, the library adds no space.
+        if !normal.is_empty() && self.splits.wants_space(&normal) {
             normal = format!(" {normal}").into();
         }
         let mut total = 0;
