@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from strategies.chat.spec import ChatSpec, chat_spec
     from strategies.chat.tokenizer import ChatTokenizer, load_chat
     from strategies.contract import Counter, Strategy
+    from strategies.conversations.assembly import Reject
     from strategies.conversations.conversation import (
         Conversation,
         Message,
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from strategies.conversations.counts import Counts, OnError, Progress
     from strategies.conversations.datasets import (
         Conversations,
-        Reject,
         parse_conversations,
         read_conversations,
     )
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from strategies.repetition import Amplification, amplification
     from strategies.runtime.cores import available_cores
     from strategies.runtime.workers import MAX_WORKERS
+    from strategies.streaming import Row, stream
     from strategies.traces import traceless
     from strategies.verification import Mismatch, Verification, verify
 
@@ -65,6 +66,7 @@ __all__ = [
     "OnError",
     "Progress",
     "Reject",
+    "Row",
     "Strategy",
     "Tool",
     "TurnError",
@@ -90,6 +92,7 @@ __all__ = [
     "parse_conversations",
     "read_conversations",
     "reference_counts",
+    "stream",
     "traceless",
     "verify",
 ]
@@ -111,7 +114,8 @@ _PLACES = {
     "Mismatch": "strategies.verification",
     "OnError": "strategies.conversations.counts",
     "Progress": "strategies.conversations.counts",
-    "Reject": "strategies.conversations.datasets",
+    "Reject": "strategies.conversations.assembly",
+    "Row": "strategies.streaming",
     "Strategy": "strategies.contract",
     "Tool": "strategies.conversations.conversation",
     "TurnError": "strategies.errors",
@@ -136,6 +140,7 @@ _PLACES = {
     "parse_conversations": "strategies.conversations.datasets",
     "read_conversations": "strategies.conversations.datasets",
     "reference_counts": "strategies.plain",
+    "stream": "strategies.streaming",
     "traceless": "strategies.traces",
     "verify": "strategies.verification",
 }

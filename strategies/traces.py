@@ -149,6 +149,69 @@ _KINDS = (
 )
 
 
+class Contents:
+    """How much of each kind of content conversations have.
+
+    Parameters
+    ----------
+    chat
+        The tokenizer whose template is tried, with the messages profile.
+    """
+
+    def __init__(self, chat: ChatTokenizer) -> None:
+        self._chat = chat
+        self._found = [0] * len(_KINDS)
+        self._unread: Counter[str] = Counter()
+
+    @property
+    def found(self) -> dict[str, dict[str, int]]:
+        """How much of each kind there is so far, and of kwargs that the template does not read."""
+        kinds = {kind.name: number for kind, number in zip(_KINDS, self._found, strict=True)}
+        return {"kinds": kinds, "unread": dict(self._unread)}
+
+    def go_on(self, found: Mapping[str, Mapping[str, int]]) -> None:
+        """Begin with what another one has found."""
+        kinds = found.get("kinds", {})
+        self._found = [kinds.get(kind.name, 0) for kind in _KINDS]
+        self._unread = Counter(found.get("unread", {}))
+
+    def add(self, conversations: Iterable[Conversation]) -> None:
+        """Look at more conversations."""
+        if isinstance(conversations, DirectConversations):
+            # None of them has template kwargs.
+            for place, kind in enumerate(_KINDS):
+                self._found[place] += conversations.kinds.get(kind.name, 0)
+            return
+        for conversation in conversations:
+            if conversation.template_kwargs:
+                self._unread.update(_unread(conversation, self._chat))
+            for place, kind in enumerate(_KINDS):
+                self._found[place] += kind.count(conversation)
+
+    def traceless(self) -> tuple[str, ...]:
+        """Return a warning for each kind that there is and that the template leaves out."""
+        chat = self._chat
+        counted = list(zip(_KINDS, self._found, strict=True))
+        traces = find_traces(chat, [kind.name for kind, number in counted if number])
+        warnings = []
+        for kind, number in counted:
+            if not number:
+                continue
+            trace = traces[kind.name]
+            if trace == _NONE:
+                warnings.append(f"the template leaves out {kind.name}: {many(number, kind.unit)}")
+            elif trace == _LIST:
+                warnings.append(
+                    f"the template writes {kind.name} as a Python list: "
+                    f"{many(number, kind.unit)}; {chat.profile.label} gives its content in parts"
+                )
+        warnings += [
+            f"the template does not read {name}: {many(number, 'conversation')}"
+            for name, number in self._unread.items()
+        ]
+        return tuple(warnings)
+
+
 def traceless(conversations: Iterable[Conversation], chat: ChatTokenizer) -> tuple[str, ...]:
     """Return a warning for each kind of content that the data has and the template leaves out.
 
@@ -164,35 +227,9 @@ def traceless(conversations: Iterable[Conversation], chat: ChatTokenizer) -> tup
     tuple of str
         One line each. It is empty if the template writes all that the data has.
     """
-    found = [0] * len(_KINDS)
-    unread: Counter[str] = Counter()
-    if isinstance(conversations, DirectConversations):
-        found = [conversations.kinds.get(kind.name, 0) for kind in _KINDS]
-        conversations = ()  # none of them has template kwargs
-    for conversation in conversations:
-        if conversation.template_kwargs:
-            unread.update(_unread(conversation, chat))
-        for place, kind in enumerate(_KINDS):
-            found[place] += kind.count(conversation)
-    present = [kind.name for kind, number in zip(_KINDS, found, strict=True) if number]
-    traces = find_traces(chat, present)
-    warnings = []
-    for kind, number in zip(_KINDS, found, strict=True):
-        if not number:
-            continue
-        trace = traces[kind.name]
-        if trace == _NONE:
-            warnings.append(f"the template leaves out {kind.name}: {many(number, kind.unit)}")
-        elif trace == _LIST:
-            warnings.append(
-                f"the template writes {kind.name} as a Python list: {many(number, kind.unit)}; "
-                f"{chat.profile.label} gives its content in parts"
-            )
-    warnings += [
-        f"the template does not read {name}: {many(number, 'conversation')}"
-        for name, number in unread.items()
-    ]
-    return tuple(warnings)
+    contents = Contents(chat)
+    contents.add(conversations)
+    return contents.traceless()
 
 
 _TEXT, _LIST, _NONE = "text", "list", "none"

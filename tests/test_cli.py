@@ -21,8 +21,7 @@ from bench.measuring import compare
 from bench.measuring.jobs import Check, Facts, Reference
 from bench.measuring.plan import Plan
 from bench.measuring.result import Entry, Group
-from bench.reporting import dataset as dataset_room
-from bench.reporting.isl_table import distribution
+from bench.reporting.isl_table import Tally
 from strategies import (
     Amplification,
     ChatTokenizer,
@@ -37,6 +36,7 @@ from strategies import (
     registry,
 )
 from strategies.chat.clock import frozen_clock
+from strategies.conversations import streaming
 from tests.conftest import BENCH, Bench, Result, plain_counts, real_path
 
 TOKENIZER = tokenizer_path("unigram")
@@ -234,7 +234,9 @@ def test_what_is_printed_is_the_distribution_and_where_counts_come_from(
     result = bench("count", dataset, "--tokenizer", TOKENIZER, "--json", "--out", out)
     counts = plain_counts(load_chat(TOKENIZER), read_conversations(dataset))
     messages = {"messages": "vllm (0.33.0)"}
-    assert json.loads(result.out) == distribution(counts) | messages
+    tally = Tally()
+    tally.add(counts)
+    assert json.loads(result.out) == tally.summary() | messages
     assert "auto: picked rust" in result.error
     about = json.loads(pq.read_schema(out).metadata[b"isl_bench"])
     assert about["dataset_sha256"] == hashlib.sha256(dataset.read_bytes()).hexdigest()
@@ -256,7 +258,7 @@ def test_a_bug_has_an_exit_code_of_its_own_and_a_traceback(
     def mistaken(*_: Any, **__: Any) -> None:
         raise ZeroDivisionError("ours")
 
-    monkeypatch.setattr(dataset_room, "read_file", mistaken)
+    monkeypatch.setattr(streaming, "open_file", mistaken)
     result = bench("count", dataset, "--tokenizer", TOKENIZER)
     assert result.code == 70
     assert result.error.endswith("ZeroDivisionError: ours\n")

@@ -26,19 +26,18 @@ from bench.bundled import tokenizer_path
 from bench.cli.console import stderr, stdout, warn
 from bench.reporting.isl_table import (
     COLUMNS,
-    WRITERS,
+    FORMS,
+    Tally,
     check_ending,
-    distribution,
     escaped,
-    table_of,
     unescaped,
-    write_table,
 )
 from bench.reporting.output import check_file, make_folder, write_whole
 from strategies import Conversation, Counts, InputError
 from tests.conftest import Bench
+from tests.tables import write_table
 
-ENDINGS = sorted(WRITERS)
+ENDINGS = sorted(FORMS)
 USER = {"role": "user", "content": "hi"}
 
 
@@ -138,7 +137,11 @@ def test_any_counts_read_back_and_the_same_input_gives_the_same_bytes(
     first, second = tmp_path / f"1{ending}", tmp_path / f"2{ending}"
     for path in (first, second):
         write_table(path, conversations, counts, lambda: {"b": 1, "a": [2]})
-    assert read_back(first) == table_of(conversations, counts).rows
+    assert read_back(first) == [
+        (name, turn, 2 * turn - 1, isl)
+        for name, lengths in table
+        for turn, isl in enumerate(lengths, 1)
+    ]
     assert first.read_bytes() == second.read_bytes()
 
 
@@ -185,7 +188,7 @@ def test_where_counts_come_from_is_not_asked_where_there_is_no_room(
 @pytest.mark.parametrize("counts", [[], [[1]], [[1, 2, 3]], [[1, 2], [3]]])
 def test_counts_that_do_not_fit_the_turns_are_never_written(tmp_path: Path, counts: Counts) -> None:
     path = tmp_path / "isl.csv"
-    with pytest.raises(ValueError, match="zip"):
+    with pytest.raises(ValueError, match=r"zip|counts for"):
         write_table(path, [conversation("a", 2)], counts, dict)
     assert list(tmp_path.iterdir()) == []
 
@@ -202,8 +205,16 @@ def test_an_unknown_ending_lists_the_known_ones(tmp_path: Path, name: str) -> No
 # The distribution.
 
 
+def summary(counts: Counts) -> dict[str, float | int | None]:
+    """Return the distribution of counts that come one conversation at a time."""
+    tally = Tally()
+    for turns in counts:
+        tally.add([turns])
+    return tally.summary()
+
+
 def test_the_distribution_counts_what_is_known() -> None:
-    assert distribution([[3, None], [1], [], [2, 4, 90]]) == {
+    assert summary([[3, None], [1], [], [2, 4, 90]]) == {
         "turns": 5,
         "skipped": 1,
         "min": 1,
@@ -216,13 +227,13 @@ def test_the_distribution_counts_what_is_known() -> None:
 
 
 def test_a_prompt_without_a_token_is_a_turn_like_any_other() -> None:
-    got = distribution([[0, 4], [None]])
+    got = summary([[0, 4], [None]])
     assert (got["turns"], got["skipped"], got["min"], got["mean"]) == (2, 1, 0, 2.0)
 
 
 @pytest.mark.parametrize(("counts", "skipped"), [([], 0), ([[None], [None]], 2)])
 def test_without_counts_there_is_no_distribution(counts: Counts, skipped: int) -> None:
-    got = distribution(counts)
+    got = summary(counts)
     assert (got.pop("turns"), got.pop("skipped")) == (0, skipped)
     assert set(got.values()) == {None}
 
@@ -560,8 +571,8 @@ def test_no_console_prints_what_acts(
 UNDER_A_LIMIT = """
 import resource, sys
 from pathlib import Path
-from bench.reporting.isl_table import write_table
 from strategies import Conversation, InputError
+from tests.tables import write_table
 parts = ({"role": "user", "content": "x"},), None, (1,)
 resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
 for path in map(Path, sys.argv[1:]):

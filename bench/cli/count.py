@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import gc
 import json
 import os
-from contextlib import ExitStack
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from bench.cli.console import Messages, stderr, stdout, warn
-from bench.cli.inputs import load_tokenizer, read_dataset
+from bench.cli.console import stderr, stdout
 from bench.cli.options import (
     cache_folder,
     cache_option,
@@ -24,89 +20,17 @@ from bench.cli.options import (
     shared_options,
     tokenizer_option,
 )
-from bench.cli.progress import progress_bar, working
 from bench.interruption import INTERRUPTION
 from strategies import (
     MAX_WORKERS,
-    ChatSpec,
-    ChatTokenizer,
-    Counts,
     InputError,
     OnError,
-    Strategy,
-    TurnError,
     available_cores,
-    count_with,
     get,
     is_control,
     is_peer,
-    open_available,
-    traceless,
 )
-from strategies.chat.keeping import keep, kept_of
-from strategies.conversations.options import ReadOptions
-
-if TYPE_CHECKING:
-    from bench.reporting.dataset import Dataset
-    from strategies.kept.folder import Folder
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """What to count, and how.
-
-    Parameters
-    ----------
-    dataset, reading
-        The file, and how to read it.
-    spec
-        The tokenizer.
-    strategy, workers
-        How to count, and with how many threads or processes.
-    folder
-        Where what a start needs is kept; None to keep nothing.
-    """
-
-    dataset: Path
-    reading: ReadOptions
-    spec: ChatSpec
-    strategy: Strategy
-    workers: int
-    folder: Folder | None
-
-
-@dataclass(frozen=True, slots=True)
-class Counted:
-    """What was counted.
-
-    Parameters
-    ----------
-    data
-        The conversations.
-    chat
-        The tokenizer.
-    counts
-        For each conversation one count per turn, in tokens.
-    note
-        What the strategy says about it.
-    """
-
-    data: Dataset
-    chat: ChatTokenizer
-    counts: Counts
-    note: str | None
-
-    def about(self) -> dict[str, Any]:
-        """Return what a count depends on, for the metadata of a Parquet file."""
-        return {
-            "tokenizer": self.chat.fingerprint,
-            "dataset_sha256": self.data.sha256,
-            "reading": asdict(self.data.reading),
-        }
-
-
-DIRECT = ("auto", "rust")
-"""Strategies that count what the native core has read."""
+from strategies.chat.keeping import keep
 
 
 def _number(value: int | float | None) -> str:  # noqa: PYI041  # counts and means print differently
@@ -173,6 +97,12 @@ def _check_targets(
     help="With --on-error skip: file for the records and turns that are left out, with reasons, "
     "as JSON lines.",
 )
+@click.option(
+    "--resume",
+    is_flag=True,
+    help="Go on with what an earlier run with the same options has written to --out, if it was "
+    "ended before it was done.",
+)
 @reading_options
 @cache_option
 @shared_options
@@ -183,6 +113,7 @@ def count_command(
     workers: int | None,
     out: Path | None,
     rejects: Path | None,
+    resume: bool,
     cache: bool,
     on_error: OnError,
     quiet: bool,
@@ -194,9 +125,12 @@ def count_command(
     The command prints how the ISLs are distributed. DATASET is a file of conversations; `bench
     sample --out chats.jsonl` writes one to try this on.
     """
-    from bench.reporting.isl_table import distribution, write_table
+    from bench.cli.counting import Counting, Job
+    from bench.reporting.output import is_stream
 
     _check_targets(dataset, out, rejects, on_error)
+    if resume and (out is None or is_stream(out) or (rejects is not None and is_stream(rejects))):
+        raise click.UsageError("--resume goes on with files: give --out FILE, and no pipe")
     chosen = get(strategy)
     if is_control(chosen):
         raise InputError("is wrong on purpose, for comparisons only", field=strategy)
@@ -211,23 +145,20 @@ def count_command(
     workers = workers or available_cores()
     # The library reads this when its thread pool starts, at its first use.
     os.environ.setdefault("RAYON_NUM_THREADS", str(workers))
-    job = Job(dataset, reading, spec, chosen, workers, cache_folder(cache))
-    counted = _by_conversations(job, console)
-    summary = distribution(counted.counts)
-    if out is not None:
-        write_table(out, counted.data.conversations, counted.counts, counted.about)
-    if rejects is not None:
-        from bench.reporting.rejects import write_rejects
-
-        write_rejects(rejects, counted.data.conversations, counted.counts, counted.chat)
-    if counted.note:
-        console.print(f"{strategy}: {counted.note}")
+    folder = cache_folder(cache)
+    job = Job(dataset, reading, spec, chosen, workers, folder, out, rejects, resume)
+    with Counting(job, console) as counting:
+        counting.run()
+        counting.complete()
+    chat, summary = counting.chat, counting.tally.summary()
+    for note in counting.notes:
+        console.print(f"{strategy}: {note}")
     if summary["skipped"]:
         console.print(
             f"warning: {summary['skipped']:,} turns have no ISL: the template refuses them"
         )
     INTERRUPTION.begin_output()
-    profile = counted.chat.profile
+    profile = chat.profile
     if as_json:
         click.echo(json.dumps({**summary, "messages": profile.label}))
     elif not quiet:
@@ -239,38 +170,4 @@ def count_command(
         print_table(stdout(), [Head(title) for title in summary], [cells])
         stdout().print(Text(f"messages: {profile.label}, {profile.summary}"))
     # Last, because nobody waits for it.
-    keep(counted.chat)
-
-
-def _by_conversations(job: Job, console: Messages) -> Counted:
-    """Read the dataset, load the tokenizer, and count.
-
-    Parameters
-    ----------
-    job
-        What to count.
-    console
-        Where progress and warnings go.
-    """
-    name = job.strategy.name
-    data = read_dataset(job.dataset, job.reading, console, directly=name in DIRECT)
-    conversations = data.conversations
-    kept = None if job.folder is None else kept_of(job.spec, job.folder)
-    chat = load_tokenizer(job.spec, console, kept)
-    # What is loaded stays until the end. The garbage collector need not look at it each time.
-    gc.freeze()
-    warn(console, chat.name, traceless(conversations, chat))
-    with ExitStack() as opened:
-        with working(console, f"opening {name}"):
-            counter = opened.enter_context(open_available(job.strategy, chat, job.workers))
-        with progress_bar(console, f"{chat.name}: {name}", data.turns) as advance:
-            try:
-                counts = count_with(
-                    counter, chat, conversations, progress=advance, on_error=job.reading.on_error
-                )
-            except TurnError as error:
-                from strategies import hinted
-
-                raise hinted(error, conversations, chat) from error
-        note = getattr(counter, "note", None)
-    return Counted(data, chat, counts, note)
+    keep(chat)

@@ -34,13 +34,14 @@ def progress_bar(
     total
         How much there is to do, in units.
     unit
-        Name of the unit, such as ``"turns"`` or ``"seconds"``.
+        Name of the unit, such as ``"turns"`` or ``"seconds"``. Bytes are shown with their prefixes.
     """
     if console.quiet or total <= 0 or not console.is_interactive:
         yield lambda _: None
         return
     from rich.progress import (
         BarColumn,
+        DownloadColumn,
         MofNCompleteColumn,
         Progress,
         TextColumn,
@@ -50,8 +51,7 @@ def progress_bar(
     bar = Progress(
         TextColumn("{task.description}", markup=False),
         BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn(unit),
+        *((DownloadColumn(),) if unit == "bytes" else (MofNCompleteColumn(), TextColumn(unit))),
         TimeRemainingColumn(),
         console=_drawn_on(console),
         transient=True,

@@ -6,20 +6,22 @@ import csv
 import io
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, field
+from itertools import count, repeat
 from pathlib import Path
-from typing import IO, Any, TypeAlias
+from typing import IO, Any, Self, TypeAlias
 
+from bench.reporting.growing import GrowingFile
 from bench.reporting.json_file import json_line
-from bench.reporting.output import is_stream, write_whole
+from bench.reporting.output import is_stream
 from bench.reporting.words import CONTROLS
-from strategies import Conversation, Counts, InputError
-from strategies.conversations.direct import DirectConversations
+from strategies import Counts, InputError
+from strategies.streaming import Turns
 
-Row: TypeAlias = tuple[Any, ...]
+Cell: TypeAlias = str | int | None
 About: TypeAlias = Callable[[], Mapping[str, Any]]
 
 COLUMNS = ("conversation", "turn", "messages", "isl")
@@ -30,41 +32,30 @@ REQUEST = "request"
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
-    """The rows of all turns, in the order of the data.
+class Form:
+    """How a table is written.
 
     Parameters
     ----------
-    columns
-        `COLUMNS`, and `REQUEST` if there are ids of requests.
+    begin
+        Returns what stands before the rows.
     rows
-        One for each turn.
+        Returns the rows of conversations as bytes, which are put after those before them.
+    ids
+        Yields the column of conversations of such a file.
+    finish
+        Turns the file of all rows into the table; None if it is the table.
     """
 
-    columns: tuple[str, ...]
-    rows: Sequence[Row]
+    begin: Callable[[tuple[str, ...]], bytes]
+    rows: Callable[[tuple[str, ...], Iterable[Turns]], bytes]
+    ids: Callable[[IO[bytes]], Iterator[str]]
+    finish: Callable[[IO[bytes], IO[bytes], tuple[str, ...], About], None] | None = None
 
 
-def table_of(conversations: Sequence[Conversation], counts: Counts) -> Table:
-    """Return the table of all turns."""
-    # What the core has read has no requests, and need not become Python objects here.
-    direct = isinstance(conversations, DirectConversations)
-    named = not direct and any(each.requests is not None for each in conversations)
-    columns = (*COLUMNS, REQUEST) if named else COLUMNS
-    return Table(columns, [row[: len(columns)] for row in _rows(conversations, counts)])
-
-
-def _rows(conversations: Sequence[Conversation], counts: Counts) -> Iterator[Row]:
-    if isinstance(conversations, DirectConversations):
-        for (name, prefixes), lengths in zip(conversations.outlines, counts, strict=True):
-            for turn, (messages, isl) in enumerate(zip(prefixes, lengths, strict=True), 1):
-                yield name, turn, messages, isl
-        return
-    for conversation, lengths in zip(conversations, counts, strict=True):
-        requests = conversation.requests or (None,) * len(lengths)
-        turns = zip(conversation.turns, lengths, requests, strict=True)
-        for turn, (messages, isl, request) in enumerate(turns, 1):
-            yield conversation.id, turn, messages, isl, request
+def columns_of(*, requests: bool) -> tuple[str, ...]:
+    """Return the columns of a table; of one whose rows are requests, with their ids."""
+    return (*COLUMNS, REQUEST) if requests else COLUMNS
 
 
 def check_ending(path: Path) -> None:
@@ -74,75 +65,145 @@ def check_ending(path: Path) -> None:
 
 def _ending(path: Path) -> str:
     """Return the ending that names the format. A pipe or a device without one gets JSON Lines."""
-    if path.suffix in WRITERS:
+    if path.suffix in FORMS:
         return path.suffix
     with suppress(OSError):
         if not path.suffix and is_stream(path):
             return ".jsonl"
-    raise InputError(f"unknown ending; there are {', '.join(WRITERS)}", file=path)
+    raise InputError(f"unknown ending; there are {', '.join(FORMS)}", file=path)
 
 
-def write_table(
-    path: Path, conversations: Sequence[Conversation], counts: Counts, about: About
+def _cells(turns: Turns, columns: tuple[str, ...]) -> list[Sequence[Cell]]:
+    """Return the cells of the columns after those of the conversation and the turn."""
+    return [getattr(turns, column) for column in columns[2:]]
+
+
+def _no_rows(_columns: tuple[str, ...]) -> bytes:
+    return b""
+
+
+def _schema(columns: tuple[str, ...], metadata: Mapping[str, str] | None = None) -> Any:
+    import pyarrow as pa
+
+    kinds = {
+        "conversation": pa.string(),
+        "turn": pa.int32(),
+        "messages": pa.int32(),
+        "isl": pa.int64(),
+        REQUEST: pa.string(),
+    }
+    return pa.schema([(column, kinds[column]) for column in columns], metadata=metadata)
+
+
+def _arrow_rows(columns: tuple[str, ...], conversations: Iterable[Turns]) -> bytes:
+    """Return rows as a whole Arrow stream. Such streams may follow each other in a file."""
+    import pyarrow as pa
+
+    schema = _schema(columns)
+    whole: list[list[Cell]] = [[] for _ in columns]
+    for turns in conversations:
+        number = len(turns.isl)
+        whole[0] += [turns.conversation] * number
+        whole[1] += range(1, number + 1)
+        for place, cells in enumerate(_cells(turns, columns), 2):
+            whole[place] += cells
+    arrays = [pa.array(column, kind) for column, kind in zip(whole, schema.types, strict=True)]
+    out = io.BytesIO()
+    with pa.ipc.new_stream(out, schema) as writer:
+        writer.write_batch(pa.record_batch(arrays, schema=schema))
+    return out.getvalue()
+
+
+def _arrow_batches(file: IO[bytes]) -> Iterator[Any]:
+    import pyarrow as pa
+
+    end = file.seek(0, io.SEEK_END)
+    file.seek(0)
+    while file.tell() < end:
+        yield from pa.ipc.open_stream(file)
+
+
+def _arrow_ids(file: IO[bytes]) -> Iterator[str]:
+    for batch in _arrow_batches(file):
+        yield from batch.column("conversation").to_pylist()
+
+
+ROW_GROUP = 1 << 17
+"""Rows of a row group of a Parquet file. One at a time is in memory."""
+
+
+def _finish_parquet(
+    rows: IO[bytes], file: IO[bytes], columns: tuple[str, ...], about: About
 ) -> None:
-    """Write the table in the format that the file's ending names.
-
-    The same input gives the same bytes.
-
-    Parameters
-    ----------
-    path
-        The file to write.
-    conversations
-        The conversations that were counted.
-    counts
-        For each conversation one count per turn, in tokens.
-    about
-        Returns metadata for a Parquet file. The other formats have no room for metadata, so it
-        is not called for them.
-
-    Raises
-    ------
-    InputError
-        If the ending is unknown or the file cannot be written.
-    """
-    write_format = WRITERS[_ending(path)]
-    table = table_of(conversations, counts)
-    write_whole(path, lambda file: write_format(file, table, about))
-
-
-def _write_parquet(file: IO[bytes], table: Table, about: About) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    kinds = (pa.string(), pa.int32(), pa.int32(), pa.int64(), pa.string())
-    types = kinds[: len(table.columns)]
-    schema = pa.schema(
-        list(zip(table.columns, types, strict=True)),
-        metadata={"isl_bench": json.dumps(about(), sort_keys=True)},
-    )
-    columns = list(zip(*table.rows, strict=True)) or [()] * len(types)
-    arrays = [pa.array(column, kind) for column, kind in zip(columns, types, strict=True)]
-    pq.write_table(pa.Table.from_arrays(arrays, schema=schema), file, compression="zstd")
+    schema = _schema(columns, {"isl_bench": json.dumps(about(), sort_keys=True)})
+    with pq.ParquetWriter(file, schema, compression="zstd") as writer:
+        held: list[Any] = []
+        number = 0
+        for batch in _arrow_batches(rows):
+            held.append(batch)
+            number += batch.num_rows
+            # The groups are the same, however the rows were put together before.
+            while number >= ROW_GROUP:
+                table = pa.Table.from_batches(held)
+                writer.write_table(_described(table.slice(0, ROW_GROUP), schema))
+                held = table.slice(ROW_GROUP).to_batches()
+                number -= ROW_GROUP
+        if number:
+            writer.write_table(_described(pa.Table.from_batches(held), schema))
 
 
-def _write_jsonl(file: IO[bytes], table: Table, _about: About) -> None:
-    line = "{{" + ", ".join(f'"{column}": {{}}' for column in table.columns) + "}}\n"
-    # The rows of a conversation follow each other, so its id is written once for all of them.
-    written = lru_cache(2)(json_line)
-    for row in table.rows:
-        cells = [cell if isinstance(cell, int) else written(cell) for cell in row]
-        file.write(line.format(*cells).encode())
+def _described(table: Any, schema: Any) -> Any:
+    return table.replace_schema_metadata(schema.metadata).combine_chunks()
 
 
-def _write_csv(file: IO[bytes], table: Table, _about: About) -> None:
+def _jsonl_rows(columns: tuple[str, ...], conversations: Iterable[Turns]) -> bytes:
+    lines: list[str] = []
+    line = "".join(f', "{column}": %s' for column in columns[2:])
+    for turns in conversations:
+        # The id may have a percent sign, so it is put in last.
+        head = f'{{"conversation": {json_line(turns.conversation)}, "turn": '
+        cells = zip(*(_json_cells(each) for each in _cells(turns, columns)), strict=True)
+        lines += [f"{head}{turn}{line % row}}}\n" for turn, row in enumerate(cells, 1)]
+    return "".join(lines).encode()
+
+
+def _json_cells(cells: Sequence[Cell]) -> Sequence[Cell]:
+    """Return cells that a number formats as JSON does."""
+    if None in cells or isinstance(cells[0], str):
+        return [json_line(cell) for cell in cells]
+    return cells
+
+
+def _jsonl_ids(file: IO[bytes]) -> Iterator[str]:
+    for line in file:
+        yield json.loads(line)["conversation"]
+
+
+def _csv_begin(columns: tuple[str, ...]) -> bytes:
+    return (",".join(columns) + "\n").encode()
+
+
+def _csv_rows(columns: tuple[str, ...], conversations: Iterable[Turns]) -> bytes:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(table.columns)
-    writer.writerows(
-        [escaped(cell) if isinstance(cell, str) else cell for cell in row] for row in table.rows
-    )
-    file.write(text.getvalue().encode())
+    for turns in conversations:
+        cells = [_csv_cells(each) for each in _cells(turns, columns)]
+        writer.writerows(zip(repeat(escaped(turns.conversation)), count(1), *cells, strict=False))
+    return text.getvalue().encode()
+
+
+def _csv_cells(cells: Sequence[Cell]) -> Sequence[Cell]:
+    return [escaped(cell) if isinstance(cell, str) else cell for cell in cells]
+
+
+def _csv_ids(file: IO[bytes]) -> Iterator[str]:
+    rows = csv.reader(line.decode() for line in file)
+    next(rows, None)
+    for row in rows:
+        yield unescaped(row[0])
 
 
 def escaped(text: str) -> str:
@@ -173,51 +234,157 @@ _ESCAPED = re.compile(
 _ESCAPE = re.compile(r"\\(?:\\|x([0-9a-f]{2})|u([0-9a-f]{4}))")
 
 
-WRITERS: dict[str, Callable[[IO[bytes], Table, About], None]] = {
-    ".parquet": _write_parquet,
-    ".jsonl": _write_jsonl,
-    ".csv": _write_csv,
+FORMS: dict[str, Form] = {
+    ".parquet": Form(_no_rows, _arrow_rows, _arrow_ids, _finish_parquet),
+    ".jsonl": Form(_no_rows, _jsonl_rows, _jsonl_ids),
+    ".csv": Form(_csv_begin, _csv_rows, _csv_ids),
 }
 
 
-def distribution(counts: Counts) -> dict[str, float | int | None]:
-    """Return turns, skipped turns and min, mean, p50, p90, p99 and max of the ISLs.
+class TableFile:
+    """A table that grows. Use it as a context manager.
 
-    Percentiles interpolate linearly. If no turn was counted, all six are None.
+    Parameters
+    ----------
+    path, keep, start, digest
+        As for `GrowingFile`.
+    columns
+        From `columns_of`.
+
+    Raises
+    ------
+    InputError
+        As `GrowingFile` does, and if the ending of the file is unknown.
     """
-    lengths = [isl for conversation in counts for isl in conversation]
-    known = sorted(isl for isl in lengths if isl is not None)
-    result: dict[str, float | int | None] = {
-        "turns": len(known),
-        "skipped": len(lengths) - len(known),
-    }
-    if not known:
-        return result | dict.fromkeys(("min", "mean", "p50", "p90", "p99", "max"))
-    return result | {
-        "min": known[0],
-        "mean": sum(known) / len(known),
-        "p50": _percentile(known, 50),
-        "p90": _percentile(known, 90),
-        "p99": _percentile(known, 99),
-        "max": known[-1],
-    }
+
+    def __init__(
+        self,
+        path: Path,
+        columns: tuple[str, ...],
+        *,
+        keep: bool = False,
+        start: int = 0,
+        digest: str = "",
+    ) -> None:
+        self._form = FORMS[_ending(path)]
+        self._columns = columns
+        self._file = GrowingFile(path, keep=keep, start=start, digest=digest)
+        if not start:
+            self._file.write(self._form.begin(columns))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def add(self, conversations: Iterable[Turns]) -> None:
+        """Add the rows of conversations.
+
+        Raises
+        ------
+        InputError
+            If they cannot be written.
+        """
+        self._file.write(self._form.rows(self._columns, conversations))
+
+    def ids(self) -> set[str]:
+        """Return the ids of the conversations so far."""
+        with self._file.read() as rows:
+            return set(self._form.ids(rows))
+
+    def state(self) -> dict[str, Any]:
+        """Put all rows on the disk, and return what a later run needs to go on."""
+        return self._file.state()
+
+    def complete(self, about: About) -> None:
+        """Give the table its name. The same rows give the same bytes.
+
+        Parameters
+        ----------
+        about
+            Returns metadata for a Parquet file. The other formats have no room for metadata, so
+            it is not called for them.
+
+        Raises
+        ------
+        InputError
+            If it cannot be written.
+        """
+        finish = self._form.finish
+        if finish is None:
+            self._file.complete()
+        else:
+            self._file.complete(lambda rows, file: finish(rows, file, self._columns, about))
 
 
-def _percentile(ordered: Sequence[int], percent: int) -> float:
+@dataclass(slots=True)
+class Tally:
+    """How ISLs are distributed, exactly: how many turns have each.
+
+    Parameters
+    ----------
+    isls
+        Number of turns by their ISL in tokens. There are no more of them than the longest prompt
+        has tokens.
+    skipped
+        Number of turns without an ISL.
+    """
+
+    isls: Counter[int] = field(default_factory=Counter)
+    skipped: int = 0
+
+    def add(self, counts: Counts) -> None:
+        """Add the counts of more conversations."""
+        for turns in counts:
+            self.isls.update(isl for isl in turns if isl is not None)
+            self.skipped += turns.count(None)
+
+    def summary(self) -> dict[str, float | int | None]:
+        """Return turns, skipped turns and min, mean, p50, p90, p99 and max of the ISLs.
+
+        Percentiles interpolate linearly. If no turn was counted, all six are None.
+        """
+        turns = self.isls.total()
+        result: dict[str, float | int | None] = {"turns": turns, "skipped": self.skipped}
+        if not turns:
+            return result | dict.fromkeys(("min", "mean", "p50", "p90", "p99", "max"))
+        ordered = sorted(self.isls.items())
+        return result | {
+            "min": ordered[0][0],
+            "mean": sum(isl * number for isl, number in ordered) / turns,
+            "p50": _percentile(ordered, turns, 50),
+            "p90": _percentile(ordered, turns, 90),
+            "p99": _percentile(ordered, turns, 99),
+            "max": ordered[-1][0],
+        }
+
+
+def _percentile(ordered: Sequence[tuple[int, int]], total: int, percent: int) -> float:
     """Return a percentile as NumPy does, to the last bit, without the time that its import takes.
 
     Parameters
     ----------
     ordered
-        Numbers in rising order, at least one.
+        Values in rising order, at least one, and how often there is each.
+    total
+        How many there are.
     percent
         From 0 to 100.
     """
-    place = (len(ordered) - 1) * (percent / 100)
+    place = (total - 1) * (percent / 100)
     low = int(place)
     part = place - low
-    below, above = ordered[low], ordered[min(low + 1, len(ordered) - 1)]
+    below, above = _at(ordered, low), _at(ordered, min(low + 1, total - 1))
     # From the nearer side, so that nothing is lost in rounding.
     if part < 0.5:
         return below + (above - below) * part
     return above - (above - below) * (1 - part)
+
+
+def _at(ordered: Iterable[tuple[int, int]], place: int) -> int:
+    for value, number in ordered:
+        place -= number
+        if place < 0:
+            return value
+    raise IndexError(place)

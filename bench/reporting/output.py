@@ -6,13 +6,14 @@ which gets the bytes, and so does a pipe or a device.
 
 from __future__ import annotations
 
-import io
 import os
 import re
+import shutil
 import stat
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
@@ -46,14 +47,28 @@ def write_whole(path: Path, write: Callable[[IO[bytes]], object], *, interim: bo
     BrokenPipeError
         If the program that reads a pipe has ended.
     """
-    try:
+    with failures_told(path):
         if is_stream(path):
-            content = io.BytesIO()
-            write(content)
-            with _opened(path) as stream:
-                stream.write(content.getvalue())
+            with tempfile.TemporaryFile() as content:
+                write(content)
+                content.seek(0)
+                with _opened(path) as stream:
+                    shutil.copyfileobj(content, stream)
         else:
-            _write_file(_target(path), write, interim=interim)
+            _write_file(target_of(path), write, interim=interim)
+
+
+@contextmanager
+def failures_told(path: Path) -> Iterator[None]:
+    """Word what the system says against writing a file.
+
+    Raises
+    ------
+    InputError
+        For any `OSError`, but a broken pipe.
+    """
+    try:
+        yield
     except BrokenPipeError:
         raise
     except OSError as error:
@@ -130,7 +145,7 @@ def _descriptor(path: Path) -> int | None:
     return None
 
 
-def _target(path: Path) -> Path:
+def target_of(path: Path) -> Path:
     """Return the path to write: where a symbolic link points, also if nothing is there yet."""
     return Path(os.path.realpath(path)) if path.is_symlink() else path
 
@@ -157,7 +172,7 @@ def check_file(path: Path) -> None:
             if _descriptor(path) is None and not os.access(path, os.W_OK):
                 raise InputError("cannot be written: Permission denied", file=path)
             return
-        target = _target(path)
+        target = target_of(path)
         if not target.parent.is_dir():
             raise InputError("no such folder", file=target.parent)
         if target.is_dir():

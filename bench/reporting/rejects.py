@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from bench.reporting.json_file import escape_controls
-from bench.reporting.output import write_whole
 from strategies import (
     ChatTokenizer,
     Conversation,
-    Conversations,
     Counts,
     Reject,
     TurnError,
     hinted,
 )
-from strategies.conversations.direct import DirectConversations
 from strategies.plain import reference_turn
 
 
@@ -36,45 +32,40 @@ def refused_turns(
     chat
         The tokenizer that counted them. It renders those turns once more, for their reasons.
     """
-    for conversation, lengths in zip(conversations, counts, strict=True):
+    for place, lengths in enumerate(counts):
         for index, isl in enumerate(lengths):
             if isl is None:
+                conversation = conversations[place]
                 try:
                     reference_turn(chat, conversation, index)
                 except TurnError as error:
                     yield hinted(error, [conversation], chat)
 
 
-def write_rejects(
-    path: Path,
-    conversations: Conversations | DirectConversations,
+def reject_lines(
+    rejects: Iterable[Reject],
+    conversations: Sequence[Conversation],
     counts: Counts,
     chat: ChatTokenizer,
-) -> None:
-    """Write what was left out, one JSON object a line, each with its reason.
+) -> bytes:
+    """Return what was left out, one JSON object a line, each with its reason.
 
     Parameters
     ----------
-    path
-        The file to write.
+    rejects
+        The records that were not read.
     conversations
-        The conversations that were read, with the records that were not.
+        The conversations that were.
     counts
         For each conversation one count per turn; None for a turn that was skipped.
     chat
         The tokenizer that counted them.
-
-    Raises
-    ------
-    InputError
-        If the file cannot be written.
     """
-    lines = [_of_record(reject) for reject in conversations.rejects]
+    lines = [_of_record(reject) for reject in rejects]
     lines += [_of_turn(error) for error in refused_turns(conversations, counts, chat)]
     # A lone surrogate is written as JSON escapes it.
     texts = (f"{escape_controls(json.dumps(line, ensure_ascii=False))}\n" for line in lines)
-    whole = "".join(texts).encode("utf-8", "backslashreplace")
-    write_whole(path, lambda file: file.write(whole))
+    return "".join(texts).encode("utf-8", "backslashreplace")
 
 
 def _of_record(reject: Reject) -> dict[str, Any]:

@@ -7,6 +7,7 @@ Python's readers do it from the start: only they word errors and warnings.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import PurePath
 from typing import overload
 
@@ -76,17 +77,38 @@ class DirectConversations(Sequence[Conversation]):
         return self._made[place]
 
 
-def read_directly(data: bytes, name: str, options: ReadOptions) -> DirectConversations | str:
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of a file with one record to a line.
+
+    Parameters
+    ----------
+    lines, conversations
+        How many there are before it.
+    form
+        The name of the format that an earlier part has shown.
+    """
+
+    lines: int
+    conversations: int
+    form: str | None
+
+
+def read_directly(
+    data: bytes, name: str, options: ReadOptions, part: Part | None = None
+) -> DirectConversations | str:
     """Return the conversations of a dataset, or why Python's readers have to read it.
 
     Parameters
     ----------
     data
-        The bytes of a whole file.
+        Its bytes.
     name
         As for `parse_conversations`.
     options
         How to read it.
+    part
+        Which part of the file the bytes are; None if they are all of it.
     """
     if options.records != "conversation":
         return "each record is one request"
@@ -101,6 +123,9 @@ def read_directly(data: bytes, name: str, options: ReadOptions) -> DirectConvers
             longest_document=records.MAX_DOCUMENT_BYTES // records.BYTES_PER_VALUE,
             parses_arguments=options.tool_arguments == "objects",
             harmless=(RECORD.harmless, ROW.harmless, MESSAGE.harmless, CALL.harmless),
+            is_lines=part is not None,
+            before=(0, 0) if part is None else (part.lines, part.conversations),
+            form=None if part is None else part.form,
         )
     except _native.RefusedError as error:
         return str(error)

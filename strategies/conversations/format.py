@@ -82,7 +82,7 @@ class Group:
     text: str | None = None
 
 
-def one_by_one(items: Iterable[Record | Unread]) -> Iterator[Group]:
+def one_by_one(items: Iterable[Record | Unread], _finished: set[str]) -> Iterator[Group]:
     """Yield a group for each record."""
     for item in items:
         yield Group((item,)) if isinstance(item, Record) else unread(item)
@@ -116,7 +116,8 @@ class Format:
     known
         The other fields of records that are known.
     groups
-        Puts the records of each conversation together.
+        Puts the records of each conversation together. The set holds the ids of conversations
+        that are complete, if a format needs them; it adds to them.
     whole
         Whether a record holds all that a request needs.
     """
@@ -129,7 +130,7 @@ class Format:
     examples: tuple[Example, ...]
     broken: tuple[BrokenExample, ...]
     known: Known = RECORD
-    groups: Callable[[Iterable[Record | Unread]], Iterator[Group]] = one_by_one
+    groups: Callable[[Iterable[Record | Unread], set[str]], Iterator[Group]] = one_by_one
     whole: bool = True
 
 

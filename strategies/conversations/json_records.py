@@ -34,17 +34,34 @@ def read_json(stream: IO[bytes], name: str) -> Iterator[Record | Unread]:
     InputError
         With name and line, if nothing after this place can be read.
     """
-    buffered = io.BufferedReader(cast("io.RawIOBase", stream), 1 << 20)
+    buffered = io.BufferedReader(cast("io.RawIOBase", stream), START_BYTES)
     try:
-        start = buffered.peek(1 << 20).removeprefix(b"\xef\xbb\xbf").lstrip(_SPACE)
-        names_lines = {".jsonl", ".ndjson"}.intersection(PurePath(name).suffixes)
-        if start[:1] in {b"[", b"{"} and not _is_lines(start, names_lines=bool(names_lines)):
-            yield from _read_document(buffered, name)
+        if begins_lines(buffered.peek(START_BYTES), name):
+            yield from read_lines(buffered, name, most=records.MAX_DOCUMENT_BYTES)
         else:
-            yield from _read_lines(buffered, name)
+            yield from _read_document(buffered, name)
     finally:
         # Or the stream would be closed with it, and it may belong to the caller.
         buffered.detach()
+
+
+START_BYTES = 1 << 20
+"""How much of a JSON text is looked at to tell what it is."""
+
+
+def begins_lines(start: bytes, name: str) -> bool:
+    """Whether a JSON text has one record to a line, and is no document.
+
+    Parameters
+    ----------
+    start
+        Its first bytes, at most `START_BYTES`.
+    name
+        Of the file. An ending ``.jsonl`` or ``.ndjson`` says that each line is one object.
+    """
+    start = start.removeprefix(b"\xef\xbb\xbf").lstrip(_SPACE)
+    names_lines = bool({".jsonl", ".ndjson"}.intersection(PurePath(name).suffixes))
+    return start[:1] not in {b"[", b"{"} or _is_lines(start, names_lines=names_lines)
 
 
 def _is_lines(start: bytes, *, names_lines: bool) -> bool:
@@ -65,14 +82,34 @@ def _is_lines(start: bytes, *, names_lines: bool) -> bool:
     return names_lines or isinstance(value, dict) or _holder(value) is not None
 
 
-def _read_lines(stream: IO[bytes], name: str) -> Iterator[Record | Unread]:
-    number = total = 0
-    longest, most = records.MAX_RECORD_BYTES, records.MAX_DOCUMENT_BYTES
+def read_lines(
+    stream: IO[bytes], name: str, *, before: int = 0, most: int | None = None
+) -> Iterator[Record | Unread]:
+    """Yield the records of JSON lines, also those that cannot be read, each for itself.
+
+    Parameters
+    ----------
+    stream
+        The lines.
+    name
+        The name that errors use.
+    before
+        Number of lines of the file before these.
+    most
+        The most bytes that all lines together may have; None for any number.
+
+    Raises
+    ------
+    InputError
+        With name and line, if there are more bytes.
+    """
+    number, total = before, 0
+    longest = records.MAX_RECORD_BYTES
     whole = True
     while line := stream.readline(longest + 1):
         number += whole
         total += len(line)
-        if total > most:
+        if most is not None and total > most:
             raise InputError(
                 f"the file unpacks to more than {most >> 30} GiB; split it",
                 file=name,
@@ -130,7 +167,7 @@ def _read_document(stream: IO[bytes], name: str) -> Iterator[Record | Unread]:
     except ValueError as error:
         if isinstance(error, json.JSONDecodeError) and error.msg == "Extra data":
             # Several documents in one file are lines, even if the ending says otherwise.
-            yield from _read_lines(io.BytesIO(data), name)
+            yield from read_lines(io.BytesIO(data), name, most=largest)
             return
         at = 1 if isinstance(error, json.JSONDecodeError) else line
         raise _not_json(error, name, at) from None

@@ -15,6 +15,19 @@ from strategies.errors import InputError, one_line
 def read_parquet(stream: IO[bytes], name: str, needs: Needs) -> Iterator[Record | Unread]:
     """Yield the rows of a Parquet file, also those that cannot be read, each for itself.
 
+    Parameters and errors are those of `parquet_batches`; all rows together may unpack to no more
+    than `MAX_DOCUMENT_BYTES`.
+    """
+    most = records.MAX_DOCUMENT_BYTES
+    for batch in parquet_batches(stream, name, needs, most=most):
+        yield from batch
+
+
+def parquet_batches(
+    stream: IO[bytes], name: str, needs: Needs, *, before: int = 0, most: int
+) -> Iterator[list[Record | Unread]]:
+    """Yield the rows of a Parquet file, a few at a time.
+
     Parameters
     ----------
     stream
@@ -23,6 +36,10 @@ def read_parquet(stream: IO[bytes], name: str, needs: Needs) -> Iterator[Record 
         The name that errors use.
     needs
         Which columns are needed, and which fields of messages.
+    before
+        Number of rows to pass over.
+    most
+        The most bytes that these rows may unpack to.
 
     Raises
     ------
@@ -33,7 +50,8 @@ def read_parquet(stream: IO[bytes], name: str, needs: Needs) -> Iterator[Record 
     import pyarrow.parquet as pq
 
     try:
-        with pq.ParquetFile(stream) as file:
+        # Of a column of a row group, one page at a time is in memory.
+        with pq.ParquetFile(stream, buffer_size=_PAGE_BYTES) as file:
             titles = file.schema_arrow.names
             wanted = [title for title in titles if title not in needs.skipped]
             for column, count in Counter(wanted).items():
@@ -41,24 +59,40 @@ def read_parquet(stream: IO[bytes], name: str, needs: Needs) -> Iterator[Record 
                     raise InputError("column appears twice", file=name, field=shown(column))
             paths = [file.schema.column(i).path for i in range(len(file.schema.names))]
             columns = _needed_paths(paths, wanted, needs)
-            number = unpacked = 0
-            for batch in file.iter_batches(records.PARQUET_BATCH_ROWS, columns=columns):
+            groups, number = _groups_from(file.metadata, before)
+            unpacked = 0
+            rows = records.PARQUET_BATCH_ROWS
+            for batch in file.iter_batches(rows, row_groups=groups, columns=columns):
                 # Nulls take no bytes: a few hundred bytes may unpack to any number of nulls.
                 values = records.BYTES_PER_VALUE * _arrow_values(batch.columns)
                 unpacked += max(batch.nbytes, values)
-                if unpacked > records.MAX_DOCUMENT_BYTES:
-                    limit = records.MAX_DOCUMENT_BYTES >> 30
+                if unpacked > most:
                     raise InputError(
-                        f"the file unpacks to more than {limit} GiB; split it",
+                        f"the file unpacks to more than {most >> 30} GiB; split it",
                         file=name,
                         line=number + 1,
                     )
-                for row in _rows(batch, number, name, needs):
-                    number += 1
-                    yield row
+                passed = min(max(before - number, 0), batch.num_rows)
+                number += passed
+                yield list(_rows(batch.slice(passed), number, name, needs))
+                number += batch.num_rows - passed
     except (pa.ArrowException, MemoryError, *_NO_PYTHON_VALUE) as error:
         # The error may quote names of columns, which are as untrusted as the values.
         raise InputError(f"cannot be read as Parquet: {error}", file=name) from None
+
+
+_PAGE_BYTES = 1 << 20
+
+
+def _groups_from(metadata: Any, row: int) -> tuple[list[int], int]:
+    """Return the row groups from a row on, and the number of rows before them."""
+    before = 0
+    for group in range(metadata.num_row_groups):
+        rows = metadata.row_group(group).num_rows
+        if before + rows > row:
+            return list(range(group, metadata.num_row_groups)), before
+        before += rows
+    return [], before
 
 
 _NO_PYTHON_VALUE = (ValueError, KeyError, TypeError, OverflowError, RecursionError)

@@ -44,19 +44,34 @@ def items_of(
     try:
         magic = stream.read(8)
         stream.seek(0)
-        for start, (kind, advice) in _NOT_READ.items():
-            if magic.startswith(start):
-                raise InputError(f"this is {kind}, which is not read; {advice}", file=name)
+        refuse_other(magic, name)
         if magic.startswith(b"PAR1"):
             yield from read_parquet(stream, name, needs)
         elif magic[:2] == b"\x1f\x8b":
-            with gzip.GzipFile(fileobj=stream) as unpacked:
-                yield from read_json(cast("IO[bytes]", _Unpacked(unpacked)), name)
+            with gzip.GzipFile(fileobj=stream) as file:
+                yield from read_json(unpacked(file), name)
         else:
             yield from read_json(stream, name)
     except (OSError, EOFError, zlib.error) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise InputError(f"cannot be read: {reason}", file=name) from None
+        raise unreadable(error, name) from None
+
+
+def unreadable(error: Exception, name: str) -> InputError:
+    """Return the error of a file that the system or a library cannot read."""
+    reason = getattr(error, "strerror", None) or str(error)
+    return InputError(f"cannot be read: {reason}", file=name)
+
+
+def refuse_other(start: bytes, name: str) -> None:
+    """Raise `InputError` if the first bytes of a file are those of a kind that is not read."""
+    for magic, (kind, advice) in _NOT_READ.items():
+        if start.startswith(magic):
+            raise InputError(f"this is {kind}, which is not read; {advice}", file=name)
+
+
+def unpacked(file: gzip.GzipFile) -> IO[bytes]:
+    """Return a gzip file as a stream for `io.BufferedReader`."""
+    return cast("IO[bytes]", _Unpacked(file))
 
 
 class _Unpacked(io.RawIOBase):

@@ -41,12 +41,11 @@ def _matches(record: dict[str, Any]) -> bool:
     return is_metadata(record) or ("conversation_id" in record and messages_field(record) is None)
 
 
-def _groups(items: Iterable[Record | Unread]) -> Iterator[Group]:
+def _groups(items: Iterable[Record | Unread], finished: set[str]) -> Iterator[Group]:
     rows: list[Record] = []
     current = ""
     error: InputError | None = None
     lost: InputError | None = None
-    finished: set[str] = set()
     for item in items:
         if isinstance(item, Unread):
             yield unread(item)
@@ -78,6 +77,7 @@ def _groups(items: Iterable[Record | Unread]) -> Iterator[Group]:
         rows.append(item)
     if rows:
         yield Group(tuple(rows), error or _torn(lost, current), current)
+        finished.add(current)
 
 
 def _torn(lost: InputError | None, name: str) -> InputError | None:

@@ -12,7 +12,8 @@ use super::waiting::Waiting;
 use crate::data::{Data, Dict, Text, prepare_message};
 use crate::prompts;
 use crate::records::{
-    Bounds, Conversation, Harmless, Kinds, Names, Options, Profile, Serving, Stop, read,
+    Before, Bounds, Conversation, Form, Found, Harmless, Kinds, Names, Options, Profile, Serving,
+    Stop, read,
 };
 
 /// Conversations that are served between two looks for signals.
@@ -83,7 +84,7 @@ fn interruption() -> Option<PyErr> {
 }
 
 /// Reads without the GIL, and looks for signals now and then.
-fn read_all(py: Python<'_>, bytes: &[u8], options: &Options) -> PyResult<Vec<Conversation>> {
+fn read_all(py: Python<'_>, bytes: &[u8], options: &Options) -> PyResult<Found> {
     let (result, error) = py.detach(|| {
         let mut error = None;
         let mut go_on = || {
@@ -116,6 +117,7 @@ struct Outline {
 pub struct Records {
     bytes: PyBackedBytes,
     options: Options,
+    form: Form,
     outlines: Vec<Outline>,
     kinds: Kinds,
     /// None after they are given away. Then they are read again if someone asks.
@@ -133,7 +135,7 @@ impl Records {
         drop(kept);
         match taken {
             Some(conversations) => Ok(conversations),
-            None => read_all(py, &self.bytes, &self.options),
+            None => Ok(read_all(py, &self.bytes, &self.options)?.0),
         }
     }
 
@@ -188,14 +190,18 @@ impl Records {
 
 #[pymethods]
 impl Records {
-    /// Reads a dataset, or refuses it as a whole.
+    /// Reads a dataset, or a part of one, or refuses it as a whole.
     ///
-    /// `harmless` has the names of fields of records, rows, messages and calls that cannot change
+    /// `before` are the lines and conversations before this part, and `form` the format that an
+    /// earlier part has shown. `is_lines` says that each line is known to be a record. `harmless` has the names of fields of records, rows, messages and calls that cannot change
     /// a prompt.
     #[new]
     #[pyo3(signature = (
-        data, *, names_lines, longest_line, longest_document, parses_arguments, harmless
+        data, *, names_lines, longest_line, longest_document, parses_arguments, harmless,
+        is_lines=false, before=(0, 0), form=None
     ))]
+    // Each is an option of its own in Python.
+    #[allow(clippy::too_many_arguments)]
     fn new(
         py: Python<'_>,
         data: PyBackedBytes,
@@ -204,10 +210,26 @@ impl Records {
         longest_document: usize,
         parses_arguments: bool,
         harmless: [Bound<'_, PyAny>; 4],
+        is_lines: bool,
+        before: (usize, usize),
+        form: Option<&str>,
     ) -> PyResult<Self> {
+        let form = match form {
+            Some(name) => {
+                let form = Form::named(name);
+                Some(form.ok_or_else(|| RefusedError::new_err("a format that is not read here"))?)
+            }
+            None => None,
+        };
         let [record, row, message, call] = harmless;
         let options = Options {
+            before: Before {
+                lines: before.0,
+                conversations: before.1,
+                form,
+            },
             bounds: Bounds {
+                is_lines,
                 names_lines,
                 line: longest_line,
                 document: longest_document,
@@ -220,7 +242,7 @@ impl Records {
             },
             parses_arguments,
         };
-        let conversations = read_all(py, &data, &options)?;
+        let (conversations, form) = read_all(py, &data, &options)?;
         let mut kinds = Kinds::default();
         let outlines = conversations.iter().map(|conversation| {
             kinds.add(conversation);
@@ -232,11 +254,18 @@ impl Records {
         });
         Ok(Self {
             outlines: outlines.collect(),
+            form,
             bytes: data,
             options,
             kinds,
             conversations: Mutex::new(Some(conversations)),
         })
+    }
+
+    /// The name of the format.
+    #[getter]
+    fn format(&self) -> &'static str {
+        self.form.name()
     }
 
     /// Id and turns of each conversation.

@@ -30,10 +30,22 @@ use whole::{Shape, read_whole};
 /// Bytes that are read between two looks at whether to go on.
 const BYTES_BETWEEN_LOOKS: usize = 1 << 22;
 
+/// What is known of a dataset when a part of it is read.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Before {
+    /// Lines before this part.
+    pub lines: usize,
+    /// Conversations before it.
+    pub conversations: usize,
+    /// The format, if an earlier part has shown it.
+    pub form: Option<Form>,
+}
+
 /// How a dataset is read.
 #[derive(Debug)]
 pub struct Options {
     pub bounds: Bounds,
+    pub before: Before,
     pub harmless: Harmless,
     /// Whether arguments of calls that are JSON in a string become objects.
     pub parses_arguments: bool,
@@ -48,7 +60,11 @@ pub enum Stop {
     Cancelled,
 }
 
-/// Reads the conversations of a file, in its order; at least one, each with at least one turn.
+/// Conversations, at least one, and the format in which they are written.
+pub type Found = (Vec<Conversation>, Form);
+
+/// Reads the conversations of a file, or of a part of it that ends with a whole conversation, in
+/// its order; each has at least one turn.
 ///
 /// # Errors
 ///
@@ -57,16 +73,18 @@ pub fn read(
     bytes: &[u8],
     options: &Options,
     go_on: &mut dyn FnMut() -> bool,
-) -> Result<Vec<Conversation>, Stop> {
-    let mut line = 1;
+) -> Result<Found, Stop> {
+    let before = options.before;
+    let mut line = before.lines + 1;
     let refused = |line| move |refusal| Stop::Refused { line, refusal };
-    let mut records = Records::new(bytes, options.bounds).map_err(refused(line))?;
+    let mut records = Records::new(bytes, options.bounds, line).map_err(refused(line))?;
     let mut reading = Reading {
         reader: Reader {
             harmless: &options.harmless,
             parses_arguments: options.parses_arguments,
         },
-        format: None,
+        before: before.conversations,
+        format: before.form.map(Format::new),
         conversations: Vec::new(),
     };
     let mut looked = 0;
@@ -85,14 +103,63 @@ pub fn read(
     reading.end().map_err(refused(line))
 }
 
+/// The formats that are read here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    OpenAi,
+    ShareGpt,
+    Endpoints,
+}
+
+/// Each with its name in `strategies/conversations/formats/`.
+const FORMS: [(Form, &str); 3] = [
+    (Form::OpenAi, "OpenAI chat"),
+    (Form::ShareGpt, "ShareGPT"),
+    (Form::Endpoints, "MLCommons endpoints"),
+];
+
+impl Form {
+    /// The format of a name, if it is read here.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        FORMS.iter().find(|form| form.1 == name).map(|form| form.0)
+    }
+
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        let found = FORMS.iter().find(|form| form.0 == self);
+        found.map_or("", |form| form.1)
+    }
+}
+
 /// The format of a file, with what is read and not complete.
 enum Format {
     Whole(Shape),
     Endpoints(Grouping),
 }
 
+impl Format {
+    fn new(form: Form) -> Self {
+        match form {
+            Form::OpenAi => Self::Whole(Shape::OpenAi),
+            Form::ShareGpt => Self::Whole(Shape::ShareGpt),
+            Form::Endpoints => Self::Endpoints(Grouping::default()),
+        }
+    }
+
+    fn form(&self) -> Form {
+        match self {
+            Self::Whole(Shape::OpenAi) => Form::OpenAi,
+            Self::Whole(Shape::ShareGpt) => Form::ShareGpt,
+            Self::Endpoints(_) => Form::Endpoints,
+        }
+    }
+}
+
 struct Reading<'a> {
     reader: Reader<'a>,
+    /// Conversations before this part of the file.
+    before: usize,
     /// None before the first record, which shows it.
     format: Option<Format>,
     conversations: Vec<Conversation>,
@@ -102,12 +169,12 @@ impl Reading<'_> {
     fn add(&mut self, record: text::Record) -> Outcome<()> {
         let format = match &mut self.format {
             Some(format) => format,
-            none => none.insert(format_of(&record.value)?),
+            none => none.insert(Format::new(form_of(&record.value)?)),
         };
         let read = match format {
             Format::Endpoints(rows) => rows.add(record, self.reader)?,
             Format::Whole(shape) => {
-                let number = self.conversations.len() + 1;
+                let number = self.before + self.conversations.len() + 1;
                 Some(read_whole(*shape, record, number, self.reader)?)
             }
         };
@@ -115,33 +182,35 @@ impl Reading<'_> {
         Ok(())
     }
 
-    fn end(mut self) -> Outcome<Vec<Conversation>> {
+    fn end(mut self) -> Outcome<Found> {
         if let Some(Format::Endpoints(rows)) = &mut self.format {
             self.conversations.extend(rows.end()?);
         }
-        if self.conversations.is_empty() {
-            return refuse("no conversation");
+        match self.format {
+            Some(format) if !self.conversations.is_empty() => {
+                Ok((self.conversations, format.form()))
+            }
+            _ => refuse("no conversation"),
         }
-        Ok(self.conversations)
     }
 }
 
 /// The format whose first record this is.
-fn format_of(record: &Dict) -> Outcome<Format> {
+fn form_of(record: &Dict) -> Outcome<Form> {
     let has = |key| record.get(key).is_some();
     let holds = |key| record.get(key).is_some_and(|value| *value != Data::None);
     if is_metadata(record) {
-        return Ok(Format::Endpoints(Grouping::default()));
+        return Ok(Form::Endpoints);
     }
     if holds("messages") {
-        return Ok(Format::Whole(Shape::OpenAi));
+        return Ok(Form::OpenAi);
     }
     if holds("conversations") {
-        return Ok(Format::Whole(Shape::ShareGpt));
+        return Ok(Form::ShareGpt);
     }
     let whole = ["messages", "conversations", "conversation", "prompt"];
     if has("conversation_id") && !whole.into_iter().any(has) {
-        return Ok(Format::Endpoints(Grouping::default()));
+        return Ok(Form::Endpoints);
     }
     refuse("a first record of no format")
 }

@@ -13,6 +13,8 @@ const SURELY_SEEN: usize = 1 << 19;
 /// How a file is named, and what may be read of it without counting its values first.
 #[derive(Debug, Clone, Copy)]
 pub struct Bounds {
+    /// Whether it is known that each line is one record.
+    pub is_lines: bool,
     /// Whether the name says that each line is one object.
     pub names_lines: bool,
     /// Bytes of a line.
@@ -56,8 +58,8 @@ impl<'a> Records<'a> {
     ///
     /// A file that begins with an object is taken for lines, whatever its name says: Python does
     /// so, too, if each line is a whole object. An array is taken for a document that holds one
-    /// record after the other.
-    pub fn new(bytes: &'a [u8], bounds: Bounds) -> Outcome<Self> {
+    /// record after the other. The first line of these bytes has the number `line`.
+    pub fn new(bytes: &'a [u8], bounds: Bounds, line: usize) -> Outcome<Self> {
         let start = skip_space(bytes, 0);
         if start > MAX_INDENT {
             return refuse("much white space before the first record");
@@ -67,12 +69,13 @@ impl<'a> Records<'a> {
             document: "",
             bounds,
             next: 0,
-            line: 1,
+            line,
             kind: Kind::Lines,
         };
         match bytes.get(start) {
+            Some(b'{') if bounds.is_lines => {}
             Some(b'{') => records.check_lines()?,
-            Some(b'[') => records.begin_document(start)?,
+            Some(b'[') if !bounds.is_lines => records.begin_document(start)?,
             _ => return refuse("neither lines nor an array of objects"),
         }
         Ok(records)
@@ -205,6 +208,7 @@ mod tests {
     use crate::data::Data;
 
     const BOUNDS: Bounds = Bounds {
+        is_lines: false,
         names_lines: false,
         line: 100,
         document: 200,
@@ -212,7 +216,7 @@ mod tests {
 
     /// Line and value of `n` of each record; or the refusal.
     fn read(text: &str) -> Result<Vec<(usize, i64)>, &'static str> {
-        let records = Records::new(text.as_bytes(), BOUNDS).map_err(|refusal| refusal.0)?;
+        let records = Records::new(text.as_bytes(), BOUNDS, 1).map_err(|refusal| refusal.0)?;
         records
             .map(|record| {
                 let record = record.map_err(|refusal| refusal.0)?;
@@ -279,18 +283,36 @@ mod tests {
             ..BOUNDS
         };
         let many = |before| format!("{{{}}}\n{}", " ".repeat(before), "{}\n".repeat(1 << 19));
-        assert!(Records::new(many(1 << 18).as_bytes(), bounds).is_ok());
-        assert!(Records::new(many(1 << 20).as_bytes(), bounds).is_err());
+        assert!(Records::new(many(1 << 18).as_bytes(), bounds, 1).is_ok());
+        assert!(Records::new(many(1 << 20).as_bytes(), bounds, 1).is_err());
         let named = Bounds {
             names_lines: true,
             ..bounds
         };
-        assert!(Records::new(many(1 << 20).as_bytes(), named).is_ok());
+        assert!(Records::new(many(1 << 20).as_bytes(), named, 1).is_ok());
+    }
+
+    #[test]
+    fn a_part_of_a_file_may_be_known_to_be_lines() {
+        let lines = Bounds {
+            is_lines: true,
+            line: 1 << 20,
+            ..BOUNDS
+        };
+        let array = Records::new(b"[{\"n\":1}]", lines, 1);
+        assert_eq!(
+            array.unwrap_err().0,
+            "neither lines nor an array of objects"
+        );
+        let long = format!("{{{}}}\n{{}}", " ".repeat(1 << 19));
+        let mut records = Records::new(long.as_bytes(), lines, 7).unwrap();
+        let mut line = || records.next().unwrap().unwrap().line;
+        assert_eq!((line(), line()), (7, 8));
     }
 
     #[test]
     fn nothing_comes_after_a_refusal() {
-        let mut records = Records::new(b"{}\n1\n{}", BOUNDS).unwrap();
+        let mut records = Records::new(b"{}\n1\n{}", BOUNDS, 1).unwrap();
         assert!(matches!(records.next(), Some(Ok(_))));
         assert!(matches!(records.next(), Some(Err(_))));
         assert!(records.next().is_none());

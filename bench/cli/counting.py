@@ -1,0 +1,303 @@
+"""One run of `bench count`: part by part, in bounded memory, from the file to the table."""
+
+from __future__ import annotations
+
+import gc
+import time
+from collections.abc import Callable, Generator, Iterator
+from contextlib import ExitStack, closing
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from bench.cli.console import Messages, warn
+from bench.cli.inputs import load_tokenizer
+from bench.cli.progress import progress_bar, working
+from bench.interruption import INTERRUPTION
+from bench.reporting.growing import GrowingFile
+from bench.reporting.isl_table import TableFile, Tally, columns_of
+from bench.reporting.journal import Journal, State, Written, check_same
+from bench.reporting.output import is_stream
+from strategies import ChatSpec, ChatTokenizer, Counter, Strategy, open_available
+from strategies.chat.keeping import kept_of
+from strategies.conversations.options import ReadOptions
+from strategies.conversations.streaming import Batch, DatasetStream, Place
+from strategies.streaming import DIRECT, Counted, count_batches, turns_of
+from strategies.traces import Contents
+
+if TYPE_CHECKING:
+    from strategies.kept.folder import Folder
+
+JOURNAL_SECONDS = 1.0
+"""The least time between two journals."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What to count, and how.
+
+    Parameters
+    ----------
+    dataset, reading
+        The file, and how to read it.
+    spec
+        The tokenizer.
+    strategy, workers
+        How to count, and with how many threads or processes.
+    folder
+        Where what a start needs is kept; None to keep nothing.
+    out, rejects
+        Files to write; None for none.
+    resume
+        Whether to go on with what an earlier run has written.
+    """
+
+    dataset: Path
+    reading: ReadOptions
+    spec: ChatSpec
+    strategy: Strategy
+    workers: int
+    folder: Folder | None
+    out: Path | None
+    rejects: Path | None
+    resume: bool
+
+
+class Counting:
+    """A count on its way. Use it as a context manager.
+
+    Parameters
+    ----------
+    job
+        What to count.
+    console
+        Where progress and warnings go.
+
+    Attributes
+    ----------
+    tally
+        The distribution so far.
+    notes
+        What the strategy says about it.
+    chat
+        The tokenizer.
+
+    Raises
+    ------
+    InputError
+        If the dataset, the tokenizer or the files are not as they should be.
+    """
+
+    def __init__(self, job: Job, console: Messages) -> None:
+        self._job = job
+        self._console = console
+        self._held = ExitStack()
+        self._journal = None if job.out is None or is_stream(job.out) else Journal(job.out)
+        self._written = time.monotonic()
+        self.notes: list[str] = []
+        try:
+            self._begin()
+        except BaseException:
+            self._held.close()
+            raise
+
+    def _begin(self) -> None:
+        job = self._job
+        earlier = self._earlier()
+        state = State() if earlier is None else earlier[1]
+        self.tally: Tally = state.tally
+        self._columns = columns_of(requests=job.reading.records == "request")
+        self._out: TableFile | None = None
+        self._rejects: GrowingFile | None = None
+        if job.out is not None:
+            table = TableFile(job.out, self._columns, keep=job.resume, **asdict(state.out))
+            self._out = self._held.enter_context(table)
+        if job.rejects is not None:
+            file = GrowingFile(job.rejects, keep=job.resume, **asdict(state.rejects))
+            self._rejects = self._held.enter_context(file)
+        self._dataset = self._held.enter_context(self._opened(state.place))
+        batches = iter(self._dataset)
+        with working(self._console, f"reading {job.dataset.name}"):
+            first = next(batches, None)
+        kept = None if job.folder is None else kept_of(job.spec, job.folder)
+        self.chat: ChatTokenizer = load_tokenizer(job.spec, self._console, kept)
+        # What is loaded stays until the end. The garbage collector need not look at it each time.
+        gc.freeze()
+        self._contents = Contents(self.chat)
+        self._contents.go_on(state.contents)
+        self._about = {
+            "tokenizer": self.chat.fingerprint,
+            "reading": asdict(job.reading),
+            "columns": list(self._columns),
+            "rejects": job.rejects is not None,
+        }
+        if earlier is not None and job.out is not None:
+            check_same(earlier[0], self._about, job.out)
+        self._batches = _with_first(first, batches)
+
+    def _earlier(self) -> tuple[dict[str, Any], State] | None:
+        if self._journal is None:
+            return None
+        if self._job.resume:
+            earlier = self._journal.read()
+            if earlier is None:
+                self._console.print("nothing to go on with: counting from the start", dim=True)
+            INTERRUPTION.kept = "what was counted is kept; go on with --resume"
+            return earlier
+        if self._journal.path.exists():
+            self._console.print(
+                f"warning: {self._job.out}: an earlier run was not done; it is begun anew, because "
+                "--resume was not given"
+            )
+            self._journal.remove()
+        return None
+
+    def _opened(self, place: Place) -> DatasetStream:
+        job = self._job
+        return DatasetStream(
+            job.dataset,
+            job.reading,
+            directly=job.strategy.name in DIRECT,
+            start=place,
+            finished=self._out.ids() if self._out is not None and place.offset else (),
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._held.close()
+        if error is not None and self._journal is not None and not self._job.resume:
+            self._journal.remove()
+
+    def run(self) -> None:
+        """Count all that is left.
+
+        Raises
+        ------
+        InputError
+            For a record that cannot be read, or a file that cannot be written.
+        TurnError
+            For a turn that has no ISL, if such turns are not skipped.
+        """
+        job, name = self._job, self._job.strategy.name
+        with ExitStack() as opened:
+            with working(self._console, f"opening {name}"):
+                counter = opened.enter_context(open_available(job.strategy, self.chat, job.workers))
+            bar = progress_bar(
+                self._console, f"{self.chat.name}: {name}", self._dataset.size, "bytes"
+            )
+            advance = opened.enter_context(bar)
+            pace = _Pace(advance)
+            counted = count_batches(
+                pace.watched(self._batches),
+                counter,
+                self.chat,
+                progress=pace.turns,
+                on_error=job.reading.on_error,
+            )
+            with closing(counted):
+                for part in counted:
+                    self._add(part)
+                    self._note(counter)
+                    pace.end()
+                    self._remember(part.batch.place)
+        warn(self._console, job.dataset.name, self._dataset.warnings)
+        warn(self._console, self.chat.name, self._contents.traceless())
+
+    def _add(self, part: Counted) -> None:
+        batch, counts = part.batch, part.counts
+        self.tally.add(counts)
+        self._contents.add(batch.conversations)
+        if self._out is not None:
+            self._out.add(turns_of(batch.conversations, counts))
+        if self._rejects is not None:
+            from bench.reporting.rejects import reject_lines
+
+            lines = reject_lines(batch.rejects, batch.conversations, counts, self.chat)
+            self._rejects.write(lines)
+
+    def _note(self, counter: Counter) -> None:
+        note = getattr(counter, "note", None)
+        if note and note not in self.notes:
+            self.notes.append(note)
+
+    def _remember(self, place: Place | None) -> None:
+        """Write the journal, so that another run can go on from here."""
+        now = time.monotonic()
+        if place is None or self._journal is None or self._out is None:
+            return
+        if now - self._written < JOURNAL_SECONDS:
+            return
+        out = Written(**self._out.state())
+        rejects = Written() if self._rejects is None else Written(**self._rejects.state())
+        state = State(place, out, rejects, self.tally, self._contents.found)
+        self._journal.write(self._about, state)
+        self._written = time.monotonic()
+
+    def complete(self) -> None:
+        """Give the files their names.
+
+        Raises
+        ------
+        InputError
+            If they cannot be written.
+        """
+        if self._out is not None:
+            self._out.complete(self._table_about)
+        if self._rejects is not None:
+            self._rejects.complete()
+        if self._journal is not None:
+            self._journal.remove()
+
+    def _table_about(self) -> dict[str, Any]:
+        """Return what the counts depend on, for the metadata of a Parquet file."""
+        reading = asdict(self._job.reading) | {"not_read": self._dataset.not_read}
+        return {
+            "tokenizer": self.chat.fingerprint,
+            "dataset_sha256": self._dataset.sha256(),
+            "reading": reading,
+        }
+
+
+def _with_first(first: Batch | None, batches: Iterator[Batch]) -> Generator[Batch]:
+    if first is not None:
+        yield first
+        # It is counted, and nobody needs it any more.
+        del first
+    yield from batches
+
+
+class _Pace:
+    """Moves a bar of bytes with each turn: a part may be large, and then takes a while."""
+
+    def __init__(self, advance: Callable[[float], None]) -> None:
+        self._advance = advance
+        self._shown = 0.0
+        self._done = 0
+        self._ends: list[tuple[int, int]] = []
+
+    def watched(self, batches: Iterator[Batch]) -> Generator[Batch]:
+        """Yield the same, and note how long each is."""
+        for batch in batches:
+            self._ends.append((batch.done, batch.turns))
+            yield batch
+
+    def turns(self, number: int) -> None:
+        """Move by some turns of the part that is counted."""
+        end, turns = self._ends[0]
+        step = (end - self._done) * number / max(turns, 1)
+        self._shown += step
+        self._advance(step)
+
+    def end(self) -> None:
+        """Move to the end of the part that was counted."""
+        end, _ = self._ends.pop(0)
+        self._advance(end - self._shown)
+        self._shown = self._done = end

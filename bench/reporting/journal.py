@@ -1,0 +1,159 @@
+"""How far a count has come, so that another run can go on after a kill."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bench.reporting.growing import hidden
+from bench.reporting.isl_table import Tally
+from bench.reporting.output import write_bytes
+from strategies import InputError
+from strategies.conversations.streaming import Place
+
+FORMAT = 1
+"""Raised whenever the meaning of a journal changes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """How much of a file was written.
+
+    Parameters
+    ----------
+    start, digest
+        As `GrowingFile` takes them.
+    """
+
+    start: int = 0
+    digest: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """How far a count has come.
+
+    Parameters
+    ----------
+    place
+        Where the reading goes on.
+    out, rejects
+        What was written of both files.
+    tally
+        The distribution so far.
+    contents
+        How much of each kind of content there was, as `Contents.found` has it.
+    """
+
+    place: Place = field(default_factory=Place)
+    out: Written = field(default_factory=Written)
+    rejects: Written = field(default_factory=Written)
+    tally: Tally = field(default_factory=Tally)
+    contents: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Journal:
+    """The journal of the count whose table is a file.
+
+    Parameters
+    ----------
+    out
+        That file.
+    """
+
+    out: Path
+
+    @property
+    def path(self) -> Path:
+        """Where it is written."""
+        return hidden(self.out, ".journal")
+
+    def write(self, about: Mapping[str, Any], state: State) -> None:
+        """Write how far the count has come; a kill meanwhile leaves the journal of before.
+
+        Parameters
+        ----------
+        about
+            All that the counts depend on.
+        state
+            How far it has come. All bytes that it tells of are on the disk.
+        """
+        document = {
+            "format": FORMAT,
+            "about": about,
+            "place": state.place.as_json(),
+            "out": asdict(state.out),
+            "rejects": asdict(state.rejects),
+            "isls": {str(isl): turns for isl, turns in state.tally.isls.items()},
+            "skipped": state.tally.skipped,
+            "contents": state.contents,
+        }
+        write_bytes(self.path, json.dumps(document).encode(), interim=True)
+
+    def read(self) -> tuple[dict[str, Any], State] | None:
+        """Return what an earlier run depended on, and how far it came; None if there is none.
+
+        Raises
+        ------
+        InputError
+            If the file is no such journal.
+        """
+        try:
+            found = json.loads(self.path.read_bytes())
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError) as error:
+            raise self._unreadable() from error
+        try:
+            if found["format"] != FORMAT:
+                raise self._unreadable()
+            tally = Tally(
+                Counter({int(isl): turns for isl, turns in found["isls"].items()}),
+                found["skipped"],
+            )
+            state = State(
+                Place(**found["place"]),
+                Written(**found["out"]),
+                Written(**found["rejects"]),
+                tally,
+                found["contents"],
+            )
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise self._unreadable() from error
+        return found["about"], state
+
+    def remove(self) -> None:
+        """Remove it, if there is one."""
+        self.path.unlink(missing_ok=True)
+
+    def _unreadable(self) -> InputError:
+        return InputError(
+            "is no journal that this version can read; leave out --resume to begin anew",
+            file=self.path,
+        )
+
+
+def check_same(before: Mapping[str, Any], now: Mapping[str, Any], out: Path) -> None:
+    """Raise `InputError` unless two runs give the same counts.
+
+    Parameters
+    ----------
+    before, now
+        What each depends on.
+    out
+        The table, for the error.
+    """
+    # As the journal holds them.
+    now = json.loads(json.dumps(now))
+    different = sorted(key for key in {*before, *now} if before.get(key) != now.get(key))
+    if different:
+        raise InputError(
+            f"was begun with another {' and '.join(different)}; give the same, or leave out "
+            "--resume to begin anew",
+            file=out,
+        )

@@ -1,0 +1,242 @@
+"""Conversations put together from the records of a dataset, whole or part by part."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import chain
+
+from strategies.conversations.conversation import Conversation
+from strategies.conversations.detect import detect, formats
+from strategies.conversations.fields import Reader
+from strategies.conversations.format import Format, Group, unread
+from strategies.conversations.known_fields import MESSAGE, RECORD, ROW
+from strategies.conversations.options import ReadOptions
+from strategies.conversations.records import Needs, Record, Unread
+from strategies.errors import InputError, placed
+from strategies.words import many
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """A record that was not read, or the rows of a conversation that were not.
+
+    Parameters
+    ----------
+    line, field, reason
+        Where and why; the line and the field are None if the mistake has no such place.
+    conversation
+        Id of the conversation, if it is known.
+    record
+        The record as text, if there is one.
+    """
+
+    line: int | None
+    field: str | None
+    reason: str
+    conversation: str | None = None
+    record: str | None = None
+
+
+def needs() -> Needs:
+    """Return what the formats need of the records of a container."""
+    read = frozenset({"_type"}).union(*(form.fields for form in formats()))
+    return Needs(
+        skipped=RECORD.harmless - read,
+        read=read | RECORD.refused.keys() | ROW.refused.keys(),
+        skipped_in_messages=MESSAGE.harmless,
+        messages=frozenset({"messages", "conversations", "conversation", "prompt", "completion"}),
+    )
+
+
+@dataclass(slots=True)
+class Assembly:
+    """What is known of a dataset while its conversations are put together.
+
+    Parameters
+    ----------
+    name
+        Of the dataset, for errors.
+    options
+        How it is read.
+    form
+        Its format; None before the first record that shows one.
+    groups
+        Number of groups of records so far, also of those that were refused.
+    any_read
+        Whether one of them was a conversation.
+    finished
+        Ids of complete conversations, if the format needs them.
+    torn
+        Ids of conversations of which a part was refused.
+    left_out
+        How many records have each field that was left out.
+    rejected, first
+        How many were refused, and where and why the first was.
+    """
+
+    name: str
+    options: ReadOptions
+    form: Format | None = None
+    groups: int = 0
+    any_read: bool = False
+    finished: set[str] = field(default_factory=set)
+    torn: set[str] = field(default_factory=set)
+    left_out: Counter[str] = field(default_factory=Counter)
+    rejected: int = 0
+    first: str | None = None
+    _rejects: list[Reject] = field(default_factory=list)
+
+    def add(self, items: Iterable[Record | Unread]) -> Iterator[tuple[Conversation, str | None]]:
+        """Yield the conversations of more records.
+
+        Parameters
+        ----------
+        items
+            Records in the order of the file. The last conversation among them is complete.
+
+        Yields
+        ------
+        Conversation
+            The next one.
+        str or None
+            The name of its group, if there may be more of it.
+
+        Raises
+        ------
+        InputError
+            For the first mistake, unless such records are to be skipped.
+        """
+        form, rest = self._format(iter(items))
+        if form is None:
+            return
+        for group in form.groups(rest, self.finished):
+            self.groups += 1
+            try:
+                conversation = self._conversation(form, group, self.groups)
+            except InputError as error:
+                self._refuse(error, group)
+                if group.name is not None:
+                    self.torn.add(group.name)
+                continue
+            self.any_read = True
+            yield conversation, group.name
+
+    def take_rejects(self) -> list[Reject]:
+        """Return the records that were refused since the last call."""
+        taken, self._rejects = self._rejects, []
+        return taken
+
+    def nothing(self) -> InputError:
+        """Return the error of a dataset without a conversation."""
+        if self.first is None:
+            return InputError("holds no conversations: the file is empty", file=self.name)
+        return InputError(f"no record can be read, the first because {self.first}", file=self.name)
+
+    def warnings(self) -> tuple[str, ...]:
+        """Return what a user should know about the reading so far, one line each."""
+        told = []
+        if self.left_out:
+            fields = ", ".join(
+                f"{name} ({many(count, 'record')})" for name, count in sorted(self.left_out.items())
+            )
+            told.append(f"fields were left out: {fields}")
+        if self.first is not None:
+            were = "was" if self.rejected == 1 else "were"
+            records = many(self.rejected, "record")
+            told.append(f"{records} {were} not read, the first: {self.first}")
+        return tuple(told)
+
+    def _format(
+        self, items: Iterator[Record | Unread]
+    ) -> tuple[Format | None, Iterator[Record | Unread]]:
+        """Return the format of the first record that has one, and the records from there on."""
+        if self.form is not None:
+            return self.form, items
+        for item in items:
+            if isinstance(item, Unread):
+                self.groups += 1
+                self._refuse(item.error, unread(item))
+                continue
+            try:
+                with placed(line=item.line):
+                    form = detect(item.value)
+            except InputError as error:
+                self.groups += 1
+                self._refuse(error, Group((item,)))
+                continue
+            if self.options.records == "request" and not form.whole:
+                raise InputError(
+                    f"read as {form.name}: {form.summary}; such a record is no request, so "
+                    "--records request does not fit",
+                    file=self.name,
+                )
+            self.form = form
+            return form, chain([item], items)
+        return None, items
+
+    def _conversation(self, form: Format, group: Group, number: int) -> Conversation:
+        reader = Reader(self.options)
+        try:
+            if group.error is not None:
+                raise group.error
+            with placed(line=group.records[0].line):
+                conversation = form.read(tuple(_read_fields(form, group)), number, reader)
+            # Checked last: a record of another shape is told what it lacks.
+            for line, value in group.records:
+                with placed(line=line):
+                    reader.check(value, form.fields, form.known)
+        except InputError as error:
+            if self.any_read or not group.records:
+                raise
+            # If nothing was read so far, the file may have been taken for the wrong format.
+            taken = f"{error.reason} (read as {form.name})"
+            raise InputError(taken, line=error.line, field=error.field) from None
+        self.left_out.update(reader.left_out)
+        return conversation
+
+    def _refuse(self, error: InputError, group: Group) -> None:
+        """Fail, or keep the record and its reason."""
+        error = error.at(file=self.name)
+        if self.options.on_error == "raise":
+            raise error from None
+        self.first = self.first or _place(error)
+        self.rejected += 1
+        self._rejects.append(
+            Reject(error.line, error.field, error.reason, _name(group), _text(group, error.line))
+        )
+
+
+def _read_fields(form: Format, group: Group) -> Iterator[Record]:
+    for line, value in group.records:
+        yield Record(line, {name: each for name, each in value.items() if name in form.fields})
+
+
+def _place(error: InputError) -> str:
+    line = f"line {error.line}" if error.line is not None else None
+    return ": ".join(part for part in (line, error.field, error.reason) if part)
+
+
+def _name(group: Group) -> str | None:
+    if group.name is not None:
+        return group.name
+    for record in group.records:
+        for key in ("id", "conversation_id"):
+            name = record.value.get(key)
+            if isinstance(name, (str, int, float)) and not isinstance(name, bool):
+                return str(name)
+    return None
+
+
+def _text(group: Group, line: int | None) -> str | None:
+    """Return the record of a line as text; of several, the one that is wrong."""
+    if group.text is not None or not group.records:
+        return group.text
+    records = {record.line: record for record in group.records}
+    record = records.get(line or 0, group.records[0])
+    try:
+        return json.dumps(record.value, ensure_ascii=False, default=str)
+    except (ValueError, RecursionError):
+        return None

@@ -1,0 +1,279 @@
+"""Count datasets of any size: a part is read while the one before it is counted."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass
+from itertools import count, islice, repeat
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from strategies.conversations.conversation import Conversation, ToolArguments
+from strategies.conversations.counts import Counts, OnError, Progress
+from strategies.conversations.direct import DirectConversations
+from strategies.conversations.given import given_conversations
+from strategies.conversations.options import ReadOptions, Records, UnknownFields
+from strategies.conversations.streaming import Batch, DatasetStream
+from strategies.counting import count_with
+from strategies.errors import IslWarning, TurnError
+from strategies.hints import hinted
+from strategies.registry import get, open_available
+from strategies.runtime.cores import available_cores
+from strategies.traces import Contents
+
+if TYPE_CHECKING:
+    from strategies.chat.tokenizer import ChatTokenizer
+    from strategies.contract import Counter, Strategy
+
+GIVEN_TOGETHER = 256
+"""Conversations of an iterable that are counted together."""
+
+
+class Row(NamedTuple):
+    """The ISL of one turn.
+
+    Attributes
+    ----------
+    conversation
+        Id of the conversation.
+    turn
+        Number of the client turn, from 1.
+    messages
+        How many messages its prompt has.
+    isl
+        Tokens of the prompt; None if the turn was skipped.
+    request
+        Id of the request, if each record of the dataset is one.
+    """
+
+    conversation: str
+    turn: int
+    messages: int
+    isl: int | None
+    request: str | None = None
+
+
+class Turns(NamedTuple):
+    """The turns of one conversation.
+
+    Attributes
+    ----------
+    conversation
+        Its id.
+    messages, isl, request
+        One value for each turn, as in `Row`.
+    """
+
+    conversation: str
+    messages: Sequence[int]
+    isl: Sequence[int | None]
+    request: Sequence[str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """A part of a dataset that was counted.
+
+    Parameters
+    ----------
+    batch
+        What was read.
+    counts
+        For each of its conversations one count per turn, in tokens.
+    """
+
+    batch: Batch
+    counts: Counts
+
+
+def turns_of(conversations: Sequence[Conversation], counts: Counts) -> Iterator[Turns]:
+    """Yield the turns of each conversation, in order.
+
+    Parameters
+    ----------
+    conversations
+        As they were counted.
+    counts
+        For each of them one count per turn, in tokens.
+
+    Raises
+    ------
+    ValueError
+        If there are more or fewer counts than turns.
+    """
+    # What the core has read has no requests, and need not become Python objects here.
+    if isinstance(conversations, DirectConversations):
+        for (name, prefixes), lengths in zip(conversations.outlines, counts, strict=True):
+            yield _fitting(Turns(name, prefixes, lengths))
+        return
+    for conversation, lengths in zip(conversations, counts, strict=True):
+        turns = Turns(conversation.id, conversation.turns, lengths, conversation.requests)
+        yield _fitting(turns)
+
+
+def _fitting(turns: Turns) -> Turns:
+    if len(turns.isl) != len(turns.messages):
+        raise ValueError(f"{len(turns.isl)} counts for {len(turns.messages)} turns")
+    return turns
+
+
+def read_ahead(batches: Iterable[Batch]) -> Generator[Batch]:
+    """Yield the same, and read the next one in a thread meanwhile.
+
+    Without a thread, each is read when it is needed.
+    """
+    iterator = iter(batches)
+    pool = ThreadPoolExecutor(1, thread_name_prefix="reading")
+    try:
+        try:
+            reading = pool.submit(next, iterator, None)
+        except RuntimeError:
+            yield from iterator
+            return
+        while (batch := reading.result()) is not None:
+            reading = pool.submit(next, iterator, None)
+            yield batch
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def count_batches(
+    batches: Iterable[Batch],
+    counter: Counter,
+    chat: ChatTokenizer,
+    *,
+    progress: Progress | None = None,
+    on_error: OnError = "raise",
+) -> Generator[Counted]:
+    """Count the parts of a dataset, one after the other.
+
+    Parameters
+    ----------
+    batches
+        The parts, such as a `DatasetStream`.
+    counter
+        An open counter. It is used for all of them.
+    chat
+        The tokenizer that it counts with.
+    progress
+        As for `count_with`.
+    on_error
+        As for `count_with`.
+
+    Yields
+    ------
+    Counted
+        Each part with its counts.
+
+    Raises
+    ------
+    InputError
+        For a record that cannot be read.
+    TurnError
+        For a turn that fails, if `on_error` is ``"raise"``.
+    """
+    with closing(read_ahead(batches)) as read:
+        for batch in read:
+            conversations = batch.conversations
+            if not len(conversations):
+                yield Counted(batch, [])
+                continue
+            try:
+                counts = count_with(
+                    counter, chat, conversations, progress=progress, on_error=on_error
+                )
+            except TurnError as error:
+                raise hinted(error, conversations, chat) from error
+            yield Counted(batch, counts)
+
+
+def stream(
+    source: str | PathLike[str] | Iterable[Conversation],
+    chat: ChatTokenizer,
+    *,
+    strategy: Strategy | str = "auto",
+    workers: int | None = None,
+    on_error: OnError = "raise",
+    tool_arguments: ToolArguments = "objects",
+    unknown_fields: UnknownFields = "refuse",
+    records: Records = "conversation",
+) -> Generator[Row]:
+    """Yield the ISL of every turn, in bounded memory, as a dataset is read.
+
+    Parameters
+    ----------
+    source
+        A dataset file, or conversations, which may come from a generator.
+    chat
+        From `load_chat`.
+    strategy, workers
+        As for `count`.
+    on_error
+        ``"raise"`` fails at a record that cannot be read or a turn that has no ISL; rows
+        before it have come by then. ``"skip"`` leaves such records out, with a warning at the
+        end, and gives such turns None.
+    tool_arguments, unknown_fields, records
+        As for `read_conversations`; only for a file.
+
+    Yields
+    ------
+    Row
+        One for each turn, in the order of the data.
+
+    Raises
+    ------
+    InputError
+        If the strategy does not exist, or for the first mistake in the file.
+    UnavailableError
+        If the strategy cannot run with this tokenizer.
+    TurnError
+        For a turn that the template or the tokenizer refuses.
+    """
+    import warnings
+
+    chosen = get(strategy) if isinstance(strategy, str) else strategy
+    options = ReadOptions(tool_arguments, unknown_fields, on_error, records)
+    contents = Contents(chat)
+    with open_available(chosen, chat, workers or available_cores()) as counter:
+        if isinstance(source, str | PathLike):
+            path, directly = Path(source), chosen.name in DIRECT
+            with DatasetStream(path, options, directly=directly) as dataset:
+                yield from _rows(dataset, counter, chat, on_error, contents)
+            told = dataset.warnings
+        else:
+            yield from _rows(_given(source), counter, chat, on_error, contents)
+            told = ()
+    for warning in told:
+        warnings.warn(warning, IslWarning, stacklevel=2)
+    for warning in contents.traceless():
+        warnings.warn(f"{chat.name}: {warning}", IslWarning, stacklevel=2)
+
+
+DIRECT = ("auto", "rust")
+"""Strategies that count what the native core has read."""
+
+
+def _given(conversations: Iterable[Conversation]) -> Iterator[Batch]:
+    iterator = iter(conversations)
+    while taken := list(islice(iterator, GIVEN_TOGETHER)):
+        yield Batch(given_conversations(taken), (), None, 0)
+
+
+def _rows(
+    batches: Iterable[Batch],
+    counter: Counter,
+    chat: ChatTokenizer,
+    on_error: OnError,
+    contents: Contents,
+) -> Generator[Row]:
+    with closing(count_batches(batches, counter, chat, on_error=on_error)) as counted:
+        for part in counted:
+            contents.add(part.batch.conversations)
+            for turns in turns_of(part.batch.conversations, part.counts):
+                requests = turns.request or repeat(None)
+                cells = zip(count(1), turns.messages, turns.isl, requests, strict=False)
+                for cell in cells:
+                    yield Row(turns.conversation, *cell)

@@ -1,0 +1,203 @@
+"""A count that was killed is gone on with, and ends as one that was not."""
+
+from __future__ import annotations
+
+import json
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench.bundled import tokenizer_path
+from bench.reporting.growing import hidden
+from bench.reporting.journal import Journal
+from tests.conftest import Bench
+
+TOKENIZER = tokenizer_path("bpe-chatml")
+SMALL_PARTS = """
+import sys
+from bench.cli import counting
+from bench.__main__ import main
+from strategies.conversations import records, streaming
+streaming.PART_BYTES, records.PARQUET_BATCH_ROWS, counting.JOURNAL_SECONDS = 4000, 20, 0
+sys.exit(main())
+"""
+"""The program, with a journal after each small part."""
+
+
+def dataset(path: Path, chats: int = 1500) -> Path:
+    dice = random.Random(1)  # noqa: S311  # it hides nothing
+    with path.open("w", encoding="utf-8") as file:
+        for number in range(chats):
+            messages = []
+            for _ in range(dice.randint(1, 4)):
+                words = " ".join(str(dice.random()) for _ in range(dice.randint(1, 9)))
+                messages += [{"role": "user", "content": words}]
+                messages += [{"role": "assistant", "content": words}]
+            record = {"id": f"chat {number}", "messages": messages}
+            if number % 97 == 5:
+                record["messages"] = [{"role": "nobody", "content": 1}]
+            file.write(json.dumps(record) + "\n")
+    return path
+
+
+def start(*arguments: object) -> subprocess.Popen[str]:
+    command = [sys.executable, "-c", SMALL_PARTS, "count", *map(str, arguments)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def killed_after_journals(number: int, out: Path, *arguments: object) -> bool:
+    """Run until the journal was written some times, and kill; or until the end."""
+    program = start(*arguments)
+    journal = Journal(out).path
+    seen, last = 0, None
+    while program.poll() is None:
+        try:
+            state = journal.stat()
+        except FileNotFoundError:
+            state = None
+        if state is not None and (state.st_ino, state.st_mtime_ns) != last:
+            seen, last = seen + 1, (state.st_ino, state.st_mtime_ns)
+        if seen >= number:
+            program.send_signal(signal.SIGKILL)
+            program.communicate()
+            return True
+        time.sleep(0.001)
+    output, errors = program.communicate()
+    assert program.returncode == 0, (output, errors)
+    return False
+
+
+@pytest.mark.parametrize("ending", [".jsonl", ".csv", ".parquet"])
+def test_a_count_that_is_killed_again_and_again_ends_as_if_it_was_not(
+    tmp_path: Path, ending: str
+) -> None:
+    path = dataset(tmp_path / "data.jsonl")
+    expected, out = tmp_path / f"expected{ending}", tmp_path / f"isl{ending}"
+    options = (path, "--tokenizer", TOKENIZER, "--on-error", "skip", "--json")
+    whole = start(*options, "--out", expected, "--rejects", tmp_path / "expected.rejects")
+    summary, _ = whole.communicate()
+    assert whole.returncode == 0
+    command = (*options, "--out", out, "--rejects", tmp_path / "rejects")
+    dice = random.Random(ending)  # noqa: S311  # it hides nothing
+    assert killed_after_journals(dice.randint(2, 30), out, *command)
+    kills = 1
+    while kills < 4 and killed_after_journals(dice.randint(2, 30), out, *command, "--resume"):
+        kills += 1
+    assert kills > 1
+    last = start(*command, "--resume")
+    found, told = last.communicate()
+    assert last.returncode == 0, told
+    assert json.loads(found) == json.loads(summary)
+    assert out.read_bytes() == expected.read_bytes()
+    assert (tmp_path / "rejects").read_bytes() == (tmp_path / "expected.rejects").read_bytes()
+    assert "16 records were not read" in told
+    assert sorted(item.name for item in tmp_path.iterdir()) == sorted(
+        ["data.jsonl", expected.name, out.name, "rejects", "expected.rejects"]
+    )
+
+
+@pytest.fixture
+def begun(tmp_path: Path) -> tuple[Path, Path]:
+    """Return a dataset, and the table of a count that was killed."""
+    path, out = dataset(tmp_path / "data.jsonl"), tmp_path / "isl.jsonl"
+    options = (path, "--tokenizer", TOKENIZER, "--on-error", "skip", "--out", out)
+    assert killed_after_journals(5, out, *options)
+    return path, out
+
+
+def resumed(bench: Bench, begun: tuple[Path, Path], *more: object) -> Any:
+    path, out = begun
+    options = ("--tokenizer", TOKENIZER, "--on-error", "skip", "--out", out, "--resume")
+    return bench("count", path, *options, *more)
+
+
+def test_what_is_written_so_far_is_checked(bench: Bench, begun: tuple[Path, Path]) -> None:
+    _, out = begun
+    part = hidden(out, ".part")
+    written = part.read_bytes()
+    part.write_bytes(b"[" + written[1:])
+    result = resumed(bench, begun)
+    assert result.code == 3
+    assert f"{out}: what an earlier run has written was changed" in result.error
+    part.write_bytes(written[:10])
+    assert "was changed" in resumed(bench, begun).error
+    # What comes after the journal is counted again.
+    part.write_bytes(written + b"half a li")
+    assert resumed(bench, begun).code == 0
+    assert len({tuple(json.loads(line).values()) for line in out.open(encoding="utf-8")}) == len(
+        out.read_text(encoding="utf-8").splitlines()
+    )
+
+
+def test_another_dataset_or_command_is_not_gone_on_with(
+    bench: Bench, begun: tuple[Path, Path]
+) -> None:
+    path, out = begun
+    result = resumed(bench, begun, "--template-kwargs", '{"a": 1}')
+    assert (result.code, f"{out}: was begun with another tokenizer" in result.error) == (3, True)
+    result = resumed(bench, begun, "--rejects", out.with_suffix(".rejects"))
+    assert (result.code, "was begun with another rejects" in result.error) == (3, True)
+    content = path.read_bytes()
+    path.write_bytes(content.replace(b"chat 0", b"chat x", 1))
+    result = resumed(bench, begun)
+    assert (result.code, f"{path}: is not the file that was read" in result.error) == (3, True)
+    Journal(out).path.write_text('{"format": 0}', encoding="utf-8")
+    result = resumed(bench, begun)
+    assert (result.code, "is no journal that this version can read" in result.error) == (3, True)
+
+
+def test_without_resume_it_begins_anew_and_says_so(bench: Bench, begun: tuple[Path, Path]) -> None:
+    path, out = begun
+    options = ("--tokenizer", TOKENIZER, "--on-error", "skip", "--out", out)
+    result = bench("count", path, *options)
+    assert result.code == 0
+    assert "an earlier run was not done; it is begun anew" in result.error
+    assert {item.name for item in out.parent.iterdir()} == {path.name, out.name}
+    assert "an earlier run" not in bench("count", path, *options).error
+
+
+def test_there_may_be_nothing_to_go_on_with(bench: Bench, tmp_path: Path) -> None:
+    path, out = dataset(tmp_path / "data.jsonl", 4), tmp_path / "isl.csv"
+    result = bench("count", path, "--tokenizer", TOKENIZER, "--out", out, "--resume")
+    assert (result.code, out.exists()) == (0, True)
+    assert "nothing to go on with" in result.error
+    result = bench("count", path, "--tokenizer", TOKENIZER, "--resume")
+    assert (result.code, "give --out FILE" in result.error) == (3, True)
+
+
+def test_two_programs_do_not_write_the_same_table(bench: Bench, tmp_path: Path) -> None:
+    path, out = dataset(tmp_path / "data.jsonl"), tmp_path / "isl.csv"
+    options = (path, "--tokenizer", TOKENIZER, "--on-error", "skip", "--out", out)
+    program = start(*options)
+    while program.poll() is None and not hidden(out, ".part").exists():
+        time.sleep(0.001)
+    program.send_signal(signal.SIGSTOP)
+    result = bench("count", *options)
+    program.send_signal(signal.SIGCONT)
+    program.communicate()
+    assert (result.code, f"{out}: another program is writing this file" in result.error) == (
+        3,
+        True,
+    )
+    assert program.returncode == 0
+
+
+def test_an_interruption_keeps_what_is_asked_to_be_kept(tmp_path: Path) -> None:
+    path, out = dataset(tmp_path / "data.jsonl"), tmp_path / "isl.csv"
+    for more, left in ((), False), (("--resume",), True):
+        options = (path, "--tokenizer", TOKENIZER, "--on-error", "skip", "--out", out)
+        program = start(*options, *more)
+        while program.poll() is None and not Journal(out).path.exists():
+            time.sleep(0.001)
+        program.send_signal(signal.SIGTERM)
+        _, told = program.communicate()
+        assert program.returncode == 130, told
+        assert ("go on with --resume" in told) is left
+        assert hidden(out, ".part").exists() is left
+        assert Journal(out).path.exists() is left

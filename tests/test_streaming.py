@@ -1,0 +1,428 @@
+"""Datasets that are read part by part hold what they hold when they are read as a whole."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import random
+import threading
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from bench.samples import SHAPES, sample_bytes
+from strategies import (
+    Conversation,
+    InputError,
+    Row,
+    TurnError,
+    count,
+    read_conversations,
+    stream,
+)
+from strategies.conversations import records, streaming
+from strategies.conversations.datasets import parse_dataset
+from strategies.conversations.detect import formats
+from strategies.conversations.options import ReadOptions
+from strategies.conversations.streaming import Batch, DatasetStream, Place
+from strategies.streaming import read_ahead
+from tests.conftest import bundled_chat
+
+SIZES = (1, 60, 1000, 10**6)
+SKIP = ReadOptions(on_error="skip", unknown_fields="ignore")
+
+
+@pytest.fixture
+def parts(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
+    """Read parts of some bytes, and for each hundred of them one row of Parquet."""
+    monkeypatch.setattr(streaming, "PART_BYTES", request.param)
+    monkeypatch.setattr(records, "PARQUET_BATCH_ROWS", max(request.param // 100, 1))
+
+
+every_size = pytest.mark.parametrize("parts", SIZES, indirect=True)
+needs_parts = pytest.mark.usefixtures("parts")
+both_readers = pytest.mark.parametrize("directly", [False, True], ids=["python", "core"])
+
+
+def read(
+    path: Path, options: ReadOptions, *, directly: bool, start: Place | None = None, **more: Any
+) -> tuple[list[Conversation], list[Any], tuple[str, ...], list[Batch]]:
+    """Return conversations, rejects, warnings and the parts themselves."""
+    with DatasetStream(path, options, directly=directly, start=start, **more) as dataset:
+        batches = list(dataset)
+        found = [each for batch in batches for each in batch.conversations]
+        rejects = [each for batch in batches for each in batch.rejects]
+        return found, rejects, dataset.warnings, batches
+
+
+def write(path: Path, rows: list[Any]) -> Path:
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return path
+
+
+def whole(path: Path, options: ReadOptions = SKIP) -> Any:
+    return parse_dataset(path.read_bytes(), str(path), options)
+
+
+def outcome(path: Path, options: ReadOptions, **how: Any) -> Any:
+    """Return what `read` returns, without the parts, or what it says is wrong."""
+    try:
+        return read(path, options, **how)[:3]
+    except InputError as error:
+        return str(error)
+
+
+def whole_outcome(path: Path, options: ReadOptions) -> Any:
+    try:
+        found = whole(path, options)
+    except InputError as error:
+        return str(error)
+    return list(found), list(found.rejects), found.warnings
+
+
+def chat(number: int, **more: Any) -> dict[str, Any]:
+    messages = [{"role": "user", "content": f"question {number} {'é' * (number % 7)}"}]
+    return {"messages": messages, **more}
+
+
+def row(name: str, turn: int, role: str = "user", **more: Any) -> dict[str, Any]:
+    return {"conversation_id": name, "turn": turn, "role": role, "content": f"{turn}", **more}
+
+
+@every_size
+@needs_parts
+@both_readers
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("packed", [False, True], ids=["plain", "gzip"])
+def test_the_parts_of_a_sample_are_the_whole(
+    tmp_path: Path, directly: bool, shape: str, packed: bool
+) -> None:
+    data = sample_bytes("small", shapes=[shape])
+    path = tmp_path / "data.jsonl"
+    path.write_bytes(data)
+    expected = read_conversations(path)
+    if packed:
+        path.write_bytes(gzip.compress(data))
+    found, _, _, batches = read(path, ReadOptions(), directly=directly)
+    assert found == list(expected)
+    assert len(batches) > 1 or len(data) < 2 * streaming.PART_BYTES or len(expected) == 1
+
+
+@every_size
+@needs_parts
+@both_readers
+@pytest.mark.parametrize("form", formats(), ids=lambda form: form.name)
+def test_the_parts_of_an_example_are_the_whole(tmp_path: Path, directly: bool, form: Any) -> None:
+    for number, example in enumerate(form.examples):
+        path = write(tmp_path / f"{number}.jsonl", list(example.records))
+        assert read(path, ReadOptions(), directly=directly)[0] == list(example.conversations)
+        array = tmp_path / f"{number}.json"
+        array.write_text(json.dumps(example.records), encoding="utf-8")
+        assert read(array, ReadOptions(), directly=directly)[0] == list(example.conversations)
+
+
+@every_size
+@needs_parts
+@both_readers
+@pytest.mark.parametrize("form", formats(), ids=lambda form: form.name)
+def test_a_mistake_is_told_in_the_same_words(tmp_path: Path, directly: bool, form: Any) -> None:
+    for number, example in enumerate(form.broken):
+        path = write(tmp_path / f"{number}.jsonl", list(example.records))
+        with pytest.raises(InputError) as expected:
+            whole(path, ReadOptions())
+        with pytest.raises(InputError) as found:
+            read(path, ReadOptions(), directly=directly)
+        assert str(found.value) == str(expected.value)
+
+
+lines = st.lists(
+    st.one_of(
+        st.integers(0, 99).map(chat),
+        st.integers(0, 99).map(lambda number: chat(number, id=f"chat {number}")),
+        st.sampled_from([chat(1, unknown=2), chat(2, seed=1), {"messages": 1}, {}, 3, [chat(3)]]),
+    ).map(json.dumps)
+    | st.sampled_from(["", " ", "{", "\u00a0", "nul\0", "\ufeff{}"]),
+    max_size=12,
+)
+
+
+@both_readers
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], deadline=None
+)
+@given(lines=lines, size=st.integers(1, 400), ending=st.sampled_from(["\n", "\r\n"]))
+def test_any_lines_give_the_same_conversations_rejects_and_warnings(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    directly: bool,
+    lines: Any,
+    size: int,
+    ending: str,
+) -> None:
+    path = tmp_path / "data.jsonl"
+    path.write_bytes(ending.join(lines).encode("utf-8", "surrogatepass"))
+    with monkeypatch.context() as patch:
+        patch.setattr(streaming, "PART_BYTES", size)
+        expected = whole_outcome(path, SKIP)
+        assert outcome(path, SKIP, directly=directly) == expected
+        if isinstance(expected, str):
+            return
+        conversations, _, told = expected
+        batches = read(path, SKIP, directly=directly)[3]
+        for place in [batch.place for batch in batches]:
+            if place is None:
+                # A line alone may be a document.
+                continue
+            start = Place(**json.loads(json.dumps(place.as_json())))
+            done = sum(1 for each in conversations if each.line <= place.lines)
+            rest, _, later, _ = read(path, SKIP, directly=directly, start=start)
+            assert (rest, later) == (conversations[done:], told)
+
+
+rows = st.lists(
+    st.tuples(st.sampled_from("abc"), st.integers(1, 5), st.integers(0, 40)), max_size=6
+)
+
+
+@both_readers
+@pytest.mark.parametrize("on_error", ["raise", "skip"])
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], deadline=None
+)
+@given(found=rows, size=st.integers(1, 700), blank=st.booleans())
+def test_rows_of_one_message_stay_together(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    directly: bool,
+    on_error: Any,
+    found: Any,
+    size: int,
+    blank: bool,
+) -> None:
+    written = [
+        json.dumps(row(name, turn, "assistant" if turn % 2 == 0 else "user", content="x" * length))
+        for name, turns, length in found
+        for turn in range(1, turns + 1)
+    ]
+    path = tmp_path / "rows.jsonl"
+    path.write_text(("\n\n" if blank else "\n").join(written), encoding="utf-8")
+    options = ReadOptions(on_error=on_error)
+    with monkeypatch.context() as patch:
+        patch.setattr(streaming, "PART_BYTES", size)
+        expected = whole_outcome(path, options)
+        assert outcome(path, options, directly=directly) == expected
+        if isinstance(expected, str):
+            return
+        batches = read(path, options, directly=directly)[3]
+        for batch in batches:
+            if batch.place is not None:
+                done = [each for each in expected[0] if each.line <= batch.place.lines]
+                names = [each.id for each in done]
+                rest = read(path, options, directly=directly, start=batch.place, finished=names)[0]
+                assert done + rest == expected[0]
+
+
+def test_a_conversation_that_comes_back_in_another_part_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(streaming, "PART_BYTES", 1)
+    path = write(tmp_path / "rows.jsonl", [row("a", 1), row("b", 1), row("a", 1)])
+    for directly in (False, True):
+        with pytest.raises(InputError, match=r":3: conversation_id: rows of conversation 'a' are"):
+            read(path, ReadOptions(), directly=directly)
+
+
+@every_size
+@needs_parts
+def test_parquet_is_read_by_rows_and_goes_on_at_any(tmp_path: Path) -> None:
+    path = tmp_path / "data.parquet"
+    chats = [chat(number, id=f"{number}", extra="never read" * 9) for number in range(37)]
+    pq.write_table(pa.Table.from_pylist(chats), path, row_group_size=10)
+    options = ReadOptions(unknown_fields="ignore")
+    expected = list(whole(path, options))
+    found, _, told, batches = read(path, options, directly=True)
+    assert (found, told) == (expected, whole(path, options).warnings)
+    for batch in batches:
+        assert batch.place is not None
+        rest = read(path, options, directly=True, start=batch.place)[0]
+        assert rest == expected[batch.place.offset :]
+    rows = [row("a", 1), row("a", 2, "assistant"), row("b", 1), row("c", 1)]
+    pq.write_table(pa.Table.from_pylist(rows), path)
+    assert read(path, options, directly=True)[0] == list(whole(path, options))
+
+
+@pytest.mark.parametrize("kind", ["jsonl", "parquet"])
+def test_another_file_is_not_gone_on_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    monkeypatch.setattr(streaming, "PART_BYTES", 50)
+    monkeypatch.setattr(records, "PARQUET_BATCH_ROWS", 1)
+    path = tmp_path / f"data.{kind}"
+
+    def fill(first: int) -> None:
+        chats = [chat(number) for number in range(first, first + 4)]
+        if kind == "jsonl":
+            write(path, chats)
+        else:
+            pq.write_table(pa.Table.from_pylist(chats), path)
+
+    fill(0)
+    place = read(path, ReadOptions(), directly=True)[3][1].place
+    fill(1)
+    with pytest.raises(InputError, match="is not the file that was read before"):
+        read(path, ReadOptions(), directly=True, start=place)
+
+
+@both_readers
+def test_a_line_that_is_too_long_is_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, directly: bool
+) -> None:
+    monkeypatch.setattr(records, "MAX_RECORD_BYTES", 500)
+    monkeypatch.setattr(streaming, "PART_BYTES", 100)
+    path = write(tmp_path / "data.jsonl", [chat(1), chat(2, metadata="x" * 5000), chat(3)])
+    found, rejects, told, batches = read(path, SKIP, directly=directly)
+    expected = whole(path)
+    assert (found, told) == (list(expected), expected.warnings)
+    assert [each.line for each in rejects] == [2]
+    for batch in batches:
+        assert batch.place is not None
+        rest = read(path, SKIP, directly=directly, start=batch.place)[0]
+        assert [each.line for each in rest] == [
+            each.line for each in expected if each.line > batch.place.lines
+        ]
+
+
+def test_a_small_file_may_not_unpack_without_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(records, "MAX_DOCUMENT_BYTES", 10_000)
+    monkeypatch.setattr(streaming, "PART_BYTES", 1000)
+    path = tmp_path / "data.jsonl.gz"
+    path.write_bytes(gzip.compress(json.dumps(chat(1)).encode() + b"\n" * 10**6))
+    with pytest.raises(InputError, match="unpacks to more than 250 times its size"):
+        read(path, ReadOptions(), directly=True)
+    # A file that is large itself may.
+    path = write(tmp_path / "data.jsonl", [chat(number) for number in range(900)])
+    assert len(read(path, ReadOptions(), directly=True)[0]) == 900
+
+
+def test_requests_that_are_joined_are_read_as_a_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(streaming, "PART_BYTES", 10)
+    first = chat(1)["messages"]
+    longer = [*first, {"role": "assistant", "content": "a"}, {"role": "user", "content": "b"}]
+    path = write(tmp_path / "data.jsonl", [{"messages": first}, chat(2), {"messages": longer}])
+    options = ReadOptions(records="request")
+    found, _, _, batches = read(path, options, directly=True)
+    assert found == list(whole(path, options))
+    assert [len(each.turns) for each in found] == [2, 1]
+    assert [batch.place for batch in batches] == [None]
+
+
+def test_a_part_is_read_while_the_one_before_it_is_counted() -> None:
+    reading = threading.Event()
+
+    def batches() -> Iterator[Batch]:
+        yield Batch([], (), None, 1)
+        reading.set()
+        yield Batch([], (), None, 2)
+
+    ahead = read_ahead(batches())
+    assert next(ahead).done == 1
+    assert reading.wait(30)
+    assert [batch.done for batch in ahead] == [2]
+
+
+@every_size
+@needs_parts
+@pytest.mark.parametrize("strategy", ["auto", "rust", "spliced"])
+def test_a_stream_has_the_counts_of_the_whole(tmp_path: Path, strategy: str) -> None:
+    tokenizer = bundled_chat("bpe-chatml")
+    path = write(tmp_path / "data.jsonl", [chat(number) for number in range(50)])
+    expected = read_conversations(path)
+    counts = count(expected, tokenizer)
+    rows = [
+        Row(each.id, turn, messages, isl)
+        for each, lengths in zip(expected, counts, strict=True)
+        for turn, (messages, isl) in enumerate(zip(each.turns, lengths, strict=True), 1)
+    ]
+    assert list(stream(path, tokenizer, strategy=strategy)) == rows
+    assert list(stream(iter(expected), tokenizer, strategy=strategy)) == rows
+
+
+def test_a_stream_tells_what_is_left_out_and_fails_where_the_mistake_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(streaming, "PART_BYTES", 40)
+    template = "{% if messages[0].content == 'bad' %}{{ raise_exception('no') }}{% endif %}x"
+    tokenizer = bundled_chat("bpe-chatml", template=template)
+    bad = {"messages": [{"role": "user", "content": "bad"}]}
+    path = write(tmp_path / "data.jsonl", [chat(1), bad, {"messages": 3}, chat(4)])
+    found = stream(path, tokenizer)
+    assert next(found).conversation == "conversation-1"
+    with pytest.raises(TurnError, match="conversation-2"):
+        next(found)
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        rows = list(stream(path, tokenizer, on_error="skip"))
+    assert [(each.conversation, each.isl is None) for each in rows] == [
+        ("conversation-1", False),
+        ("conversation-2", True),
+        ("conversation-4", False),
+    ]
+    assert ["1 record was not read" in str(each.message) for each in told].count(True) == 1
+
+
+def test_memory_does_not_grow_with_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is read is let go: no more than three parts are alive at once."""
+    monkeypatch.setattr(streaming, "PART_BYTES", 2000)
+    path = write(tmp_path / "data.jsonl", [chat(number) for number in range(2000)])
+    alive: set[int] = set()
+    most = 0
+
+    class Watched(list[Any]):
+        def __init__(self, *given: Any) -> None:
+            super().__init__(*given)
+            alive.add(id(self))
+
+        def __del__(self) -> None:
+            alive.discard(id(self))
+
+    def watched(self: DatasetStream, part: bytes) -> Any:
+        nonlocal most
+        result = Watched(read_part(self, part))
+        most = max(most, len(alive))
+        return result
+
+    read_part = DatasetStream.__dict__["_read_part"]
+    monkeypatch.setattr(DatasetStream, "_read_part", watched)
+    rows = sum(1 for _ in stream(path, bundled_chat("bpe-chatml")))
+    assert rows == 2000
+    assert 2 <= most <= 3
+
+
+def test_random_places_are_gone_on_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    dice = random.Random(5)  # noqa: S311  # it hides nothing
+    path = write(tmp_path / "data.jsonl", [chat(number) for number in range(300)])
+    expected = list(whole(path))
+    place = Place()
+    found: list[Conversation] = []
+    while len(found) < len(expected):
+        monkeypatch.setattr(streaming, "PART_BYTES", dice.randint(1, 3000))
+        directly = dice.random() < 0.5
+        with DatasetStream(path, ReadOptions(), directly=directly, start=place) as dataset:
+            for batch, _ in zip(dataset, range(dice.randint(1, 3)), strict=False):
+                found += batch.conversations
+                assert batch.place is not None
+                place = batch.place
+    assert found == expected
