@@ -234,10 +234,13 @@ def test_a_span_on_which_the_library_never_ends_is_not_tried(
     (tmp_path / "tokenizer_config.json").write_text(json.dumps(CONFIG), encoding="utf-8")
     chat = load_chat(tmp_path, template="{{ messages[-1].content }}")
     reason = availability(get(strategy_name), chat)
-    cuts = strategy_name in {"rust", "spliced"}
-    assert (reason == "nothing is left of ' ' when it is normalized") == cuts
-    if cuts:
+    # Before anything is counted, since a wrong answer here would take all memory.
+    refused = {"rust", "spliced"}
+    for name in refused:
+        assert availability(get(name), chat) == "nothing is left of ' ' when it is normalized"
+    if strategy_name in refused:
         return
+    assert reason is None
     data = [of_texts("c", ["\u00e9<m>a"])]
     with open_available(get(strategy_name), chat, 1) as counter:
         assert counter.count(data, on_error="skip") == [[None]]
