@@ -14,7 +14,6 @@ from bench.cli.options import Names, PositiveNumber, seed_option, tokenizer_opti
 from bench.cli.progress import progress_bar
 from bench.interruption import INTERRUPTION
 from strategies import InputError, available_cores, load_chat
-from strategies.errors import one_line
 from strategies.words import many
 
 if TYPE_CHECKING:
@@ -127,10 +126,7 @@ def fuzz_command(
     for path in paths if tokenizers else ():
         load_chat(path, template="{{ messages }}")
     for path in templates:
-        try:
-            load_chat(paths[0], template=path)
-        except InputError as error:
-            raise InputError(one_line(error), file=path) from None
+        load_chat(paths[0], template=path)
     for name in others:
         target_named(name)
     targets = (*(chosen or usual_targets(peers=peers)), *others)
