@@ -56,7 +56,7 @@ def markers_of(chat: ChatTokenizer) -> Markers | str:
 
 
 def refusal_of(chat: ChatTokenizer) -> Refusal | None:
-    """Return why a tokenizer cannot be cut anywhere, or None (A1 to A6, or B1 to B5)."""
+    """Return why a tokenizer cannot be cut anywhere, or None (A1 to A6 and A13, or B1 to B5)."""
     if not chat.renders_plainly:
         return Refusal("A1", NO_SEPARATE_RENDERING)
     if chat.backend is not None:

@@ -22,7 +22,12 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 # A test that is about what is kept between runs names a folder of its own.
 os.environ["ISL_BENCH_CACHE"] = "off"
 
+# transformers would say at its first import that PyTorch is not installed. The programs that tests
+# start do not get the variable, since tests check what those print.
+os.environ["TRANSFORMERS_NO_ADVISORY_WARNINGS"] = "1"
 from transformers.utils import chat_template_utils
+
+del os.environ["TRANSFORMERS_NO_ADVISORY_WARNINGS"]
 
 from bench import cli
 from bench.bundled import tokenizer_names, tokenizer_path

@@ -286,7 +286,8 @@ def test_a_template_with_an_error_is_named_with_its_line(
     path = tmp_path / "broken.jinja"
     path.write_text("{{ messages }}\n{% if %}")
     result = bench("count", dataset, "--tokenizer", TOKENIZER, "--template", path)
-    assert_refused(result, "the chat template has an error in line 2")
+    assert_refused(result, f"bench: {path}: the chat template has an error in line 2")
+    assert TOKENIZER not in result.error
 
 
 RAISING = "{% if messages | length > 1 %}{{ raise_exception('roles must\nalternate') }}{% endif %}x"

@@ -376,3 +376,11 @@ def test_a_garbage_collector_that_is_off_stays_off() -> None:
     with collection_paused():
         assert not gc.isenabled()
     assert gc.isenabled()
+
+
+def test_the_error_of_a_bundled_name_says_how_to_get_its_folder() -> None:
+    with pytest.raises(InputError, match=r"in Python, bench\.bundled\.tokenizer_path gives"):
+        load_chat("bpe-chatml")
+    with pytest.raises(InputError) as refused:
+        load_chat("nobody/bpe-chatml")
+    assert "bundled" not in str(refused.value)

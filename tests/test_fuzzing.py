@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -23,7 +24,9 @@ from bench.fuzzing.seeds import write_seeds
 from bench.fuzzing.state import new_state, read_state
 from bench.fuzzing.targets import first_difference
 from strategies import InputError, UnavailableError, get, is_peer, names, reference_counts
-from strategies.testing.case import of_texts
+from strategies.exactness.pipeline import empties_a_token
+from strategies.testing.case import Case, of_texts
+from strategies.testing.tokenizers import TokenizerFile
 from tests.conftest import Bench, bundled_chat
 
 CONTROL = "spliced-alone"
@@ -150,6 +153,55 @@ def test_the_command_refuses_what_is_wrong(bench: Bench, tmp_path: Path) -> None
     ran = bench("fuzz", "--resume", *out)
     assert ran.code == 3
     assert "state.json" in ran.error
+
+
+def test_a_round_alone_need_not_find_the_control(bench: Bench, tmp_path: Path) -> None:
+    options = ("fuzz", "--strategies", f"rust,{CONTROL}", "--seed", 3, "--out", tmp_path)
+    ran = bench(*options, "--round", 7)
+    assert ran.code == 0, ran.out
+    assert f"{CONTROL} was not found in this round" in ran.out
+    assert "--resume" not in ran.out
+
+
+def test_a_round_that_ends_its_process_says_who_counted(bench: Bench, tmp_path: Path) -> None:
+    target = tmp_path / "dying.py"
+    target.write_text(
+        "import os, signal\ndef count(tokenizer, text):\n    os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    ran = bench(
+        *("fuzz", "--strategies", "rust", "--target", f"{target}:count"),
+        *("--seed", 3, "--round", 7, "--out", tmp_path),
+    )
+    assert ran.code == 1
+    assert "in 1 round and" in ran.out
+    said = " ".join(ran.out.split())
+    assert f"the process ended (SIGKILL) while {target}:count counted case 1" in said
+
+
+def test_a_case_that_cannot_be_loaded_is_counted_as_refused(tmp_path: Path) -> None:
+    class Written(Rounds):
+        def cases(self, number: int) -> Iterator[Case]:
+            case = next(super().cases(number))
+            # It writes the address of an object.
+            yield replace(case, template="{{ {}.items }}")
+            yield case
+
+    figures = do_round(Written(plan("rust")), Task(0, ("rust",)))
+    assert figures.refused == 1
+    assert figures.compared["rust"] == figures.prompts > 0
+    state = new_state(plan())
+    state.finish(0, figures)
+    state.write(tmp_path / "state.json")
+    assert read_state(tmp_path / "state.json").figures == figures
+
+
+def test_no_tokenizer_is_written_on_which_the_library_never_ends() -> None:
+    # This seed and this round had one.
+    case = next(Rounds(plan(seed=2711)).cases(129))
+    assert isinstance(case.tokenizer, TokenizerFile)
+    backend = Tokenizer.from_str(json.dumps(case.tokenizer.state))
+    assert "  " in case.tokenizer.added
+    assert empties_a_token(backend) is None
 
 
 FOUND = Path(__file__).parent / "data" / "found.json"

@@ -114,6 +114,8 @@ def test_a_strategy_that_cannot_run_is_left_out_of_several_and_refused_alone() -
         (("--lengths", "0"), "no list of positive whole numbers"),
         (("--strategies", "rust,spliced-alone"), "is wrong on purpose"),
         (("--longest-run", "0"), "--longest-run"),
+        (("--longest-run", "nan"), "'nan' is no finite number"),
+        (("--longest-run", "inf"), "'inf' is no finite number"),
     ],
 )
 def test_options_that_make_no_sense_are_refused(

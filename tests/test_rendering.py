@@ -141,3 +141,11 @@ def test_an_error_names_conversation_turn_and_reason() -> None:
     with pytest.raises(TurnError) as caught:
         list(chat.prompts(conversation))
     assert str(caught.value) == expected
+
+
+def test_a_conversation_whose_first_message_is_refused_has_no_prompts() -> None:
+    conversation = Conversation("c", ({"role": "user", "content": 1},), None, (1,))
+    chat = bundled_chat("bpe-chatml")
+    assert list(chat.prompts(conversation, "skip")) == [(0, None)]
+    with pytest.raises(TurnError, match=r"messages\[0\].content: must be a text"):
+        list(chat.prompts(conversation))

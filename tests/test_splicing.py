@@ -6,6 +6,9 @@ spans alone is right. The rows in which it is wrong prove that a check can fail.
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
@@ -13,6 +16,7 @@ from tokenizers import AddedToken, Tokenizer
 
 from bench.conformance.build import NORMALIZERS, PRE_TOKENIZERS, small_tokenizer
 from bench.conformance.corpus import Case, chosen_cases
+from strategies import availability, get, load_chat, open_available
 from strategies.splicing import (
     Cutter,
     Markers,
@@ -22,6 +26,8 @@ from strategies.splicing import (
     between_markers,
     markers_of,
 )
+from strategies.testing.case import of_texts
+from strategies.testing.tokenizers import CONFIG
 from tests.conftest import bundled_chat, real_chat, real_conversations
 
 ROWS = chosen_cases(["splicing"])
@@ -214,3 +220,27 @@ def test_memory_follows_distinct_text(name: str) -> None:
         seen += len(spans)
     # Nearly all spans of a turn were in the turn before.
     assert kept > 10 * seen
+
+
+def test_a_span_on_which_the_library_never_ends_is_not_tried(
+    tmp_path: Path, strategy_name: str
+) -> None:
+    # The plain call fails on the first piece, \u00e9. The span <m>a alone would take all memory.
+    backend = small_tokenizer(
+        [{"content": "<m>"}, *({"content": text, "normalized": True} for text in (" ", "ab"))],
+        normalizer="strip",
+    )
+    backend.save(str(tmp_path / "tokenizer.json"))
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps(CONFIG), encoding="utf-8")
+    chat = load_chat(tmp_path, template="{{ messages[-1].content }}")
+    reason = availability(get(strategy_name), chat)
+    # Before anything is counted, since a wrong answer here would take all memory.
+    refused = {"rust", "spliced"}
+    for name in refused:
+        assert availability(get(name), chat) == "nothing is left of ' ' when it is normalized"
+    if strategy_name in refused:
+        return
+    assert reason is None
+    data = [of_texts("c", ["\u00e9<m>a"])]
+    with open_available(get(strategy_name), chat, 1) as counter:
+        assert counter.count(data, on_error="skip") == [[None]]

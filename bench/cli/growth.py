@@ -15,6 +15,7 @@ from bench.cli.inputs import load_tokenizer
 from bench.cli.options import (
     Names,
     Numbers,
+    PositiveNumber,
     chat_specs,
     complete_strategy,
     shared_options,
@@ -61,7 +62,7 @@ DEFAULT_STRATEGY = "rust"
 @click.option(
     "--longest-run",
     metavar="SECONDS",
-    type=click.FloatRange(min=0, min_open=True),
+    type=PositiveNumber(),
     default=LONGEST_RUN_SECONDS,
     show_default=True,
     help="Leave a strategy out from the length on at which one run would take longer, by its runs "

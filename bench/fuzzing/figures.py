@@ -51,6 +51,8 @@ class Figures:
         Turns that each target could not count, by its own word.
     findings
         Where a target differed.
+    refused
+        Cases that could not be loaded, such as one whose template writes addresses of objects.
     """
 
     prompts: int = 0
@@ -58,6 +60,7 @@ class Figures:
     compared: Counter[str] = field(default_factory=Counter)
     unavailable: Counter[str] = field(default_factory=Counter)
     findings: list[Finding] = field(default_factory=list)
+    refused: int = 0
 
     def add(self, other: Figures) -> None:
         """Add the figures of more rounds."""
@@ -66,6 +69,7 @@ class Figures:
         self.compared += other.compared
         self.unavailable += other.unavailable
         self.findings += other.findings
+        self.refused += other.refused
 
     def as_dict(self) -> dict[str, Any]:
         """Return them as the state file has them."""
@@ -75,6 +79,7 @@ class Figures:
             "compared": dict(self.compared),
             "unavailable": dict(self.unavailable),
             "findings": [finding.as_dict() for finding in self.findings],
+            "refused": self.refused,
         }
 
 
@@ -86,4 +91,6 @@ def figures_from(content: Mapping[str, Any]) -> Figures:
         Counter(content["compared"]),
         Counter(content["unavailable"]),
         [Finding(**finding) for finding in content["findings"]],
+        # Searches of before did not count them.
+        content.get("refused", 0),
     )

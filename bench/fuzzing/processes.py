@@ -5,8 +5,10 @@ from __future__ import annotations
 import faulthandler
 import multiprocessing
 import os
+import resource
+import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
@@ -27,6 +29,13 @@ from strategies.runtime.signals import (
 LONGEST_ROUND_SECONDS = 600.0
 """A round takes seconds, and minutes if it makes a case smaller. One that takes longer hangs."""
 
+MOST_MEMORY = 8 << 30
+"""Bytes of address space of a process. Without a bound, a library that never ends takes the memory
+of the whole machine, and the system kills processes without a word."""
+
+_TO_END = 2.0
+"""Seconds that a process has to end after it has closed its connection."""
+
 DIED = "process"
 """The target of a finding that says that a round ended its process."""
 
@@ -45,16 +54,20 @@ class Worker:
         The round that it does; None if it waits for one.
     until
         When it is given up, by the monotonic clock.
+    doing
+        What it did last, in a few words.
     """
 
     process: SpawnProcess
     connection: Connection
     task: Task | None = None
     until: float = 0.0
+    doing: str = ""
 
     def begin(self, task: Task) -> None:
         """Give it a round."""
         self.task, self.until = task, monotonic() + LONGEST_ROUND_SECONDS
+        self.doing = "before it counted"
         self.connection.send(task)
 
 
@@ -95,24 +108,26 @@ class Workers:
             number = worker.task.number
             if worker.connection in waited:
                 try:
-                    figures: Figures = worker.connection.recv()
+                    said: str | Figures = worker.connection.recv()
                 except (EOFError, OSError):
-                    yield number, self._replace(place, "it ended")
+                    worker.process.join(_TO_END)
+                    yield number, self._replace(place, how_ended(worker.process.exitcode))
+                    continue
+                if isinstance(said, str):
+                    worker.doing = said
                 else:
                     worker.task = None
-                    yield number, figures
+                    yield number, said
             elif monotonic() > worker.until:
-                yield (
-                    number,
-                    self._replace(place, f"it did not end within {LONGEST_ROUND_SECONDS:.0f} s"),
-                )
+                why = f"the process did not end within {LONGEST_ROUND_SECONDS:.0f} s,"
+                yield number, self._replace(place, why)
 
     def _replace(self, place: int, why: str) -> Figures:
         """Start another process for one that cannot go on, and return what is to tell."""
         worker = self.all[place]
         _end(worker)
         assert worker.task is not None  # noqa: S101  # for the type checker; it did a round
-        said = f"{why}; what it printed is in {self.log}"
+        said = f"{why} {worker.doing}; what it printed is in {self.log}"
         self.all[place] = self._start()
         return Figures(findings=[Finding(DIED, worker.task.number, said)])
 
@@ -150,6 +165,15 @@ def _end(worker: Worker) -> None:
     worker.connection.close()
 
 
+def how_ended(code: int | None) -> str:
+    """Return how a process ended by its exit code; None if that is not known."""
+    if code is None:
+        return "the process ended"
+    if code >= 0:
+        return f"the process ended (exit code {code})"
+    return f"the process ended ({signal.Signals(-code).name})"
+
+
 # --- in the processes -------------------------------------------------------------------
 
 
@@ -165,7 +189,12 @@ def _work(connection: Connection, plan: Plan, log: str) -> None:
         os.dup2(printed.fileno(), 1)
         os.dup2(printed.fileno(), 2)
     faulthandler.enable(2)
+    _bound_memory()
     rounds = Rounds(plan)
+
+    def tell(doing: str) -> None:
+        connection.send(f"while {doing}")
+
     while True:
         try:
             task: Task = connection.recv()
@@ -173,6 +202,15 @@ def _work(connection: Connection, plan: Plan, log: str) -> None:
             return
         print(f"round {task.number}", flush=True)  # into the log
         faulthandler.dump_traceback_later(LONGEST_ROUND_SECONDS - 5, file=2)
-        figures = do_round(rounds, task)
+        figures = do_round(rounds, task, tell)
         faulthandler.cancel_dump_traceback_later()
         connection.send(figures)
+
+
+def _bound_memory() -> None:
+    """Let this process fail alone, and with a trace in the log, if it takes too much memory."""
+    _, hard = resource.getrlimit(resource.RLIMIT_AS)
+    most = MOST_MEMORY if hard == resource.RLIM_INFINITY else min(hard, MOST_MEMORY)
+    # Some systems refuse every bound.
+    with suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_AS, (most, hard))

@@ -30,10 +30,13 @@ class Limits:
         After this time.
     prompts
         After this many prompts; None for no limit.
+    rounds
+        After this many rounds; None for no limit.
     """
 
     seconds: float
     prompts: int | None = None
+    rounds: int | None = None
 
 
 def search(
@@ -89,7 +92,8 @@ def search(
 
 def _is_over(state: State, limits: Limits, seconds: float) -> bool:
     enough = limits.prompts is not None and state.figures.prompts >= limits.prompts
-    return enough or seconds >= limits.seconds
+    done = limits.rounds is not None and state.rounds >= limits.rounds
+    return enough or done or seconds >= limits.seconds
 
 
 def _take(started: Workers, state: State) -> None:

@@ -34,9 +34,10 @@ def check_template(template: str | dict[str, str] | None, spec: ChatSpec) -> Non
     Raises
     ------
     InputError
-        With the tokenizer's name or path, and the line of the template if it is known.
+        With the file of the template, or the name of the tokenizer that brings it, and the line
+        of the template if it is known.
     """
-    name = spec.name_or_path
+    name = spec.template_file or spec.name_or_path
     texts = list(template.values()) if isinstance(template, dict) else [template]
     if not texts or not all(texts):
         # An empty one would render nothing, and every ISL would silently be 0.

@@ -71,7 +71,10 @@ def _key(spec: ChatSpec, files: str, depends: Mapping[str, Any]) -> str:
 
 def written(spec: ChatSpec) -> dict[str, Any]:
     """Return a specification as JSON data."""
-    return {**asdict(spec), "clock": spec.clock.isoformat()}
+    fields = {**asdict(spec), "clock": spec.clock.isoformat()}
+    # The text says it all: another file with the same text is the same template.
+    del fields["template_file"]
+    return fields
 
 
 def spec_from(fields: Mapping[str, Any]) -> ChatSpec:

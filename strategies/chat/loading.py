@@ -217,6 +217,12 @@ def _load_reason(spec: ChatSpec, error: BaseException, warnings: Sequence[str]) 
     if missing:
         return missing
     hint = "neither a folder nor a tokenizer on the hub that can be reached: "
+    if len(path.parts) == 1:
+        hint = (
+            "neither a folder nor a tokenizer on the hub that can be reached (only the command "
+            "line knows a bundled one by its name; in Python, bench.bundled.tokenizer_path gives "
+            "its folder): "
+        )
     if path.exists():
         hint = "the tokenizer cannot be loaded, its files may be damaged: "
     return f"{hint}{type(error).__name__}: {one_line(error) or 'no reason given'}"

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from os import PathLike
 from typing import Any
 
 from strategies.chat.kwargs import check_kwargs
-from strategies.chat.templates import template_text
+from strategies.chat.templates import template_file, template_text
 from strategies.errors import InputError, one_line
 from strategies.profiles.catalog import DEFAULT_PROFILE, profile_named
 
@@ -37,6 +37,8 @@ class ChatSpec:
         The instant that templates read as now.
     messages
         Name of the messages profile.
+    template_file
+        Where the text of `template` was read, for messages alone; None if it was given as text.
     """
 
     name_or_path: str
@@ -47,6 +49,7 @@ class ChatSpec:
     trust_remote_code: bool
     clock: datetime
     messages: str
+    template_file: str | None = field(default=None, compare=False)
 
 
 def chat_spec(
@@ -148,4 +151,5 @@ def unchecked_spec(
         trust_remote_code=trust_remote_code,
         clock=clock or today,
         messages=profile_named(messages).name,
+        template_file=template_file(template),
     )

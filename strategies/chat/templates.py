@@ -14,6 +14,13 @@ PROCESSOR_FILE = "chat_template.json"
 _FIELD = "chat_template"
 
 
+def template_file(template: str | PathLike[str] | None) -> str | None:
+    """Return the path if a chat template is given as a file, else None."""
+    if template is None or (isinstance(template, str) and ("{" in template or "\n" in template)):
+        return None
+    return str(template)
+
+
 def template_text(template: str | PathLike[str] | None) -> str | None:
     """Return the text of a chat template that is given as text or as a file.
 
@@ -24,7 +31,7 @@ def template_text(template: str | PathLike[str] | None) -> str | None:
     """
     if template is None:
         return None
-    if isinstance(template, str) and ("{" in template or "\n" in template):
+    if isinstance(template, str) and template_file(template) is None:
         return _unwrapped(template, None)
     if not str(template):
         raise InputError("is empty; name a file", field="template")

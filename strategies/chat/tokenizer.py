@@ -213,6 +213,9 @@ class ChatTokenizer:
         turns = len(conversation.turns)
         try:
             served = self.serve(conversation)
+            if served.refusal is not None and not served.conversation.turns:
+                # No turn is left that the error of a renderer could name.
+                raise served.refusal
             renderer = self.renderer(served.conversation)
         except TurnError:
             if on_error == "raise":

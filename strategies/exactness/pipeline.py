@@ -76,15 +76,12 @@ def _splits_special(backend: Tokenizer) -> Refusal | None:
     return Refusal("A6", "split_special_tokens leaves no place to cut")
 
 
-BACKEND_CHECKS = (_normalizer, _pre_tokenizer, _model, _post_processor, _splits_special)
-"""Conditions A2 to A6, in this order."""
-
-
 def empties_a_token(backend: Tokenizer) -> Refusal | None:
-    """Return why the library may fail on any text, or None (A13).
+    """Return why the library may fail on any text, or never end, or None (A13).
 
-    Cutting changes nothing about that: each piece is searched for such a token by itself. But
-    whoever tries texts must not try them with such a tokenizer.
+    It searches piece by piece. If it fails on the first piece of a prompt, the plain call goes on
+    with the next turn. A cut prompt is encoded by spans, and one of the later ones may take all
+    memory.
     """
     if backend.normalizer is None or _normalizer(backend) is not None:
         return None
@@ -93,6 +90,12 @@ def empties_a_token(backend: Tokenizer) -> Refusal | None:
             # The search then finds it everywhere, even inside a character, and may never end.
             return Refusal("A13", f"nothing is left of {token.content!r} when it is normalized")
     return None
+
+
+BACKEND_CHECKS = (
+    *(_normalizer, empties_a_token, _pre_tokenizer, _model, _post_processor, _splits_special),
+)
+"""Conditions A2 to A6. A13 comes early: nothing should be encoded if it does not hold."""
 
 
 def _normalized(token: AddedToken) -> Refusal | None:

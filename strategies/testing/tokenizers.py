@@ -199,6 +199,9 @@ class TokenizerWriter:
         if pre_tokenizer is not None:
             backend.pre_tokenizer = pre_tokenizer
         for token in self._added():
+            if token.normalized and normalizer and not normalizer.normalize_str(token.content):
+                # With such a token the library itself may take all memory (A13).
+                token = AddedToken(**{**token.__getstate__(), "normalized": False})  # noqa: PLW2901
             (backend.add_special_tokens if token.special else backend.add_tokens)([token])
         config: dict[str, Any] = dict(CONFIG)
         self._finish(backend, config)
