@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import count, islice, repeat
 from os import PathLike
 from pathlib import Path
+from queue import SimpleQueue
+from threading import Thread
 from typing import TYPE_CHECKING, NamedTuple
 
 from strategies.conversations.conversation import Conversation, ToolArguments
@@ -19,8 +20,6 @@ from strategies.conversations.options import ReadOptions, Records, UnknownFields
 from strategies.conversations.streaming import Batch, DatasetStream
 from strategies.counting import count_with
 from strategies.errors import IslWarning, TurnError
-from strategies.hints import hinted
-from strategies.registry import get, open_available
 from strategies.runtime.cores import available_cores
 from strategies.traces import Contents
 
@@ -123,21 +122,38 @@ def _fitting(turns: Turns) -> Turns:
 def read_ahead(batches: Iterable[Batch]) -> Generator[Batch]:
     """Yield the same, and read the next one in a thread meanwhile.
 
-    Without a thread, each is read when it is needed.
+    If the system gives no thread, each is read when it is needed.
     """
     iterator = iter(batches)
-    pool = ThreadPoolExecutor(1, thread_name_prefix="reading")
+    asked: SimpleQueue[bool] = SimpleQueue()
+    read: SimpleQueue[tuple[Batch | None, BaseException | None]] = SimpleQueue()
+
+    def answer() -> None:
+        while asked.get():
+            try:
+                read.put((next(iterator, None), None))
+            except BaseException as error:
+                read.put((None, error))
+
+    thread = Thread(target=answer, name="reading", daemon=True)
     try:
-        try:
-            reading = pool.submit(next, iterator, None)
-        except RuntimeError:
-            yield from iterator
-            return
-        while (batch := reading.result()) is not None:
-            reading = pool.submit(next, iterator, None)
+        thread.start()
+    except RuntimeError:
+        yield from iterator
+        return
+    try:
+        asked.put(True)
+        while True:
+            batch, error = read.get()
+            if error is not None:
+                raise error
+            if batch is None:
+                return
+            asked.put(True)
             yield batch
     finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+        asked.put(False)
+        thread.join()
 
 
 def count_batches(
@@ -186,6 +202,8 @@ def count_batches(
                     counter, chat, conversations, progress=progress, on_error=on_error
                 )
             except TurnError as error:
+                from strategies.hints import hinted
+
                 raise hinted(error, conversations, chat) from error
             yield Counted(batch, counts)
 
@@ -233,6 +251,8 @@ def stream(
         For a turn that the template or the tokenizer refuses.
     """
     import warnings
+
+    from strategies.registry import get, open_available
 
     chosen = get(strategy) if isinstance(strategy, str) else strategy
     options = ReadOptions(tool_arguments, unknown_fields, on_error, records)

@@ -144,6 +144,7 @@ class GrowingFile:
             with failures_told(self.path):
                 self._file.flush()
             write_whole(self.path, lambda out: (finish or _copy)(self._file, out))
+            self._keep = False
             return
         with failures_told(self.path):
             self._file.flush()

@@ -172,7 +172,7 @@ def _jsonl_rows(columns: tuple[str, ...], conversations: Iterable[Turns]) -> byt
 
 def _json_cells(cells: Sequence[Cell]) -> Sequence[Cell]:
     """Return cells that a number formats as JSON does."""
-    if None in cells or isinstance(cells[0], str):
+    if None in cells or any(isinstance(cell, str) for cell in cells[:1]):
         return [json_line(cell) for cell in cells]
     return cells
 
