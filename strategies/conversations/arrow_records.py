@@ -159,6 +159,22 @@ def without_union_nulls(value: Any, key: str, field: str, *, free_form: bool = F
     null. In messages and calls a null means the same as a missing key. In arguments, tools,
     documents and kwargs it does not: templates write them out whole, so that the prompt would
     differ.
+
+    Parameters
+    ----------
+    value
+        The value, with all that is in it.
+    key
+        The key of the object that it stands under.
+    field
+        Its place in the record, for errors.
+    free_form
+        Whether it is inside arguments, tools, documents or kwargs.
+
+    Raises
+    ------
+    InputError
+        For a null that may be a missing key, with the field.
     """
     if isinstance(value, dict):
         free_form = free_form or key in _FREE_FORM
