@@ -69,7 +69,8 @@ class Dies(CountTurns):
 def count(counter, out, **options):
     chats = ray.data.read_parquet("chats").repartition(target_num_rows_per_block=20)
     chats.map_batches(
-        counter, fn_constructor_args=["tokenizer"], concurrency=2, num_cpus=CPUS, **options
+        counter, fn_constructor_args=["tokenizer"], num_cpus=CPUS, **options,
+        compute=ray.data.ActorPoolStrategy(size=2),
     ).write_parquet(out)
 
 
@@ -99,7 +100,7 @@ def sorted_table(tables: list[pa.Table]) -> pa.Table:
 def test_a_cluster_counts_as_bench_count_also_if_a_process_is_killed(
     chats: list[Path], tmp_path: Path, bench: Bench
 ) -> None:
-    (example,) = re.findall(r"```python\n(.*?)```", DOCS.read_text(encoding="utf-8"), re.DOTALL)
+    example, *_ = re.findall(r"```python\n(.*?)```", DOCS.read_text(encoding="utf-8"), re.DOTALL)
     assert len(example.splitlines()) <= 10
     (tmp_path / "example.py").write_text(example, encoding="utf-8")
     (tmp_path / "program.py").write_text(PROGRAM, encoding="utf-8")
