@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from strategies.batch_counter import CountTurns
     from strategies.chat.spec import ChatSpec, chat_spec
     from strategies.chat.tokenizer import ChatTokenizer, load_chat
     from strategies.contract import Counter, Strategy
@@ -55,6 +56,7 @@ __all__ = [
     "ChatTokenizer",
     "Conversation",
     "Conversations",
+    "CountTurns",
     "Counter",
     "Counts",
     "InputError",
@@ -103,6 +105,7 @@ _PLACES = {
     "ChatTokenizer": "strategies.chat.tokenizer",
     "Conversation": "strategies.conversations.conversation",
     "Conversations": "strategies.conversations.datasets",
+    "CountTurns": "strategies.batch_counter",
     "Counter": "strategies.contract",
     "Counts": "strategies.conversations.counts",
     "InputError": "strategies.errors",

@@ -126,14 +126,8 @@ class Counting:
         gc.freeze()
         self._contents = Contents(self.chat)
         self._contents.go_on(state.contents)
-        self._about = {
-            "tokenizer": self.chat.fingerprint,
-            "reading": asdict(job.reading),
-            "columns": list(self._columns),
-            "rejects": job.rejects is not None,
-        }
         if earlier is not None and job.out is not None:
-            check_same(earlier[0], self._about, job.out)
+            check_same(earlier[0], self._about(), job.out)
         self._batches = _with_first(first, batches)
 
     def _earlier(self) -> tuple[dict[str, Any], State] | None:
@@ -238,7 +232,7 @@ class Counting:
         out = Written(**self._out.state())
         rejects = Written() if self._rejects is None else Written(**self._rejects.state())
         state = State(place, out, rejects, self.tally, self._contents.found)
-        self._journal.write(self._about, state)
+        self._journal.write(self._about(), state)
         self._written = time.monotonic()
 
     def complete(self) -> None:
@@ -255,6 +249,15 @@ class Counting:
             self._rejects.complete()
         if self._journal is not None:
             self._journal.remove()
+
+    def _about(self) -> dict[str, Any]:
+        """Return all that the counts depend on, beside the dataset."""
+        return {
+            "tokenizer": self.chat.fingerprint,
+            "reading": asdict(self._job.reading),
+            "columns": list(self._columns),
+            "rejects": self._job.rejects is not None,
+        }
 
     def _table_about(self) -> dict[str, Any]:
         """Return what the counts depend on, for the metadata of a Parquet file."""

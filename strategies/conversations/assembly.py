@@ -9,12 +9,11 @@ from dataclasses import dataclass, field
 from itertools import chain
 
 from strategies.conversations.conversation import Conversation
-from strategies.conversations.detect import detect, formats
+from strategies.conversations.detect import detect
 from strategies.conversations.fields import Reader
 from strategies.conversations.format import Format, Group, unread
-from strategies.conversations.known_fields import MESSAGE, RECORD, ROW
 from strategies.conversations.options import ReadOptions
-from strategies.conversations.records import Needs, Record, Unread
+from strategies.conversations.records import Record, Unread
 from strategies.errors import InputError, placed
 from strategies.words import many
 
@@ -38,17 +37,6 @@ class Reject:
     reason: str
     conversation: str | None = None
     record: str | None = None
-
-
-def needs() -> Needs:
-    """Return what the formats need of the records of a container."""
-    read = frozenset({"_type"}).union(*(form.fields for form in formats()))
-    return Needs(
-        skipped=RECORD.harmless - read,
-        read=read | RECORD.refused.keys() | ROW.refused.keys(),
-        skipped_in_messages=MESSAGE.harmless,
-        messages=frozenset({"messages", "conversations", "conversation", "prompt", "completion"}),
-    )
 
 
 @dataclass(slots=True)

@@ -9,9 +9,10 @@ from os import PathLike
 from pathlib import Path
 from typing import IO
 
-from strategies.conversations.assembly import Assembly, Reject, needs
+from strategies.conversations.assembly import Assembly, Reject
 from strategies.conversations.conversation import Conversation, ToolArguments
 from strategies.conversations.counts import OnError
+from strategies.conversations.detect import needs
 from strategies.conversations.files import open_file
 from strategies.conversations.options import ReadOptions, Records, UnknownFields
 from strategies.conversations.reading import items_of

@@ -10,6 +10,8 @@ from typing import Any
 from strategies.conversations import formats as folder
 from strategies.conversations.format import Format
 from strategies.conversations.json_text import shown
+from strategies.conversations.known_fields import MESSAGE, RECORD, ROW
+from strategies.conversations.records import Needs
 from strategies.errors import InputError
 
 
@@ -48,3 +50,15 @@ def detect(record: dict[str, Any]) -> Format:
         raise InputError(f"looks like several formats, {names} (fields: {keys})")
     known = "; ".join(f"{form.name}: {form.summary}" for form in formats())
     raise InputError(f"unknown format (fields: {keys}); known are {known}")
+
+
+@cache
+def needs() -> Needs:
+    """Return what the formats together need of a container."""
+    read = frozenset({"_type"}).union(*(form.fields for form in formats()))
+    return Needs(
+        skipped=RECORD.harmless - read,
+        read=read | RECORD.refused.keys() | ROW.refused.keys(),
+        skipped_in_messages=MESSAGE.harmless,
+        messages=frozenset({"messages", "conversations", "conversation", "prompt", "completion"}),
+    )

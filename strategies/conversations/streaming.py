@@ -19,10 +19,10 @@ from types import TracebackType
 from typing import IO, TYPE_CHECKING, Any, Self, cast
 
 from strategies.conversations import records
-from strategies.conversations.assembly import Assembly, Reject, needs
+from strategies.conversations.assembly import Assembly, Reject
 from strategies.conversations.conversation import Conversation, count_turns
 from strategies.conversations.datasets import all_of
-from strategies.conversations.detect import detect, formats
+from strategies.conversations.detect import detect, formats, needs
 from strategies.conversations.direct import DirectConversations, Part, read_directly
 from strategies.conversations.files import open_file
 from strategies.conversations.json_records import START_BYTES, begins_lines, read_lines
