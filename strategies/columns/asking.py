@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 from strategies.columns.figures import COLUMNS, Figures
 from strategies.columns.reference import reference_figures
-from strategies.contract import ColumnsCounter, Counter
-from strategies.conversations.counts import Column, Columns, Counts, OnError, Progress
+from strategies.contract import Counter
+from strategies.conversations.counts import Column, Counts, OnError, Progress
 from strategies.conversations.direct import DirectConversations
 from strategies.conversations.given import given_conversations
-from strategies.counting import count_with
+from strategies.counting import columns_with
 from strategies.errors import InputError
 
 if TYPE_CHECKING:
@@ -66,11 +66,9 @@ def figures_with(
         raise InputError(f"there is no column {min(unknown)!r}", field="wanted")
     if not isinstance(conversations, DirectConversations):
         conversations = given_conversations(conversations)
-    if wanted and isinstance(counter, ColumnsCounter):
-        columns = counter.count_columns(conversations, wanted, progress=progress, on_error=on_error)
-    else:
-        counts = count_with(counter, chat, conversations, progress=progress, on_error=on_error)
-        columns = Columns(counts, None, None, range(len(counts)) if wanted else ())
+    columns = columns_with(
+        counter, chat, conversations, wanted, progress=progress, on_error=on_error
+    )
     found = [
         [Figures(*row) for row in zip(isl, *others, strict=True)]
         for isl, *others in zip(
