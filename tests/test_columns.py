@@ -43,7 +43,7 @@ def letters(folder: Path, template: str = TEMPLATE) -> ChatTokenizer:
     tokenizer = Tokenizer(
         models.BPE(vocab=vocabulary, merges=[("\n", "\n"), ("y", "z"), ("x", "yz")])
     )
-    tokenizer.add_special_tokens([AddedToken(text) for text in ("<u>", "<a>", "<e>")])
+    tokenizer.add_special_tokens([AddedToken(text) for text in ("<u>", "<a>", "<e>", "qu", "quk")])
     file = TokenizerFile(
         json.loads(tokenizer.to_str()),
         {"tokenizer_class": "PreTrainedTokenizerFast"},
@@ -136,6 +136,8 @@ def test_what_is_continued_is_no_answer(tmp_path: Path, way: str) -> None:
     [
         # The white space after the answer is no line end of the template after a marker.
         ("{% for m in messages %}{{ m.content }}{% endfor %}", 4),
+        # The end token is a part of the prompt, and the white space is all of the answer.
+        ("{{ messages[0].content }}<e>{{ ' \n' if messages|length > 1 }}", 2),
         # Another text than the prompt and the answer.
         ("{{ 'a' if add_generation_prompt else 'b' }}", None),
         # It begins with the prompt, and goes on with nothing.
@@ -154,6 +156,20 @@ def test_what_is_continued_is_no_answer(tmp_path: Path, way: str) -> None:
 def test_lengths_of_answers(tmp_path: Path, way: str, template: str, osl: int | None) -> None:
     (((_, _, got),),) = figures(letters(tmp_path, template), said("ab", "cd \n"), strategy=way)
     assert got == osl
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_only_the_assistant_answers(tmp_path: Path, way: str) -> None:
+    chat = letters(tmp_path, "{% for m in messages %}{{ m.content }}{% endfor %}")
+    rows = [[Figures(1, 0, 1), Figures(2, 1, None)]]
+    assert figures(chat, said("a", "b", "c", turns=(1, 2)), strategy=way) == rows
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_longer_marker_is_another_one(tmp_path: Path, way: str) -> None:
+    chat = letters(tmp_path, "{{ messages[-1].content }}")
+    rows = [[Figures(3, 0, 0), Figures(3, 2, None)]]
+    assert figures(chat, said("abqu", "abquk", turns=(1, 2)), strategy=way) == rows
 
 
 @pytest.mark.parametrize("way", WAYS)
