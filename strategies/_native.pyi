@@ -124,6 +124,18 @@ class Counter:
         *,
         progress: Callable[[int], object] | None = None,
     ) -> _Counted: ...
+    # The same, and the columns `shared` and `osl`, empty if they are not wanted; and the places of
+    # conversations of which a column is not known.
+    def count_columns(
+        self,
+        template: Template,
+        waiting: Waiting,
+        places: Sequence[int],
+        *,
+        shared: bool,
+        osl: bool,
+        progress: Callable[[int], object] | None = None,
+    ) -> tuple[_Counted, tuple[list[list[int | None]], list[list[int | None]], list[int]]]: ...
     def count_prompts(
         self,
         prompts: Sequence[Sequence[str]],

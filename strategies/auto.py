@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, ClassVar
 
 from strategies.contract import Counter, DirectCounter
-from strategies.conversations.counts import Counts, OnError, Progress
-from strategies.counting import count_with
+from strategies.conversations.counts import Column, Columns, Counts, OnError, Progress
+from strategies.counting import columns_with, count_with
 from strategies.errors import UnavailableError
 from strategies.registry import get
 from strategies.words import many
@@ -94,6 +95,30 @@ class _Counter:
         if counts is not None:
             self._tell(name, why, counter)
         return counts
+
+    def count_columns(
+        self,
+        conversations: Sequence[Conversation],
+        wanted: AbstractSet[Column],
+        *,
+        progress: Progress | None = None,
+        on_error: OnError = "raise",
+    ) -> Columns:
+        """Return the counts, and the columns that the picked strategy finds with them.
+
+        Parameters
+        ----------
+        conversations, wanted
+            As for `strategies.contract.ColumnsCounter`.
+        progress, on_error
+            As for `count`.
+        """
+        name, why, counter = self._picked(conversations)
+        columns = columns_with(
+            counter, self.chat, conversations, wanted, progress=progress, on_error=on_error
+        )
+        self._tell(name, why, counter)
+        return columns
 
     def _picked(self, conversations: Sequence[Conversation]) -> tuple[str, str, Counter]:
         """Return the name of the strategy to use, why, and its counter."""

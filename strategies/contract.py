@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import AbstractContextManager
 from typing import Protocol, runtime_checkable
 
 from strategies.chat.tokenizer import ChatTokenizer
 from strategies.conversations.conversation import Conversation
-from strategies.conversations.counts import Counts, OnError, Progress
+from strategies.conversations.counts import Column, Columns, Counts, OnError, Progress
 from strategies.conversations.direct import DirectConversations
 
 
@@ -72,6 +73,37 @@ class DirectCounter(Protocol):
         ----------
         conversations
             The conversations to count, as the dataset has them.
+        progress, on_error
+            As for `Counter.count`.
+
+        Raises
+        ------
+        TurnError
+            As `Counter.count` does.
+        """
+        ...
+
+
+@runtime_checkable
+class ColumnsCounter(Protocol):
+    """A counter that finds more columns than the ISL, in the same call."""
+
+    def count_columns(
+        self,
+        conversations: Sequence[Conversation],
+        wanted: AbstractSet[Column],
+        *,
+        progress: Progress | None = None,
+        on_error: OnError = "raise",
+    ) -> Columns:
+        """Return the columns, each equal to `strategies.columns.reference_figures`.
+
+        Parameters
+        ----------
+        conversations
+            The conversations to count, which may be those of a dataset as the core has read it.
+        wanted
+            The columns beside the ISL.
         progress, on_error
             As for `Counter.count`.
 

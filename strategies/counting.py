@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from strategies.chat.serving import serve_all
-from strategies.contract import Counter, DirectCounter
-from strategies.conversations.counts import Counts, OnError, Progress
+from strategies.contract import ColumnsCounter, Counter, DirectCounter
+from strategies.conversations.counts import Column, Columns, Counts, OnError, Progress
 from strategies.conversations.direct import DirectConversations
 from strategies.conversations.given import given_conversations
 
@@ -73,6 +74,39 @@ def count_with(
     if progress and any(left_out):
         progress(sum(left_out))
     return [[*turns, *[None] * more] for turns, more in zip(counts, left_out, strict=True)]
+
+
+def columns_with(
+    counter: Counter,
+    chat: ChatTokenizer,
+    conversations: Sequence[Conversation],
+    wanted: AbstractSet[Column],
+    *,
+    progress: Progress | None = None,
+    on_error: OnError = "raise",
+) -> Columns:
+    """Return the counts of a counter, and the columns that it finds with them.
+
+    Parameters
+    ----------
+    counter, chat, conversations
+        As for `count_with`.
+    wanted
+        The columns beside the counts.
+    progress, on_error
+        As for `count_with`.
+
+    Raises
+    ------
+    InputError
+        As `count_with` does.
+    TurnError
+        As `count_with` does.
+    """
+    if wanted and isinstance(counter, ColumnsCounter):
+        return counter.count_columns(conversations, wanted, progress=progress, on_error=on_error)
+    counts = count_with(counter, chat, conversations, progress=progress, on_error=on_error)
+    return Columns(counts, None, None, range(len(counts)) if wanted else ())
 
 
 def _count(

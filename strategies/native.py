@@ -13,7 +13,9 @@ from strategies.chat.backend import NO_SEPARATE_RENDERING
 from strategies.chat.failures import is_failure
 from strategies.chat.serving import Served, serve_all
 from strategies.conversations.conversation import Conversation
+from strategies.conversations.counts import Columns
 from strategies.conversations.direct import DirectConversations
+from strategies.conversations.given import given_conversations
 from strategies.errors import TurnError, UnavailableError, WorkerError, one_line
 from strategies.exactness.pipeline import backend_refusal
 from strategies.native_sentencepiece import PART as SENTENCEPIECE_PART
@@ -32,11 +34,12 @@ from strategies.words import many
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Set as AbstractSet
 
     from tokenizers import Tokenizer
 
     from strategies.chat.tokenizer import ChatTokenizer
-    from strategies.conversations.counts import Counts, OnError, Progress
+    from strategies.conversations.counts import Column, Counts, OnError, Progress
 
 CHECK_WORDS = 50
 """Entries of a vocabulary that are tried as words of a check text."""
@@ -201,6 +204,47 @@ class _Taken:
             self.groups.setdefault(template, []).append(place)
 
 
+class _Found:
+    """What is found of the turns of some conversations.
+
+    Parameters
+    ----------
+    turns
+        How many turns each of them has.
+    wanted
+        The columns beside the counts.
+    """
+
+    def __init__(self, turns: Sequence[int], wanted: AbstractSet[Column]) -> None:
+        self.wanted = wanted
+        self.counts: Counts = [[None] * number for number in turns]
+        self.shared: Counts = [[None] * number for number in turns] if "shared" in wanted else []
+        self.osl: Counts = [[None] * number for number in turns] if "osl" in wanted else []
+        self.left: set[int] = set()
+        """Places of conversations of which the core has not found every column."""
+
+    def take(self, places: Sequence[int], shared: Counts, osl: Counts, left: Sequence[int]) -> None:
+        """Take over what the core has found of the conversations at some places."""
+        for column, more in ((self.shared, shared), (self.osl, osl)):
+            # It is empty if it is not wanted.
+            for place, turns in zip(places, more, strict=bool(more)):
+                column[place] = turns
+        self.left.update(places[place] for place in left)
+
+    def columns(self, refused: Sequence[int]) -> Columns:
+        """Return the columns, with so many turns more for each conversation that have none."""
+
+        def whole(column: Counts) -> Counts:
+            return [[*turns, *[None] * more] for turns, more in zip(column, refused, strict=True)]
+
+        return Columns(
+            whole(self.counts),
+            whole(self.shared) if "shared" in self.wanted else None,
+            whole(self.osl) if "osl" in self.wanted else None,
+            sorted(self.left) if self.wanted else (),
+        )
+
+
 @dataclass(slots=True)
 class _Counter:
     serves: ClassVar[bool] = True
@@ -222,10 +266,47 @@ class _Counter:
         progress: Progress | None = None,
         on_error: OnError = "raise",
     ) -> Counts:
+        return self._count(conversations, frozenset(), progress, on_error).counts
+
+    def count_columns(
+        self,
+        conversations: Sequence[Conversation],
+        wanted: AbstractSet[Column],
+        *,
+        progress: Progress | None = None,
+        on_error: OnError = "raise",
+    ) -> Columns:
+        """Return the counts, and the columns that are found with them.
+
+        Parameters
+        ----------
+        conversations, wanted
+            As for `strategies.contract.ColumnsCounter`.
+        progress, on_error
+            As for `count`.
+
+        Raises
+        ------
+        TurnError
+            As `count` does.
+        """
+        if isinstance(conversations, DirectConversations):
+            direct = self._count_directly(conversations, wanted, progress, on_error)
+            if direct is not None:
+                return direct
+        return self._count(given_conversations(conversations), wanted, progress, on_error)
+
+    def _count(
+        self,
+        conversations: Sequence[Conversation],
+        wanted: AbstractSet[Column],
+        progress: Progress | None,
+        on_error: OnError,
+    ) -> Columns:
         self.figures, self.parts, self.restarts = {}, {}, None
         taken = self._take_over(conversations, on_error)
         counted = taken.conversations
-        counts: Counts = [[None] * len(conversation.turns) for conversation in counted]
+        found = _Found([len(conversation.turns) for conversation in counted], wanted)
         failures = [
             (place, index, False, reason)
             for place, reason in taken.odd.items()
@@ -234,28 +315,28 @@ class _Counter:
         if progress and failures:
             progress(len(failures))
         for template, places in taken.groups.items():
-            run = partial(self.native.count, template, taken.waiting, places)
-            failures += self._merge(counts, places, run, progress)
+            failures += self._count_waiting(found, template, taken.waiting, places, progress)
         skipped: list[tuple[int, int]] = []
         try:
             for places, prompts in self._rendered(counted, taken.plain, on_error, skipped):
                 run = partial(self.native.count_prompts, prompts)
-                failures += self._merge(counts, places, run, progress)
+                failures += self._merge(found, places, run, progress)
         except TurnError as error:
             raise first_failure(counted, self.chat, error) from error
 
         for place, index in skipped:
-            counts[place][index] = None
-        left = self._count_left(counts, counted, failures, on_error)
+            found.counts[place][index] = None
+        left = self._count_left(found, counted, failures, on_error)
         self.note = self._note(taken.reasons, left)
         if taken.refusal is not None:
             raise taken.refusal
         refused = [
-            len(one.turns) - len(two) for one, two in zip(conversations, counts, strict=True)
+            len(one.turns) - len(two) for one, two in zip(conversations, found.counts, strict=True)
         ]
         if progress and any(refused):
             progress(sum(refused))
-        return [[*turns, *[None] * more] for turns, more in zip(counts, refused, strict=True)]
+        found.left.update(taken.plain)
+        return found.columns(refused)
 
     def _take_over(self, conversations: Sequence[Conversation], on_error: OnError) -> _Taken:
         """Give conversations to the core, as the messages profile gives them to the template.
@@ -349,19 +430,28 @@ class _Counter:
         TurnError
             As `count` does.
         """
+        columns = self._count_directly(conversations, frozenset(), progress, on_error)
+        return None if columns is None else columns.counts
+
+    def _count_directly(
+        self,
+        conversations: DirectConversations,
+        wanted: AbstractSet[Column],
+        progress: Progress | None,
+        on_error: OnError,
+    ) -> Columns | None:
         served = self._served_directly(conversations)
         if served is None:
             return None
         waiting, groups = served
         self.figures, self.parts, self.restarts = {}, {}, None
-        counts: Counts = [[None] * len(turns) for _, turns in conversations.outlines]
+        found = _Found([len(turns) for _, turns in conversations.outlines], wanted)
         failures: list[tuple[int, int, bool, str]] = []
         for template, places in groups.items():
-            run = partial(self.native.count, template, waiting, places)
-            failures += self._merge(counts, places, run, progress)
-        left = self._count_left(counts, conversations, failures, on_error)
+            failures += self._count_waiting(found, template, waiting, places, progress)
+        left = self._count_left(found, conversations, failures, on_error)
         self.note = self._note([], left)
-        return counts
+        return found.columns([0] * len(found.counts))
 
     def _served_directly(
         self, conversations: DirectConversations
@@ -397,26 +487,55 @@ class _Counter:
 
     def _count_left(
         self,
-        counts: Counts,
+        found: _Found,
         conversations: Sequence[Conversation],
         failures: list[tuple[int, int, bool, str]],
         on_error: OnError,
     ) -> list[str]:
         """Let the reference count the turns that the core has not; return why it has not.
 
-        A turn that the template raises for, here and there, is no news.
+        A turn that the template raises for, here and there, is no news. The core has compared the
+        prompt after it with the one before it.
         """
         left = []
         for place, index, raised, reason in sorted(failures):
             count = reference_turn(self.chat, conversations[place], index, on_error)
-            counts[place][index] = count
+            found.counts[place][index] = count
             if count is not None or not raised:
                 left.append(reason)
+                found.left.add(place)
         return left
+
+    def _count_waiting(
+        self,
+        found: _Found,
+        template: _native.Template,
+        waiting: _native.Waiting,
+        places: Sequence[int],
+        progress: Progress | None,
+    ) -> list[tuple[int, int, bool, str]]:
+        """Count conversations that the core renders, as `_merge` does."""
+        if not found.wanted:
+            run = partial(self.native.count, template, waiting, places)
+            return self._merge(found, places, run, progress)
+
+        def with_columns(**options: Any) -> tuple[Any, Any, Any]:
+            counted, (shared, osl, left) = self.native.count_columns(
+                template,
+                waiting,
+                places,
+                shared="shared" in found.wanted,
+                osl="osl" in found.wanted,
+                **options,
+            )
+            found.take(places, shared, osl, left)
+            return counted
+
+        return self._merge(found, places, with_columns, progress)
 
     def _merge(
         self,
-        counts: Counts,
+        found: _Found,
         places: Sequence[int],
         run: Callable[..., tuple[Any, Any, Any]],
         progress: Progress | None,
@@ -437,7 +556,7 @@ class _Counter:
         for place, turns in zip(places, counted, strict=True):
             for index, count in enumerate(turns):
                 if count is not None:
-                    counts[place][index] = count
+                    found.counts[place][index] = count
         self.restarts = figures.pop("restarts", self.restarts)
         for name, value in figures.items():
             self.figures[name] = self.figures.get(name, 0) + value

@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from strategies.conversations.conversation import Conversation
 
 
-def reference_turn(
+def reference_ids(
     chat: ChatTokenizer, conversation: Conversation, index: int, on_error: OnError = "raise"
-) -> int | None:
-    """Return the ISL of one turn, in tokens, by the plain full-template call.
+) -> list[int] | None:
+    """Return the token ids of the prompt of one turn, by the plain full-template call.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ def reference_turn(
         If the call raises and `on_error` is ``"raise"``.
     """
     try:
-        return len(chat.apply_chat_template(conversation, index))
+        return chat.apply_chat_template(conversation, index)
     except BaseException as error:
         if not is_failure(error):
             raise
@@ -47,6 +47,25 @@ def reference_turn(
         if isinstance(error, TurnError):
             raise
         raise turn_error(conversation, index, error) from error
+
+
+def reference_turn(
+    chat: ChatTokenizer, conversation: Conversation, index: int, on_error: OnError = "raise"
+) -> int | None:
+    """Return the ISL of one turn, in tokens, by the plain full-template call.
+
+    Parameters
+    ----------
+    chat, conversation, index, on_error
+        As for `reference_ids`.
+
+    Raises
+    ------
+    TurnError
+        If the call raises and `on_error` is ``"raise"``.
+    """
+    ids = reference_ids(chat, conversation, index, on_error)
+    return None if ids is None else len(ids)
 
 
 def reference_counts(

@@ -14,6 +14,7 @@ use pyo3::prelude::*;
 use pyo3::pybacked::{PyBackedBytes, PyBackedStr};
 use pyo3::types::{PyBytes, PyDict, PyString};
 
+use crate::count::columns::Wanted;
 use crate::count::source::{Source, Turn};
 use crate::count::workers::{Options, Stop};
 use crate::count::{Counts, Failure, Report, count};
@@ -175,8 +176,14 @@ fn figures<'py>(
     Ok(figures)
 }
 
+/// A number for every turn of every conversation.
+type PyColumn = Vec<Vec<Option<u32>>>;
+
 /// Counts, failures and figures of one call.
-type PyCounts<'py> = (Vec<Vec<Option<u32>>>, Vec<PyFailure>, Bound<'py, PyDict>);
+type PyCounts<'py> = (PyColumn, Vec<PyFailure>, Bound<'py, PyDict>);
+
+/// The columns beside the counts, and the places of conversations that have unknown ones.
+type PyColumns = (PyColumn, PyColumn, Vec<usize>);
 
 /// A tokenizer that counts the prompts of many turns.
 #[pyclass(module = "strategies._native", frozen)]
@@ -190,9 +197,10 @@ impl Counter {
         &self,
         py: Python<'py>,
         source: Arc<dyn Source>,
+        wanted: Wanted,
         convert_seconds: f64,
         progress: Option<&Bound<'py, PyAny>>,
-    ) -> PyResult<PyCounts<'py>> {
+    ) -> PyResult<(PyCounts<'py>, PyColumns)> {
         let progress = progress.map(|callback| callback.clone().unbind());
         let (result, error) = py.detach(|| {
             let mut error = None;
@@ -211,13 +219,16 @@ impl Counter {
                 workers: self.workers,
                 watch: &mut watch,
             };
-            (count(&self.inner, source, &mut options), error)
+            (count(&self.inner, source, wanted, &mut options), error)
         });
         if let Some(error) = error {
             return Err(error);
         }
         let Counts {
             turns: counts,
+            shared,
+            osl,
+            left,
             failures,
             report,
         } = result.map_err(|stop| match stop {
@@ -229,7 +240,8 @@ impl Counter {
             callback.call1(py, (report.turns,))?;
         }
         let failures = failures.into_iter().map(py_failure).collect();
-        Ok((counts, failures, figures(py, convert_seconds, &report)?))
+        let figures = figures(py, convert_seconds, &report)?;
+        Ok(((counts, failures, figures), (shared, osl, left)))
     }
 }
 
@@ -337,11 +349,33 @@ impl Counter {
         places: Vec<usize>,
         progress: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<PyCounts<'py>> {
+        let (counts, _) =
+            self.count_columns(py, template, waiting, places, false, false, progress)?;
+        Ok(counts)
+    }
+
+    /// The same, with the columns beside the counts: what each prompt shares with the one before
+    /// it, and the length of the answer.
+    ///
+    /// A column that is not wanted is empty.
+    #[allow(clippy::too_many_arguments)] // Python gives most of them by name
+    #[pyo3(signature = (template, waiting, places, *, shared, osl, progress=None))]
+    fn count_columns<'py>(
+        &self,
+        py: Python<'py>,
+        template: &Bound<'py, Template>,
+        waiting: &Bound<'py, Waiting>,
+        places: Vec<usize>,
+        shared: bool,
+        osl: bool,
+        progress: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<(PyCounts<'py>, PyColumns)> {
         let started = Instant::now();
         let taken = waiting.get().take(places)?;
-        let source = Rendered::new(Arc::clone(&template.get().inner), taken);
+        let source = Rendered::new(Arc::clone(&template.get().inner), taken, osl);
         let convert_seconds = started.elapsed().as_secs_f64();
-        self.run(py, Arc::new(source), convert_seconds, progress)
+        let wanted = Wanted { shared, osl };
+        self.run(py, Arc::new(source), wanted, convert_seconds, progress)
     }
 
     /// Counts prompts that Jinja2 rendered, one list for each conversation.
@@ -358,7 +392,9 @@ impl Counter {
             .into_iter()
             .map(|turns| turns.into_iter().map(text).collect())
             .collect();
-        self.run(py, Arc::new(Prompts(prompts)), 0.0, progress)
+        let source = Arc::new(Prompts(prompts));
+        let (counts, _) = self.run(py, source, Wanted::default(), 0.0, progress)?;
+        Ok(counts)
     }
 }
 

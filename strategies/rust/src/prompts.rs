@@ -21,6 +21,8 @@ pub struct Conversation {
 #[derive(Debug)]
 pub struct Rendered {
     template: Arc<Template>,
+    /// The template that writes no generation prompt, if answers are asked for.
+    answering: Option<Template>,
     conversations: Vec<Conversation>,
     /// Size of the messages before each index, one list for each conversation.
     sizes: Vec<Vec<usize>>,
@@ -40,8 +42,9 @@ fn size(data: &Data) -> usize {
 }
 
 impl Rendered {
+    /// Takes a template and conversations; `answers` says whether their answers are asked for.
     #[must_use]
-    pub fn new(template: Arc<Template>, conversations: Vec<Conversation>) -> Self {
+    pub fn new(template: Arc<Template>, conversations: Vec<Conversation>, answers: bool) -> Self {
         let sizes = conversations
             .iter()
             .map(|conversation| {
@@ -54,12 +57,23 @@ impl Rendered {
                 sizes
             })
             .collect();
+        let answering =
+            answers.then(|| template.with_variable("add_generation_prompt", Data::Bool(false)));
         Self {
             template,
+            answering,
             conversations,
             sizes,
         }
     }
+}
+
+fn is_assistants(message: &Data) -> bool {
+    let role = match message {
+        Data::Dict(message) => message.get("role"),
+        _ => None,
+    };
+    matches!(role, Some(Data::Str(role)) if &**role == "assistant")
 }
 
 impl Source for Rendered {
@@ -79,8 +93,10 @@ impl Source for Rendered {
     fn reader<'s>(&'s self, conversation: usize, stop: &'s AtomicBool) -> Box<dyn Reader + 's> {
         let conversation = &self.conversations[conversation];
         let tools = conversation.tools.as_ref();
+        let turns = |template: &'s Template| template.turns(&conversation.messages, tools, stop);
         Box::new(Rendering {
-            turns: self.template.turns(&conversation.messages, tools, stop),
+            turns: turns(&self.template),
+            answered: self.answering.as_ref().map(turns),
             conversation,
             statements: 0,
         })
@@ -90,6 +106,7 @@ impl Source for Rendered {
 /// The prompts of a conversation, each rendered from the one before.
 struct Rendering<'s> {
     turns: Turns<'s>,
+    answered: Option<Turns<'s>>,
     conversation: &'s Conversation,
     statements: u64,
 }
@@ -109,6 +126,21 @@ impl Reader for Rendering<'_> {
         self.statements += rendered.statements;
         let Grown { text, kept } = rendered.prompt.map_err(|fault| *fault)?;
         Ok(Prompt { text, kept })
+    }
+
+    fn answered(&mut self, turn: usize) -> Result<Option<&str>, Fault> {
+        let prefix = self.conversation.turns[turn];
+        let message = self.conversation.messages.get(prefix);
+        let (Some(turns), Some(message)) = (&mut self.answered, message) else {
+            return Ok(None);
+        };
+        if !is_assistants(message) {
+            return Ok(None);
+        }
+        let rendered = turns.render(prefix + 1);
+        self.statements += rendered.statements;
+        let Grown { text, .. } = rendered.prompt.map_err(|fault| *fault)?;
+        Ok(Some(text))
     }
 
     fn statements(&self) -> u64 {
@@ -157,6 +189,10 @@ impl<T: AsRef<str>> Reader for Given<'_, T> {
         let kept = common_prefix(text, self.before);
         self.before = text;
         Ok(Prompt { text, kept })
+    }
+
+    fn answered(&mut self, _: usize) -> Result<Option<&str>, Fault> {
+        Ok(None)
     }
 
     fn statements(&self) -> u64 {

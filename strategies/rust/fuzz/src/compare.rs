@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicBool;
 use serde_json::Value;
 use tokenizers::utils::SysRegex;
 
+use crate::count::columns::Wanted;
 use crate::count::count;
 use crate::count::workers::{Options, Stop};
 use crate::data::{Data, Dict, prepare_message};
@@ -45,7 +46,7 @@ impl Tokenizer {
             workers: 1,
             watch: &mut |_| true,
         };
-        let counts = match count(&self.counter, source, &mut options) {
+        let counts = match count(&self.counter, source, Wanted::default(), &mut options) {
             Ok(counts) => counts,
             Err(Stop::Cancelled | Stop::NoThreads(_)) => return Ok(()),
             Err(Stop::Internal(reason)) => return Err(reason),

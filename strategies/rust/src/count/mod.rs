@@ -4,6 +4,7 @@
 //! counts are added up. Both big steps run on all workers, biggest pieces first.
 
 mod chunks;
+pub mod columns;
 mod prompt;
 pub mod source;
 mod spans;
@@ -17,12 +18,13 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use crate::engine::memory::{Memory, Worker};
-use crate::fault::Fault;
+use crate::fault::{Fault, panic_message};
 use crate::tokenizer::SpanLengths;
 use crate::tokenizer::markers::{Marker, is_token};
 use chunks::{Chunk, chunks, next_batch};
-use prompt::{CutTurn, Cuts};
-use source::{Source, Turn};
+use columns::{Aside, Wanted, in_common};
+use prompt::{Common, CutTurn, Cuts};
+use source::{Prompt, Reader, Source, Turn};
 use spans::Spans;
 use workers::{Options, Progress, Stop, parallel};
 
@@ -60,6 +62,12 @@ pub struct Report {
 #[derive(Debug, Default)]
 pub struct Counts {
     pub turns: Vec<Vec<Option<u32>>>,
+    /// How many ids each prompt shares with the one before it; empty if not wanted.
+    pub shared: Vec<Vec<Option<u32>>>,
+    /// Tokens of the answer to each prompt; empty if not wanted.
+    pub osl: Vec<Vec<Option<u32>>>,
+    /// Conversations that have columns which are not known here.
+    pub left: Vec<usize>,
     pub failures: Vec<Failure>,
     pub report: Report,
 }
@@ -102,7 +110,7 @@ fn add_time(figure: &AtomicU64, since: Instant) {
     figure.fetch_add(nanoseconds, Ordering::Relaxed);
 }
 
-/// Counts every turn of `source`.
+/// Counts every turn of `source`, and finds the columns that are wanted.
 ///
 /// # Errors
 ///
@@ -110,16 +118,24 @@ fn add_time(figure: &AtomicU64, since: Instant) {
 pub fn count<T: SpanLengths + ?Sized + 'static>(
     tokenizer: &Arc<T>,
     source: Arc<dyn Source>,
+    wanted: Wanted,
     options: &mut Options,
 ) -> Result<Counts, Stop> {
     let turns = source.turns();
+    let column = |wanted: bool| {
+        let turns = turns.iter().filter(|_| wanted);
+        turns.map(|turns| vec![None; *turns]).collect()
+    };
     let mut result = Counts {
-        turns: turns.iter().map(|turns| vec![None; *turns]).collect(),
+        turns: column(true),
+        shared: column(wanted.shared),
+        osl: column(wanted.osl),
         ..Counts::default()
     };
     let call = Arc::new(Call {
         tokenizer: Arc::clone(tokenizer),
         source,
+        wanted,
         spans: Spans::default(),
         progress: Arc::default(),
         tally: Tally::default(),
@@ -139,6 +155,8 @@ pub fn count<T: SpanLengths + ?Sized + 'static>(
         }
     }
     result.failures.sort_by_key(|failure| failure.turn);
+    result.left.sort_unstable();
+    result.left.dedup();
     result.report = call.tally.report(call.progress.turns());
     result.report.restarts = restarts;
     Ok(result)
@@ -148,6 +166,7 @@ pub fn count<T: SpanLengths + ?Sized + 'static>(
 struct Call<T: ?Sized> {
     tokenizer: Arc<T>,
     source: Arc<dyn Source>,
+    wanted: Wanted,
     spans: Spans,
     progress: Arc<Progress>,
     tally: Tally,
@@ -158,6 +177,10 @@ struct Call<T: ?Sized> {
 struct CutChunk {
     /// The added spans of all turns, by number.
     spans: Vec<u32>,
+    /// The last turn before the chunk that has a prompt, if it was needed: its spans come first.
+    before: Option<CutTurn>,
+    /// Whether a column of a turn is not known.
+    left: bool,
     /// None for a turn that has no prompt: it changes nothing for the turns after it.
     turns: Vec<Option<CutTurn>>,
     failures: Vec<Failure>,
@@ -177,8 +200,8 @@ impl<T: SpanLengths + ?Sized + 'static> Call<T> {
             chunks.len(),
             &self.progress,
             options,
-            move |index, (): &mut ()| {
-                let turns = call.cut_chunk(pieces[index]);
+            move |index, aside: &mut Aside| {
+                let turns = call.cut_chunk(pieces[index], aside);
                 if let Ok(mut done) = done.lock() {
                     done.push((index, turns));
                 }
@@ -190,10 +213,17 @@ impl<T: SpanLengths + ?Sized + 'static> Call<T> {
         Ok(std::mem::take(&mut *cut))
     }
 
-    fn cut_chunk(&self, chunk: Chunk) -> CutChunk {
+    fn cut_chunk(&self, chunk: Chunk, aside: &mut Aside) -> CutChunk {
         let mut out = CutChunk::default();
         let mut reader = self.source.reader(chunk.conversation, self.progress.stop());
         let mut cuts = Cuts::default();
+        // The last prompt, if something is asked about it.
+        let mut last = None;
+        if self.wanted.shared
+            && !self.read_before(&mut *reader, chunk, &mut cuts, &mut out, &mut last)
+        {
+            return out;
+        }
         for index in chunk.first..chunk.end {
             if self.progress.is_cancelled() {
                 break;
@@ -205,11 +235,39 @@ impl<T: SpanLengths + ?Sized + 'static> Call<T> {
                 Ok(prompt) => {
                     let started = Instant::now();
                     let cutter = self.tokenizer.cutter();
-                    let cut = cuts.cut(prompt, cutter, &self.spans, &mut out.spans);
+                    let mut cut = cuts.cut(prompt, cutter, &self.spans, &mut out.spans);
                     add_time(&self.tally.cut, started);
                     add(&self.tally.characters, prompt.text.len());
                     // After the last span there is no cut.
                     add(&self.tally.found, cut.added - 1);
+                    if self.wanted.any() {
+                        if self.wanted.shared {
+                            let common =
+                                self.common(&cuts, cut.kept, last.as_deref(), prompt, aside);
+                            out.left |= common.is_err();
+                            cut.common = common.ok();
+                        }
+                        keep(&mut last, prompt);
+                    }
+                    if self.wanted.osl
+                        && let Some(prompt) = &last
+                    {
+                        match reader.answered(index) {
+                            Ok(Some(text)) if text.starts_with(&**prompt) => {
+                                let text = cutter.generated(text, prompt.len());
+                                cut.answered = Some(cuts.beyond(
+                                    text,
+                                    prompt.len(),
+                                    cutter,
+                                    &self.spans,
+                                    &mut out.spans,
+                                ));
+                            }
+                            Ok(_) | Err(Fault::Raised(_)) => {}
+                            Err(Fault::Cancelled) => break,
+                            Err(Fault::Unsupported(_)) => out.left = true,
+                        }
+                    }
                     out.turns.push(Some(cut));
                 }
                 Err(Fault::Cancelled) => break,
@@ -229,6 +287,52 @@ impl<T: SpanLengths + ?Sized + 'static> Call<T> {
             .fetch_add(reader.statements(), Ordering::Relaxed);
         out.restarts = reader.restarts();
         out
+    }
+
+    /// Cuts the prompt that the first prompt of a chunk is compared with; false if the call was
+    /// cancelled.
+    fn read_before(
+        &self,
+        reader: &mut dyn Reader,
+        chunk: Chunk,
+        cuts: &mut Cuts,
+        out: &mut CutChunk,
+        last: &mut Option<String>,
+    ) -> bool {
+        for index in (0..chunk.first).rev() {
+            match reader.read(index) {
+                Ok(prompt) => {
+                    let cutter = self.tokenizer.cutter();
+                    out.before = Some(cuts.cut(prompt, cutter, &self.spans, &mut out.spans));
+                    keep(last, prompt);
+                    return true;
+                }
+                Err(Fault::Cancelled) => return false,
+                // The turn is told with the chunk that it belongs to.
+                Err(_) => {}
+            }
+        }
+        true
+    }
+
+    /// What the prompt that was cut just now has in common with the last one.
+    fn common(
+        &self,
+        cuts: &Cuts,
+        kept: usize,
+        last: Option<&str>,
+        prompt: Prompt,
+        aside: &mut Aside,
+    ) -> Result<Common, String> {
+        let Some(last) = last else {
+            return Ok(Common::default());
+        };
+        // A text that the library panics on is left to the plain way.
+        let common = catch_unwind(AssertUnwindSafe(|| {
+            let (texts, stop) = ((last, prompt.text), self.progress.stop());
+            in_common(&*self.tokenizer, cuts, kept, texts, aside, stop)
+        }));
+        common.map_err(|panic| panic_message(&*panic))?
     }
 
     /// Counts the spans that have no count yet.
@@ -284,6 +388,13 @@ impl<T: SpanLengths + ?Sized + 'static> Call<T> {
     }
 }
 
+/// Makes a prompt the last one, of which it begins with `kept` bytes.
+fn keep(last: &mut Option<String>, prompt: Prompt) {
+    let last = last.get_or_insert_default();
+    last.truncate(prompt.kept);
+    last.push_str(&prompt.text[last.len()..]);
+}
+
 /// Puts spans of these sizes together, so that a worker takes enough work at once.
 fn groups(sizes: impl Iterator<Item = usize>) -> Vec<Range<usize>> {
     let mut groups: Vec<Range<usize>> = Vec::new();
@@ -301,36 +412,83 @@ fn groups(sizes: impl Iterator<Item = usize>) -> Vec<Range<usize>> {
     groups
 }
 
+/// Tokens and failed spans of some spans in a row, markers included.
+type Sum = (u64, u32);
+
+/// Adds up some more spans.
+fn plus((tokens, failed): Sum, count: u32) -> Sum {
+    match count {
+        UNKNOWN => (tokens, failed + 1),
+        count => (tokens + u64::from(count), failed),
+    }
+}
+
+/// The spans of a turn, and what stands before each of them.
+struct Sums(Vec<Sum>);
+
+impl Sums {
+    /// Goes on to the next turn.
+    fn turn(&mut self, kept: usize, added: &[u32], counts: &[u32]) -> Sum {
+        self.0.truncate(kept + 1);
+        let mut sum = self.up_to(kept);
+        for number in added {
+            sum = plus(sum, counts[*number as usize]);
+            self.0.push(sum);
+        }
+        sum
+    }
+
+    /// The first spans of the turn at hand.
+    fn up_to(&self, spans: usize) -> Sum {
+        self.0.get(spans).copied().unwrap_or_default()
+    }
+}
+
 /// Adds up the counts of a chunk's turns.
 fn add_up(chunk: Chunk, cut: CutChunk, counts: &[u32], result: &mut Counts) {
     result.failures.extend(cut.failures);
-    // Tokens and failed spans before each span of the turn at hand, markers included.
-    let mut sums: Vec<(u64, u32)> = vec![(0, 0)];
+    let place = chunk.conversation;
+    let mut left = cut.left;
+    let mut sums = Sums(vec![(0, 0)]);
     let mut added = cut.spans.as_slice();
+    let mut next = |number: usize| {
+        let (own, later) = added.split_at(number);
+        added = later;
+        own
+    };
+    if let Some(before) = cut.before {
+        sums.turn(before.kept, next(before.added), counts);
+    }
     for (turn, cut) in (chunk.first..).zip(cut.turns) {
         let Some(cut) = cut else { continue };
-        let (own, later) = added.split_at(cut.added);
-        added = later;
-        sums.truncate(cut.kept + 1);
-        for number in own {
-            let (tokens, failed) = sums.last().copied().unwrap_or_default();
-            sums.push(match counts[*number as usize] {
-                UNKNOWN => (tokens, failed + 1),
-                count => (tokens + u64::from(count), failed),
-            });
+        let (tokens, failed) = sums.turn(cut.kept, next(cut.added), counts);
+        if let Some(common) = cut.common {
+            let tokens = sums.up_to(common.spans).0 + u64::from(common.tokens);
+            result.shared[place][turn] = u32::try_from(tokens).ok();
         }
-        let (tokens, failed) = sums.last().copied().unwrap_or_default();
+        if let Some(more) = cut.answered {
+            let numbers = next(more.added).iter();
+            let start = sums.up_to(more.kept);
+            let (all, failed) =
+                numbers.fold(start, |sum, number| plus(sum, counts[*number as usize]));
+            left |= failed > 0;
+            let osl = all.checked_sub(tokens);
+            result.osl[place][turn] = osl.and_then(|osl| u32::try_from(osl).ok());
+        }
         if failed == 0 {
-            result.turns[chunk.conversation][turn] = u32::try_from(tokens).ok();
+            result.turns[place][turn] = u32::try_from(tokens).ok();
         } else {
             result.failures.push(Failure {
                 turn: Turn {
-                    conversation: chunk.conversation,
+                    conversation: place,
                     turn,
                 },
                 fault: Fault::Unsupported("the tokenizer fails on its text".to_owned()),
             });
         }
+    }
+    if left {
+        result.left.push(place);
     }
 }
 
@@ -339,6 +497,7 @@ mod tests {
     use std::sync::Arc;
     use std::sync::atomic::AtomicBool;
 
+    use super::columns::Wanted;
     use super::source::{Prompt, Reader, Source, Turn};
     use super::workers::{Options, Stop};
     use super::{Counts, GROUP, count, groups};
@@ -378,6 +537,10 @@ mod tests {
             Ok(Prompt { text, kept })
         }
 
+        fn answered(&mut self, _: usize) -> Result<Option<&str>, Fault> {
+            Ok(None)
+        }
+
         fn statements(&self) -> u64 {
             0
         }
@@ -392,7 +555,8 @@ mod tests {
             workers,
             watch: &mut |_| true,
         };
-        count(tokenizer, Arc::new(source.clone()), &mut options).unwrap()
+        let source = Arc::new(source.clone());
+        count(tokenizer, source, Wanted::default(), &mut options).unwrap()
     }
 
     fn prompts(texts: &[&[&str]]) -> Texts {
@@ -540,7 +704,7 @@ mod tests {
             watch: &mut |_| false,
         };
         assert_eq!(
-            count(&counter, Arc::new(source), &mut options).err(),
+            count(&counter, Arc::new(source), Wanted::default(), &mut options).err(),
             Some(Stop::Cancelled)
         );
     }

@@ -28,6 +28,13 @@ pub trait Reader {
     /// Why the turn has no prompt here.
     fn read(&mut self, turn: usize) -> Result<Prompt<'_>, Fault>;
 
+    /// The text of the turn that was read last with the answer to it, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// Why the template does not write it here.
+    fn answered(&mut self, turn: usize) -> Result<Option<&str>, Fault>;
+
     /// Number of statements of the template that were run for all turns.
     fn statements(&self) -> u64;
 

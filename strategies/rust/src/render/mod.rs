@@ -30,6 +30,7 @@ mod tree;
 mod value;
 
 use std::rc::Rc;
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use crate::data::{Data, Dict};
@@ -75,9 +76,9 @@ pub fn constructs() -> Vec<(&'static str, Vec<&'static str>)> {
 }
 
 /// A template with the variables that are the same for every conversation.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Template {
-    program: Program,
+    program: Arc<Program>,
     variables: Dict,
     dates: Vec<String>,
     limits: Limits,
@@ -101,11 +102,19 @@ impl Template {
         let tree = serde_json::from_str(tree).map_err(|error| error.to_string())?;
         let program = compile::compile(environment, &tree)?;
         Ok(Self {
-            program,
+            program: Arc::new(program),
             variables,
             dates: Vec::new(),
             limits: Limits::default(),
         })
+    }
+
+    /// The same template with another value of a variable.
+    #[must_use]
+    pub fn with_variable(&self, name: &str, value: Data) -> Self {
+        let mut other = self.clone();
+        other.variables.set(name, value);
+        other
     }
 
     /// Formats that the template passes to `strftime_now`.

@@ -8,6 +8,8 @@
 //! No token of the search lies across such a cut, so the search goes on after it as if it had
 //! come from the start.
 
+use std::ops::Range;
+
 use aho_corasick::{AhoCorasick, Anchored, Input, MatchKind, StartKind};
 use tokenizers::Tokenizer;
 
@@ -59,6 +61,8 @@ pub struct Cutter {
     cuts: Vec<bool>,
     /// Whether a token strips white space on its left, and on its right.
     strips: Vec<(bool, bool)>,
+    /// Texts of the added tokens that are not searched for.
+    others: Vec<Box<str>>,
     longest: usize,
     /// Where a long text without markers is cut.
     places: Option<Places>,
@@ -76,14 +80,21 @@ impl Cutter {
         let mut tokens: Vec<_> = vocabulary
             .get_added_tokens_decoder()
             .iter()
-            .filter(|(_, token)| !token.normalized && !token.content.is_empty())
+            .filter(|(_, token)| !token.content.is_empty())
             .collect();
         tokens.sort_unstable_by_key(|(id, _)| **id);
-        Self::of(tokens.into_iter().map(|(_, token)| Added {
+        let (others, tokens): (Vec<_>, Vec<_>) =
+            tokens.into_iter().partition(|(_, token)| token.normalized);
+        let mut cutter = Self::of(tokens.into_iter().map(|(_, token)| Added {
             text: token.content.as_str().into(),
             cuts: unmet(token, splits_special).is_none(),
             strips: (token.lstrip, token.rstrip),
-        }))
+        }))?;
+        let others = others.into_iter();
+        cutter.others = others
+            .map(|(_, token)| token.content.as_str().into())
+            .collect();
+        Ok(cutter)
     }
 
     /// Takes the tokens to search for. A marker's number is its place among them.
@@ -97,6 +108,7 @@ impl Cutter {
             texts: Vec::new(),
             cuts: Vec::new(),
             strips: Vec::new(),
+            others: Vec::new(),
             longest: 0,
             places: None,
         };
@@ -125,6 +137,10 @@ impl Cutter {
             out.bytes(text.as_bytes());
             out.bytes(&[self.cuts[index].into(), left.into(), right.into()]);
         }
+        out.words(&[self.others.len() as u64]);
+        for text in &self.others {
+            out.bytes(text.as_bytes());
+        }
     }
 
     /// # Errors
@@ -147,7 +163,14 @@ impl Cutter {
                 strips: (left != 0, right != 0),
             });
         }
-        Self::of(tokens.into_iter())
+        let mut cutter = Self::of(tokens.into_iter())?;
+        let [count] = *saved.words()? else {
+            return Err(DAMAGED.to_owned());
+        };
+        for _ in 0..count {
+            cutter.others.push(saved.text()?.into());
+        }
+        Ok(cutter)
     }
 
     /// Cuts long texts at these places, too.
@@ -201,6 +224,35 @@ impl Cutter {
         left
     }
 
+    /// The first place in `range` at which a text without markers may be cut.
+    #[must_use]
+    pub fn place(&self, text: &str, mut range: Range<usize>) -> Option<usize> {
+        let places = self.places.as_ref()?;
+        range.find(|at| places.is_place(text.as_bytes(), *at))
+    }
+
+    /// The last one.
+    #[must_use]
+    pub fn last_place(&self, text: &str, range: Range<usize>) -> Option<usize> {
+        let places = self.places.as_ref()?;
+        range.rev().find(|at| places.is_place(text.as_bytes(), *at))
+    }
+
+    /// `text` up to where a model that generates it from `start` on would end.
+    ///
+    /// The white space at its end is left out if an added token stands before it. Templates write
+    /// that white space after the token with which a model ends its answer.
+    #[must_use]
+    pub fn generated<'t>(&self, text: &'t str, start: usize) -> &'t str {
+        let written = text.trim_end_matches(is_space);
+        let mut added = self.texts.iter().chain(&self.others);
+        if written.len() > start && added.any(|token| written.ends_with(&**token)) {
+            written
+        } else {
+            text
+        }
+    }
+
     /// The first cut of `text` after `from`, which is 0 or the end of a cut.
     #[must_use]
     pub fn next(&self, text: &str, from: usize) -> Option<Cut> {
@@ -252,6 +304,12 @@ impl Cutter {
             from = found.end();
         }
     }
+}
+
+/// Whether Python's `strip` takes a character away.
+#[must_use]
+pub fn is_space(character: char) -> bool {
+    character.is_whitespace() || matches!(character, '\x1c'..='\x1f')
 }
 
 #[cfg(test)]

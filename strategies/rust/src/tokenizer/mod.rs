@@ -49,10 +49,27 @@ pub trait SpanLengths: Send + Sync {
         after: Marker,
         memory: &mut Memory,
     ) -> Result<u32, String>;
+
+    /// Ids of a part of a text, and of the marker after it.
+    ///
+    /// # Errors
+    ///
+    /// If the model cannot encode it, or ids are not made here.
+    fn ids(&self, part: Part) -> Result<Vec<u32>, String>;
+}
+
+/// A part of a text, from a cut to a cut.
+#[derive(Debug, Clone, Copy)]
+pub struct Part<'t> {
+    pub before: Marker,
+    /// The character before it if it begins at a place inside a text.
+    pub lead: &'t str,
+    pub text: &'t str,
+    pub after: Marker,
 }
 
 /// Raised whenever what [`SpanLengths::save`] writes, or what it means, changes.
-const FORMAT: u64 = 1;
+const FORMAT: u64 = 2;
 
 /// A tokenizer of the tokenizers library.
 #[derive(Debug)]
@@ -209,6 +226,22 @@ impl SpanLengths for SpanCounter {
         count
             .checked_sub(around)
             .and_then(|count| u32::try_from(count).ok())
+            .ok_or_else(|| "a marker is no token of its own".to_owned())
+    }
+
+    fn ids(&self, part: Part) -> Result<Vec<u32>, String> {
+        // At a place inside a text the ids are those of what stands before it, and then those of
+        // what stands after it, whatever that is. So one character before it is enough.
+        let (left, skipped) = match part.before {
+            EDGE => ("", 0),
+            INSIDE => (part.lead, self.encode(part.lead)?),
+            marker => (self.cutter.text(marker), 1),
+        };
+        let whole = [left, part.text, self.cutter.text(part.after)].concat();
+        let encoding = self.library.get()?.encode_fast(whole, false);
+        let encoding = encoding.map_err(|error| error.to_string())?;
+        let ids = encoding.get_ids().get(skipped..);
+        ids.map(<[u32]>::to_vec)
             .ok_or_else(|| "a marker is no token of its own".to_owned())
     }
 }
