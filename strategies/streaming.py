@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import closing
 from dataclasses import dataclass
-from itertools import count, islice, repeat
+from itertools import count, islice, repeat, zip_longest
 from os import PathLike
 from pathlib import Path
 from queue import SimpleQueue
@@ -13,7 +14,7 @@ from threading import Thread
 from typing import TYPE_CHECKING, NamedTuple
 
 from strategies.conversations.conversation import Conversation, ToolArguments
-from strategies.conversations.counts import Counts, OnError, Progress
+from strategies.conversations.counts import Column, Counts, OnError, Progress
 from strategies.conversations.direct import DirectConversations
 from strategies.conversations.given import given_conversations
 from strategies.conversations.options import ReadOptions, Records, UnknownFields
@@ -25,6 +26,7 @@ from strategies.traces import Contents
 
 if TYPE_CHECKING:
     from strategies.chat.tokenizer import ChatTokenizer
+    from strategies.columns import Figures
     from strategies.contract import Counter, Strategy
 
 GIVEN_TOGETHER = 256
@@ -46,6 +48,8 @@ class Row(NamedTuple):
         Tokens of the prompt; None if the turn was skipped.
     request
         Id of the request, if each record of the dataset is one.
+    shared, osl
+        As in `strategies.columns.Figures`; None if they were not asked for.
     """
 
     conversation: str
@@ -53,6 +57,8 @@ class Row(NamedTuple):
     messages: int
     isl: int | None
     request: str | None = None
+    shared: int | None = None
+    osl: int | None = None
 
 
 class Turns(NamedTuple):
@@ -64,12 +70,15 @@ class Turns(NamedTuple):
         Its id.
     messages, isl, request
         One value for each turn, as in `Row`.
+    more
+        The same for further columns, by their names.
     """
 
     conversation: str
     messages: Sequence[int]
     isl: Sequence[int | None]
     request: Sequence[str] | None = None
+    more: Mapping[str, Sequence[int | None]] = {}  # nobody changes it
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +91,13 @@ class Counted:
         What was read.
     counts
         For each of its conversations one count per turn, in tokens.
+    figures
+        The same with further columns; empty if none were asked for.
     """
 
     batch: Batch
     counts: Counts
+    figures: Sequence[Sequence[Figures]] = ()
 
 
 def turns_of(conversations: Sequence[Conversation], counts: Counts) -> Iterator[Turns]:
@@ -163,6 +175,7 @@ def count_batches(
     *,
     progress: Progress | None = None,
     on_error: OnError = "raise",
+    wanted: AbstractSet[Column] = frozenset(),
 ) -> Generator[Counted]:
     """Count the parts of a dataset, one after the other.
 
@@ -178,6 +191,8 @@ def count_batches(
         As for `count_with`.
     on_error
         As for `count_with`.
+    wanted
+        Columns beside the ISL, as for `figures_with`.
 
     Yields
     ------
@@ -197,15 +212,24 @@ def count_batches(
             if not len(conversations):
                 yield Counted(batch, [])
                 continue
+            figures: Sequence[Sequence[Figures]] = ()
             try:
-                counts = count_with(
-                    counter, chat, conversations, progress=progress, on_error=on_error
-                )
+                if wanted:
+                    from strategies.columns import figures_with
+
+                    figures = figures_with(
+                        counter, chat, conversations, wanted, progress=progress, on_error=on_error
+                    )
+                    counts = [[turn.isl for turn in turns] for turns in figures]
+                else:
+                    counts = count_with(
+                        counter, chat, conversations, progress=progress, on_error=on_error
+                    )
             except TurnError as error:
                 from strategies.hints import hinted
 
                 raise hinted(error, conversations, chat) from error
-            yield Counted(batch, counts)
+            yield Counted(batch, counts, figures)
 
 
 def stream(
@@ -214,6 +238,7 @@ def stream(
     *,
     strategy: Strategy | str = "auto",
     workers: int | None = None,
+    columns: AbstractSet[Column] = frozenset(),
     on_error: OnError = "raise",
     tool_arguments: ToolArguments = "objects",
     unknown_fields: UnknownFields = "refuse",
@@ -229,6 +254,8 @@ def stream(
         From `load_chat`.
     strategy, workers
         As for `count`.
+    columns
+        Columns beside the ISL: ``"shared"``, ``"osl"`` or both (docs/columns.md).
     on_error
         ``"raise"`` fails at a record that cannot be read or a turn that has no ISL; rows
         before it have come by then. ``"skip"`` leaves such records out, with a warning at the
@@ -261,10 +288,10 @@ def stream(
         if isinstance(source, str | PathLike):
             path, directly = Path(source), chosen.name in DIRECT
             with DatasetStream(path, options, directly=directly) as dataset:
-                yield from _rows(dataset, counter, chat, on_error, contents)
+                yield from _rows(dataset, counter, chat, on_error, contents, columns)
             told = dataset.warnings
         else:
-            yield from _rows(_given(source), counter, chat, on_error, contents)
+            yield from _rows(_given(source), counter, chat, on_error, contents, columns)
             told = ()
     for warning in told:
         warnings.warn(warning, IslWarning, stacklevel=2)
@@ -288,12 +315,20 @@ def _rows(
     chat: ChatTokenizer,
     on_error: OnError,
     contents: Contents,
+    columns: AbstractSet[Column],
 ) -> Generator[Row]:
-    with closing(count_batches(batches, counter, chat, on_error=on_error)) as counted:
+    counted = count_batches(batches, counter, chat, on_error=on_error, wanted=columns)
+    with closing(counted):
         for part in counted:
             contents.add(part.batch.conversations)
+            figures = iter(part.figures)
             for turns in turns_of(part.batch.conversations, part.counts):
-                requests = turns.request or repeat(None)
-                cells = zip(count(1), turns.messages, turns.isl, requests, strict=False)
-                for cell in cells:
-                    yield Row(turns.conversation, *cell)
+                yield from _turn_rows(turns, next(figures, ()))
+
+
+def _turn_rows(turns: Turns, figures: Sequence[Figures]) -> Iterator[Row]:
+    requests = turns.request or repeat(None)
+    cells = zip(count(1), turns.messages, turns.isl, requests, strict=False)
+    for cell, found in zip_longest(cells, figures):
+        others = (found.shared, found.osl) if found else ()
+        yield Row(turns.conversation, *cell, *others)

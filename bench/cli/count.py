@@ -36,7 +36,22 @@ from strategies.chat.keeping import keep
 def _number(value: int | float | None) -> str:  # noqa: PYI041  # counts and means print differently
     if value is None:
         return "-"
-    return f"{value:,.1f}" if isinstance(value, float) else f"{value:,}"
+    # Only a ratio is a fraction of one.
+    digits = 1 if isinstance(value, int) or value > 1 else 3
+    return f"{value:,.{digits}f}" if isinstance(value, float) else f"{value:,}"
+
+
+def _columns(names: str, *, blocks: bool) -> tuple[str, ...]:
+    """Return the columns that are asked for, in the order of a table."""
+    from bench.cli.counting import MORE
+
+    asked = {name.strip() for name in names.split(",") if name.strip()}
+    offered = [name for name in MORE if name != "shared_blocks"]
+    if unknown := asked.difference(offered):
+        raise InputError(f"unknown column; there are {', '.join(offered)}", field=min(unknown))
+    if blocks:
+        asked |= {"shared", "shared_blocks"}
+    return tuple(name for name in MORE if name in asked)
 
 
 def _check_target(path: Path, other: Path, what: str, content: str) -> None:
@@ -98,6 +113,19 @@ def _check_targets(
     "as JSON lines.",
 )
 @click.option(
+    "--columns",
+    metavar="NAME,…",
+    default="",
+    help="More about each turn: shared (tokens that the prompt shares with the one before), new "
+    "(its other tokens), osl (tokens of the answer).",
+)
+@click.option(
+    "--block-size",
+    metavar="N",
+    type=click.IntRange(min=1),
+    help="Count what is shared in whole blocks of N tokens, too, as the caches of servers do.",
+)
+@click.option(
     "--resume",
     is_flag=True,
     help="Go on with what an earlier run with the same options has written to --out, if it was "
@@ -113,6 +141,8 @@ def count_command(
     workers: int | None,
     out: Path | None,
     rejects: Path | None,
+    columns: str,
+    block_size: int | None,
     resume: bool,
     cache: bool,
     on_error: OnError,
@@ -129,6 +159,7 @@ def count_command(
     from bench.reporting.output import is_stream
 
     _check_targets(dataset, out, rejects, on_error)
+    more = _columns(columns, blocks=block_size is not None)
     if resume and (out is None or is_stream(out) or (rejects is not None and is_stream(rejects))):
         raise click.UsageError("--resume goes on with files: give --out FILE, and no pipe")
     chosen = get(strategy)
@@ -146,7 +177,11 @@ def count_command(
     # The library reads this when its thread pool starts, at its first use.
     os.environ.setdefault("RAYON_NUM_THREADS", str(workers))
     folder = cache_folder(cache)
-    job = Job(dataset, reading, spec, chosen, workers, folder, out, rejects, resume)
+    job = Job(
+        *(dataset, reading, spec, chosen, workers, folder, out, rejects, resume),
+        columns=more,
+        block_size=block_size or 1,
+    )
     with Counting(job, console) as counting:
         counting.run()
         counting.complete()
@@ -160,7 +195,8 @@ def count_command(
     INTERRUPTION.begin_output()
     profile = chat.profile
     if as_json:
-        click.echo(json.dumps({**summary, "messages": profile.label}))
+        tokens = counting.tally.tokens() if more else {}
+        click.echo(json.dumps({**summary, **tokens, "messages": profile.label}))
     elif not quiet:
         from rich.text import Text
 
@@ -168,6 +204,10 @@ def count_command(
 
         cells = [_number(value) for value in summary.values()]
         print_table(stdout(), [Head(title) for title in summary], [cells])
+        if more:
+            tokens = counting.tally.tokens()
+            cells = [_number(value) for value in tokens.values()]
+            print_table(stdout(), [Head(title) for title in tokens], [cells])
         stdout().print(Text(f"messages: {profile.label}, {profile.summary}"))
     # Last, because nobody waits for it.
     keep(chat)

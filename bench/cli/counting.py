@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections import deque
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -21,9 +22,11 @@ from bench.reporting.journal import Journal, State, Written, check_same
 from bench.reporting.output import is_stream
 from strategies import ChatSpec, ChatTokenizer, Counter, Strategy, open_available
 from strategies.chat.keeping import kept_of
+from strategies.columns import Figures, new_tokens, shared_blocks
+from strategies.conversations.counts import Column
 from strategies.conversations.options import ReadOptions
 from strategies.conversations.streaming import Batch, DatasetStream, Place
-from strategies.streaming import DIRECT, Counted, count_batches, turns_of
+from strategies.streaming import DIRECT, Counted, Turns, count_batches, turns_of
 from strategies.traces import Contents
 
 if TYPE_CHECKING:
@@ -51,6 +54,10 @@ class Job:
         Files to write; None for none.
     resume
         Whether to go on with what an earlier run has written.
+    columns
+        Columns beside the ISL, some of `MORE`.
+    block_size
+        Tokens of a block, for `shared_blocks`.
     """
 
     dataset: Path
@@ -62,6 +69,33 @@ class Job:
     out: Path | None
     rejects: Path | None
     resume: bool
+    columns: tuple[str, ...] = ()
+    block_size: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class More:
+    """A column beside the ISL.
+
+    Parameters
+    ----------
+    needs
+        What is to be found for it.
+    cell
+        Makes the cell of a turn from its figures and the size of a block.
+    """
+
+    needs: Column
+    cell: Callable[[Figures, int], int | None]
+
+
+MORE = {
+    "shared": More("shared", lambda turn, _: turn.shared),
+    "shared_blocks": More("shared", shared_blocks),
+    "new": More("shared", lambda turn, _: new_tokens(turn)),
+    "osl": More("osl", lambda turn, _: turn.osl),
+}
+"""The columns that docs/columns.md describes, in the order of a table."""
 
 
 class Counting:
@@ -107,7 +141,8 @@ class Counting:
         earlier = self._earlier()
         state = State() if earlier is None else earlier[1]
         self.tally: Tally = state.tally
-        self._columns = columns_of(requests=job.reading.records == "request")
+        requests = job.reading.records == "request"
+        self._columns = columns_of(requests=requests, more=job.columns)
         self._out: TableFile | None = None
         self._rejects: GrowingFile | None = None
         if job.out is not None:
@@ -195,6 +230,7 @@ class Counting:
                 self.chat,
                 progress=pace.turns,
                 on_error=job.reading.on_error,
+                wanted={MORE[column].needs for column in job.columns},
             )
             with closing(counted):
                 for part in counted:
@@ -209,13 +245,27 @@ class Counting:
         batch, counts = part.batch, part.counts
         self.tally.add(counts)
         self._contents.add(batch.conversations)
+        turns = turns_of(batch.conversations, counts)
+        if part.figures:
+            turns = map(self._with_more, turns, part.figures)
         if self._out is not None:
-            self._out.add(turns_of(batch.conversations, counts))
+            self._out.add(turns)
+        # Without a table, the sums of the columns are all that is made of them.
+        deque(turns, maxlen=0)
         if self._rejects is not None:
             from bench.reporting.rejects import reject_lines
 
             lines = reject_lines(batch.rejects, batch.conversations, counts, self.chat)
             self._rejects.write(lines)
+
+    def _with_more(self, turns: Turns, figures: Sequence[Figures]) -> Turns:
+        size = self._job.block_size
+        more = {
+            column: [MORE[column].cell(turn, size) for turn in figures]
+            for column in self._job.columns
+        }
+        self.tally.add_more(more)
+        return turns._replace(more=more)
 
     def _note(self, counter: Counter) -> None:
         note = getattr(counter, "note", None)
@@ -256,6 +306,7 @@ class Counting:
             "tokenizer": self.chat.fingerprint,
             "reading": asdict(self._job.reading),
             "columns": list(self._columns),
+            "block_size": self._job.block_size,
             "rejects": self._job.rejects is not None,
         }
 

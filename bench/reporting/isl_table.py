@@ -53,9 +53,17 @@ class Form:
     finish: Callable[[IO[bytes], IO[bytes], tuple[str, ...], About], None] | None = None
 
 
-def columns_of(*, requests: bool) -> tuple[str, ...]:
-    """Return the columns of a table; of one whose rows are requests, with their ids."""
-    return (*COLUMNS, REQUEST) if requests else COLUMNS
+def columns_of(*, requests: bool, more: Sequence[str] = ()) -> tuple[str, ...]:
+    """Return the columns of a table.
+
+    Parameters
+    ----------
+    requests
+        Whether its rows are requests, with their ids.
+    more
+        Further columns with numbers of tokens or blocks.
+    """
+    return (*COLUMNS, *more, REQUEST) if requests else (*COLUMNS, *more)
 
 
 def check_ending(path: Path) -> None:
@@ -75,7 +83,12 @@ def _ending(path: Path) -> str:
 
 def _cells(turns: Turns, columns: tuple[str, ...]) -> list[Sequence[Cell]]:
     """Return the cells of the columns after those of the conversation and the turn."""
-    return [getattr(turns, column) for column in columns[2:]]
+    fixed: dict[str, Any] = {
+        "messages": turns.messages,
+        "isl": turns.isl,
+        REQUEST: turns.request,
+    }
+    return [turns.more[name] if name in turns.more else fixed[name] for name in columns[2:]]
 
 
 def _no_rows(_columns: tuple[str, ...]) -> bytes:
@@ -89,10 +102,11 @@ def _schema(columns: tuple[str, ...], metadata: Mapping[str, str] | None = None)
         "conversation": pa.string(),
         "turn": pa.int32(),
         "messages": pa.int32(),
-        "isl": pa.int64(),
         REQUEST: pa.string(),
     }
-    return pa.schema([(column, kinds[column]) for column in columns], metadata=metadata)
+    # The others are numbers of tokens or blocks.
+    fields = [(column, kinds.get(column, pa.int64())) for column in columns]
+    return pa.schema(fields, metadata=metadata)
 
 
 def _arrow_rows(columns: tuple[str, ...], conversations: Iterable[Turns]) -> bytes:
@@ -329,16 +343,35 @@ class Tally:
         has tokens.
     skipped
         Number of turns without an ISL.
+    sums
+        Sums of further columns, by their names.
     """
 
     isls: Counter[int] = field(default_factory=Counter)
     skipped: int = 0
+    sums: Counter[str] = field(default_factory=Counter)
 
     def add(self, counts: Counts) -> None:
         """Add the counts of more conversations."""
         for turns in counts:
             self.isls.update(isl for isl in turns if isl is not None)
             self.skipped += turns.count(None)
+
+    def add_more(self, more: Mapping[str, Sequence[int | None]]) -> None:
+        """Add the further columns of a conversation."""
+        for column, cells in more.items():
+            self.sums[column] += sum(cell for cell in cells if cell is not None)
+
+    def tokens(self) -> dict[str, float | int | None]:
+        """Return the tokens of all prompts, those of each further column, and the ratio shared.
+
+        The ratio is that of the shared tokens to all, and None if there are none.
+        """
+        total = sum(isl * number for isl, number in self.isls.items())
+        result: dict[str, float | int | None] = {"tokens": total, **self.sums}
+        if "shared" in self.sums:
+            result["shared_ratio"] = self.sums["shared"] / total if total else None
+        return result
 
     def summary(self) -> dict[str, float | int | None]:
         """Return turns, skipped turns and min, mean, p50, p90, p99 and max of the ISLs.

@@ -91,6 +91,7 @@ class Journal:
             "rejects": asdict(state.rejects),
             "isls": {str(isl): turns for isl, turns in state.tally.isls.items()},
             "skipped": state.tally.skipped,
+            "sums": state.tally.sums,
             "contents": state.contents,
         }
         write_bytes(self.path, json.dumps(document).encode(), interim=True)
@@ -115,6 +116,7 @@ class Journal:
             tally = Tally(
                 Counter({int(isl): turns for isl, turns in found["isls"].items()}),
                 found["skipped"],
+                Counter(found["sums"]),
             )
             state = State(
                 Place(**found["place"]),
