@@ -84,22 +84,43 @@ def outcome(
 
 
 def render_turns(
-    template: _native.Template, messages: Messages, tools: Messages | None, turns: Sequence[int]
+    template: _native.Template,
+    messages: Messages,
+    tools: Messages | None,
+    turns: Sequence[int],
+    *,
+    open: bool = False,
 ) -> list[Any]:
     waiting = _native.Waiting(1)
     waiting.put(0, (messages, tools, turns))
-    return template.render_turns(waiting, 0)
+    return template.render_turns(waiting, 0, open=open)
 
 
 def check(
     template: _native.Template, messages: Messages, tools: Messages | None, turns: Sequence[int]
 ) -> int:
-    """Compare the prompts of the turns with those of renders of their own; return how many."""
+    """Compare the prompts of the turns with those of renders of their own; return how many.
+
+    Once with all messages known from the start, and once with each added when a turn needs it.
+    """
+    added = sorted(turns)
+    return compare(
+        template, messages, tools, turns, render_turns(template, messages, tools, turns)
+    ) + compare(
+        template, messages, tools, added, render_turns(template, messages, tools, added, open=True)
+    )
+
+
+def compare(
+    template: _native.Template,
+    messages: Messages,
+    tools: Messages | None,
+    turns: Sequence[int],
+    rendered: Sequence[Any],
+) -> int:
     before = b""
     prompts = 0
-    for turn, (prompt, error, kept, _) in zip(
-        turns, render_turns(template, messages, tools, turns), strict=True
-    ):
+    for turn, (prompt, error, kept, _) in zip(turns, rendered, strict=True):
         expected = outcome(template, messages[:turn], tools)
         if isinstance(expected, Exception):
             assert prompt is None
@@ -217,15 +238,16 @@ GROWING: dict[bool, set[str]] = {
 }
 
 
+@pytest.mark.parametrize("open", [False, True], ids=["known", "open"])
 @pytest.mark.parametrize("agent", [False, True], ids=["chat", "agent"])
 @pytest.mark.parametrize("name", published())
 def test_a_turn_of_a_long_chat_runs_no_more_than_one_of_a_short_chat(
-    name: str, agent: bool
+    name: str, agent: bool, open: bool
 ) -> None:
     messages = growing_chat(120, agent=agent)
     turns = [place for place, each in enumerate(messages) if each["role"] == "assistant"]
     template = compiled(published()[name])
-    rendered = render_turns(template, messages, TOOLS if agent else None, turns)
+    rendered = render_turns(template, messages, TOOLS if agent else None, turns, open=open)
     if any(error for _, error, _, _ in rendered):
         pytest.skip("the template raises for this chat")
     work = [statements for _, _, _, statements in rendered]

@@ -5,6 +5,8 @@
 
 mod chunks;
 mod prompt;
+pub mod remembered;
+pub mod running;
 pub mod source;
 mod spans;
 pub mod workers;
@@ -205,7 +207,9 @@ impl<T: SpanLengths + ?Sized + 'static> Call<T> {
                 Ok(prompt) => {
                     let started = Instant::now();
                     let cutter = self.tokenizer.cutter();
-                    let cut = cuts.cut(prompt, cutter, &self.spans, &mut out.spans);
+                    let cut = cuts.cut(prompt, cutter, |span| {
+                        out.spans.push(self.spans.number(span));
+                    });
                     add_time(&self.tally.cut, started);
                     add(&self.tally.characters, prompt.text.len());
                     // After the last span there is no cut.

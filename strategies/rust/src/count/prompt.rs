@@ -4,7 +4,7 @@
 //! near the first difference.
 
 use super::source::Prompt;
-use super::spans::{Span, Spans};
+use super::spans::Span;
 use crate::tokenizer::markers::{Cutter, EDGE, Marker};
 
 /// Where the prompt before was cut.
@@ -22,13 +22,12 @@ pub struct CutTurn {
 }
 
 impl Cuts {
-    /// Cuts the prompt and appends the numbers of its new spans to `numbers`.
-    pub fn cut(
+    /// Cuts the prompt and calls `visit` with its new spans.
+    pub fn cut<'t>(
         &mut self,
-        prompt: Prompt,
+        prompt: Prompt<'t>,
         cutter: &Cutter,
-        spans: &Spans,
-        numbers: &mut Vec<u32>,
+        mut visit: impl FnMut(Span<'t>),
     ) -> CutTurn {
         // To decide on a marker the search read no further than the longest token from its
         // start, so if that lies in the common part it decides in the same way again.
@@ -36,24 +35,22 @@ impl Cuts {
         let kept = self.cuts.partition_point(|cut| cut.0 <= safe);
         self.cuts.truncate(kept);
         let (mut from, mut before) = self.cuts.last().copied().unwrap_or((0, EDGE));
-        let already = numbers.len();
+        let mut added = 0;
         let text = prompt.text;
         loop {
             let cut = cutter.next(text, from);
             let (end, after) = cut.map_or((text.len(), EDGE), |cut| (cut.start, cut.marker));
-            numbers.push(spans.number(Span {
+            visit(Span {
                 before,
                 text: &text[from..end],
                 after,
-            }));
+            });
+            added += 1;
             let Some(cut) = cut else { break };
             self.cuts.push((cut.end, cut.marker));
             from = cut.end;
             before = cut.marker;
         }
-        CutTurn {
-            kept,
-            added: numbers.len() - already,
-        }
+        CutTurn { kept, added }
     }
 }
