@@ -45,7 +45,9 @@ class Template:
     def render(
         self, messages: Iterable[dict[str, Any]], tools: Iterable[dict[str, Any]] | None
     ) -> str: ...
-    def render_turns(self, waiting: Waiting, place: int, *, open: bool = False) -> list[_Turn]: ...
+    def render_turns(
+        self, waiting: Waiting, place: int, *, adding: bool = False
+    ) -> list[_Turn]: ...
 
 # Id, messages, tools, turns, and the line on which the conversation starts.
 _Read: TypeAlias = tuple[str, list[dict[str, Any]], list[dict[str, Any]] | None, list[int], int]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from strategies import _native
 from strategies.chat.serving import serve
 from strategies.conversations.conversation import Conversation, check_plain
-from strategies.errors import InputError, UnavailableError, one_line
+from strategies.errors import InputError, TurnError, UnavailableError, one_line
 from strategies.native import Rust
 from strategies.plain import reference_turn
 from strategies.profiles.catalog import profiles
@@ -376,9 +376,15 @@ class Session:
         return tokens
 
     def _rendered(self) -> str | None:
-        """Return the prompt by Jinja2; None if it is no valid text."""
-        ((_, prompt),) = self._chat.prompts(self._request.conversation(self._messages))
-        if prompt is None or any("\ud800" <= character <= "\udfff" for character in prompt):
+        """Return the prompt by Jinja2; None if there is none or it is no valid text."""
+        try:
+            served = self._chat.serve(self._request.conversation(self._messages))
+            if served.refusal is not None:
+                return None
+            prompt = self._chat.renderer(served.conversation).render(0)
+            prompt.encode()
+        except (TurnError, UnicodeEncodeError):
+            # The plain call says what is wrong.
             return None
         return prompt
 

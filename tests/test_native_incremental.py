@@ -89,11 +89,11 @@ def render_turns(
     tools: Messages | None,
     turns: Sequence[int],
     *,
-    open: bool = False,
+    adding: bool = False,
 ) -> list[Any]:
     waiting = _native.Waiting(1)
     waiting.put(0, (messages, tools, turns))
-    return template.render_turns(waiting, 0, open=open)
+    return template.render_turns(waiting, 0, adding=adding)
 
 
 def check(
@@ -107,7 +107,11 @@ def check(
     return compare(
         template, messages, tools, turns, render_turns(template, messages, tools, turns)
     ) + compare(
-        template, messages, tools, added, render_turns(template, messages, tools, added, open=True)
+        template,
+        messages,
+        tools,
+        added,
+        render_turns(template, messages, tools, added, adding=True),
     )
 
 
@@ -238,16 +242,16 @@ GROWING: dict[bool, set[str]] = {
 }
 
 
-@pytest.mark.parametrize("open", [False, True], ids=["known", "open"])
+@pytest.mark.parametrize("adding", [False, True], ids=["known", "adding"])
 @pytest.mark.parametrize("agent", [False, True], ids=["chat", "agent"])
 @pytest.mark.parametrize("name", published())
 def test_a_turn_of_a_long_chat_runs_no_more_than_one_of_a_short_chat(
-    name: str, agent: bool, open: bool
+    name: str, agent: bool, adding: bool
 ) -> None:
     messages = growing_chat(120, agent=agent)
     turns = [place for place, each in enumerate(messages) if each["role"] == "assistant"]
     template = compiled(published()[name])
-    rendered = render_turns(template, messages, TOOLS if agent else None, turns, open=open)
+    rendered = render_turns(template, messages, TOOLS if agent else None, turns, adding=adding)
     if any(error for _, error, _, _ in rendered):
         pytest.skip("the template raises for this chat")
     work = [statements for _, _, _, statements in rendered]

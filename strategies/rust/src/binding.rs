@@ -104,17 +104,17 @@ impl Template {
 
     /// Renders the turns of a conversation that waits, one after the other, as counting does.
     ///
-    /// With `open` as a session does: it has no message before the turn that needs it.
+    /// With `adding` as a session does: it has no message before the turn that needs it.
     ///
     /// Gives for each turn its prompt or its error, how many bytes it keeps of the last prompt
     /// before it, and how many statements of the template were run for it.
-    #[pyo3(signature = (waiting, place, *, open=false))]
+    #[pyo3(signature = (waiting, place, *, adding=false))]
     fn render_turns(
         &self,
         py: Python<'_>,
         waiting: &Bound<'_, Waiting>,
         place: usize,
-        open: bool,
+        adding: bool,
     ) -> PyResult<Vec<PyTurn>> {
         let Conversation {
             messages,
@@ -129,14 +129,14 @@ impl Template {
         let rendered = py.detach(|| {
             let stop = AtomicBool::new(false);
             let added = Messages::default();
-            let mut all = if open {
+            let mut all = if adding {
                 self.inner.open_turns(&added, tools.as_ref(), &stop)
             } else {
                 self.inner.turns(&messages, tools.as_ref(), &stop)
             };
             let mut rendered = Vec::with_capacity(turns.len());
             for turn in turns {
-                if open {
+                if adding {
                     for message in messages.get(added.len()..turn).unwrap_or_default() {
                         added.push(Arc::new(message.clone()));
                     }
