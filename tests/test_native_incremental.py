@@ -291,6 +291,14 @@ def test_a_turn_that_fails_leaves_the_turns_after_it_alone() -> None:
     assert [kept for _, _, kept, _ in rendered] == [0, 0, 1, 0, 3]
 
 
+def test_a_message_that_comes_later_may_be_equal_to_an_earlier_one() -> None:
+    messages = [user("a"), user("b"), assistant("c"), user("a"), user("d"), user("b"), user("b")]
+    picked = "{% set users = messages|selectattr('role', 'equalto', 'user')|list %}"
+    for last in ("messages[-1]", "users[-1]"):
+        text = f"{picked}{{% for m in messages %}}{{{{ m == {last} }}}}{{% endfor %}}"
+        assert check(compiled(text), messages, None, range(1, 8)) == 14
+
+
 def test_turns_beyond_the_conversation_are_refused() -> None:
     with pytest.raises(ValueError, match="more messages than there are"):
         render_turns(compiled("x"), [user()], None, [2])

@@ -168,9 +168,13 @@ def test_a_message_that_the_profile_refuses_is_named(bundled_name: str) -> None:
 
 def test_messages_of_a_developer_are_served_with_all_others(bundled_name: str) -> None:
     chat = bundled_chat(bundled_name)
-    messages = [{"role": "developer", "content": "Be brief."}, user(), assistant(), user("x")]
-    session = compare(chat, messages)
-    assert session.incremental == (session.note is None)
+    developer = {"role": "developer", "content": "Be brief."}
+    session = compare(chat, [{"role": "system", "content": "So."}, developer, user(), assistant()])
+    assert not session.incremental
+    assert session.note is not None
+    assert "role developer" in session.note
+    # This one would change what was asked before.
+    compare(chat, [user(), assistant(), developer, user()])
 
 
 def test_what_the_core_does_not_render_is_told(tmp_path: Path) -> None:
@@ -197,12 +201,13 @@ def test_a_tokenizer_that_the_core_cannot_count_is_told() -> None:
     assert "plain call" in session.note
 
 
-def test_what_the_caller_changes_afterwards_changes_nothing() -> None:
+@pytest.mark.parametrize("role", ["user", "developer"], ids=["core", "python"])
+def test_what_the_caller_changes_afterwards_changes_nothing(role: str) -> None:
     chat = bundled_chat("bpe-chatml")
-    message = {"role": "user", "content": [{"type": "text", "text": "Hello"}]}
+    message: Message = {"role": role, "content": [{"type": "text", "text": "Hello"}]}
     session = strategies.session(chat, [message])
     counted = session.isl()
-    message["content"][0]["text"] = "something else that is longer"  # type: ignore[index]
+    message["content"][0]["text"] = "something else that is longer"
     assert session.isl() == counted == session.copy().isl()
 
 
