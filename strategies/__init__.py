@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from strategies.repetition import Amplification, amplification
     from strategies.runtime.cores import available_cores
     from strategies.runtime.workers import MAX_WORKERS
+    from strategies.sessions import Held, Session, session
     from strategies.streaming import Row, stream
     from strategies.traces import traceless
     from strategies.verification import Mismatch, Verification, verify
@@ -59,6 +60,7 @@ __all__ = [
     "CountTurns",
     "Counter",
     "Counts",
+    "Held",
     "InputError",
     "IslError",
     "IslWarning",
@@ -69,6 +71,7 @@ __all__ = [
     "Progress",
     "Reject",
     "Row",
+    "Session",
     "Strategy",
     "Tool",
     "TurnError",
@@ -94,6 +97,7 @@ __all__ = [
     "parse_conversations",
     "read_conversations",
     "reference_counts",
+    "session",
     "stream",
     "traceless",
     "verify",
@@ -108,6 +112,7 @@ _PLACES = {
     "CountTurns": "strategies.batch_counter",
     "Counter": "strategies.contract",
     "Counts": "strategies.conversations.counts",
+    "Held": "strategies.sessions",
     "InputError": "strategies.errors",
     "IslError": "strategies.errors",
     "IslWarning": "strategies.errors",
@@ -119,6 +124,7 @@ _PLACES = {
     "Progress": "strategies.conversations.counts",
     "Reject": "strategies.conversations.assembly",
     "Row": "strategies.streaming",
+    "Session": "strategies.sessions",
     "Strategy": "strategies.contract",
     "Tool": "strategies.conversations.conversation",
     "TurnError": "strategies.errors",
@@ -143,6 +149,7 @@ _PLACES = {
     "parse_conversations": "strategies.conversations.datasets",
     "read_conversations": "strategies.conversations.datasets",
     "reference_counts": "strategies.plain",
+    "session": "strategies.sessions",
     "stream": "strategies.streaming",
     "traceless": "strategies.traces",
     "verify": "strategies.verification",

@@ -45,7 +45,9 @@ class Template:
     def render(
         self, messages: Iterable[dict[str, Any]], tools: Iterable[dict[str, Any]] | None
     ) -> str: ...
-    def render_turns(self, waiting: Waiting, place: int) -> list[_Turn]: ...
+    def render_turns(
+        self, waiting: Waiting, place: int, *, adding: bool = False
+    ) -> list[_Turn]: ...
 
 # Id, messages, tools, turns, and the line on which the conversation starts.
 _Read: TypeAlias = tuple[str, list[dict[str, Any]], list[dict[str, Any]] | None, list[int], int]
@@ -94,6 +96,28 @@ class Waiting:
         parses_arguments: bool,
     ) -> bool: ...
 
+# Tokens; or whether the template raised, and the reason. Then figures: `statements` of the
+# template that were run, `prompt_bytes`, `spans`, and `restarts`, a construct that is rendered
+# again in every call, if there is one.
+_Answer: TypeAlias = tuple[int | None, tuple[bool, str] | None, dict[str, Any]]
+
+# A conversation that goes on. `serve` says whether the core has applied the messages profile and
+# has added the message; if not, Python applies it, and `put` adds what it makes.
+@final
+class Session:
+    def serve(
+        self, message: dict[str, Any], profile: str, *, reads_parts: bool, parses_arguments: bool
+    ) -> bool: ...
+    def put(self, message: dict[str, Any]) -> None: ...
+    def count(self) -> _Answer: ...
+    def copy(self) -> Session: ...
+    def __len__(self) -> int: ...
+
+# The same if Jinja2 renders the prompts.
+@final
+class GivenSession:
+    def count(self, prompt: str) -> _Answer: ...
+
 @final
 class Counter:
     def __new__(
@@ -116,6 +140,10 @@ class Counter:
     def vocabulary(self) -> int: ...
     @property
     def engine(self) -> str | None: ...
+    # Sessions share what they remember: its bytes, and how many there are at most.
+    def session(self, template: Template, tools: Iterable[dict[str, Any]] | None) -> Session: ...
+    def given_session(self) -> GivenSession: ...
+    def remembered_bytes(self) -> tuple[int, int]: ...
     def count(
         self,
         template: Template,

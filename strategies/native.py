@@ -81,6 +81,18 @@ class Rust:
 
         Its threads live for one call. So there is no thread to stop, or to lose in a fork.
         """
+        native, templates = self.core(chat, workers=workers)
+        yield _Counter(chat, native, templates)
+        templates.keep()
+
+    def core(self, chat: ChatTokenizer, *, workers: int) -> tuple[_native.Counter, Templates]:
+        """Return the core's counter of a tokenizer, and its templates, the usual ones compiled.
+
+        Raises
+        ------
+        UnavailableError
+            If the core cannot load the tokenizer, or counts it in another way than it does.
+        """
         templates = Templates(chat)
         native = _kept(chat, workers)
         if native is None:
@@ -91,8 +103,7 @@ class Rust:
             native = _loaded(chat, workers, templates)
         else:
             templates.compile_usual()
-        yield _Counter(chat, native, templates)
-        templates.keep()
+        return native, templates
 
 
 PART, TOKENIZER_PART = "counter", "tokenizer"

@@ -84,22 +84,47 @@ def outcome(
 
 
 def render_turns(
-    template: _native.Template, messages: Messages, tools: Messages | None, turns: Sequence[int]
+    template: _native.Template,
+    messages: Messages,
+    tools: Messages | None,
+    turns: Sequence[int],
+    *,
+    adding: bool = False,
 ) -> list[Any]:
     waiting = _native.Waiting(1)
     waiting.put(0, (messages, tools, turns))
-    return template.render_turns(waiting, 0)
+    return template.render_turns(waiting, 0, adding=adding)
 
 
 def check(
     template: _native.Template, messages: Messages, tools: Messages | None, turns: Sequence[int]
 ) -> int:
-    """Compare the prompts of the turns with those of renders of their own; return how many."""
+    """Compare the prompts of the turns with those of renders of their own; return how many.
+
+    Once with all messages known from the start, and once with each added when a turn needs it.
+    """
+    added = sorted(turns)
+    return compare(
+        template, messages, tools, turns, render_turns(template, messages, tools, turns)
+    ) + compare(
+        template,
+        messages,
+        tools,
+        added,
+        render_turns(template, messages, tools, added, adding=True),
+    )
+
+
+def compare(
+    template: _native.Template,
+    messages: Messages,
+    tools: Messages | None,
+    turns: Sequence[int],
+    rendered: Sequence[Any],
+) -> int:
     before = b""
     prompts = 0
-    for turn, (prompt, error, kept, _) in zip(
-        turns, render_turns(template, messages, tools, turns), strict=True
-    ):
+    for turn, (prompt, error, kept, _) in zip(turns, rendered, strict=True):
         expected = outcome(template, messages[:turn], tools)
         if isinstance(expected, Exception):
             assert prompt is None
@@ -217,15 +242,16 @@ GROWING: dict[bool, set[str]] = {
 }
 
 
+@pytest.mark.parametrize("adding", [False, True], ids=["known", "adding"])
 @pytest.mark.parametrize("agent", [False, True], ids=["chat", "agent"])
 @pytest.mark.parametrize("name", published())
 def test_a_turn_of_a_long_chat_runs_no_more_than_one_of_a_short_chat(
-    name: str, agent: bool
+    name: str, agent: bool, adding: bool
 ) -> None:
     messages = growing_chat(120, agent=agent)
     turns = [place for place, each in enumerate(messages) if each["role"] == "assistant"]
     template = compiled(published()[name])
-    rendered = render_turns(template, messages, TOOLS if agent else None, turns)
+    rendered = render_turns(template, messages, TOOLS if agent else None, turns, adding=adding)
     if any(error for _, error, _, _ in rendered):
         pytest.skip("the template raises for this chat")
     work = [statements for _, _, _, statements in rendered]
@@ -263,6 +289,14 @@ def test_a_turn_that_fails_leaves_the_turns_after_it_alone() -> None:
     assert [prompt for prompt, _, _, _ in rendered] == ["aend", None, "abcend", None, "abcdeend"]
     # All but the last message stays of the turn that failed.
     assert [kept for _, _, kept, _ in rendered] == [0, 0, 1, 0, 3]
+
+
+def test_a_message_that_comes_later_may_be_equal_to_an_earlier_one() -> None:
+    messages = [user("a"), user("b"), assistant("c"), user("a"), user("d"), user("b"), user("b")]
+    picked = "{% set users = messages|selectattr('role', 'equalto', 'user')|list %}"
+    for last in ("messages[-1]", "users[-1]"):
+        text = f"{picked}{{% for m in messages %}}{{{{ m == {last} }}}}{{% endfor %}}"
+        assert check(compiled(text), messages, None, range(1, 8)) == 14
 
 
 def test_turns_beyond_the_conversation_are_refused() -> None:

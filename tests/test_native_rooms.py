@@ -16,7 +16,7 @@ SOURCES = Path(strategies.__file__).parent / "rust" / "src"
 #: From the lowest to the highest: a room may use those before it. README.md of the core draws it.
 ROOMS = (
     *("fault", "data", "prefix", "records", "engine", "tokenizer", "count", "render", "prompts"),
-    *("binding", "lib"),
+    *("session", "binding", "lib"),
 )
 #: Rooms that are side by side: neither uses the other.
 APART = (
@@ -27,6 +27,7 @@ APART = (
     ("data", "tokenizer"),
     ("data", "count"),
     *(("records", room) for room in ("engine", "tokenizer", "count", "render", "prompts")),
+    *(("session", room) for room in ("records", "prompts")),
 )
 
 _TESTS = re.compile(r"^#\[cfg\(test\)\]\nmod \w+ \{.*", re.MULTILINE | re.DOTALL)

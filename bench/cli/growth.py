@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,7 +25,7 @@ from bench.cli.options import (
 from bench.cli.progress import progress_bar
 from bench.interruption import INTERRUPTION
 from bench.measuring.growth import LENGTHS, LONGEST_RUN_SECONDS, MOST_TURNS
-from strategies import MAX_WORKERS
+from strategies import MAX_WORKERS, ChatSpec
 
 DEFAULT_STRATEGY = "rust"
 
@@ -42,6 +43,11 @@ DEFAULT_STRATEGY = "rust"
     "--lengths",
     type=Numbers(),
     help=f"Time conversations of these numbers of turns.  [default: {','.join(map(str, LENGTHS))}]",
+)
+@click.option(
+    "--session",
+    is_flag=True,
+    help="Time the calls of a session against apply_chat_template, at 10, 100 and 400 turns.",
 )
 @click.option(
     "--workers",
@@ -80,6 +86,7 @@ def growth_command(
     strategy: str | None,
     chosen: Sequence[str] | None,
     lengths: Sequence[int] | None,
+    session: bool,
     workers: int,
     rounds: int,
     longest_run: float,
@@ -93,6 +100,8 @@ def growth_command(
     Every turn adds the same amount of text. So if a turn costs more in a longer conversation,
     that cost comes from the history: a conversation of T turns then takes a time that grows with
     T².
+
+    With --session, the exit code is 1 if a count differs from that of apply_chat_template.
     """
     from bench.bundled import tokenizer_path
     from bench.measuring.growth import measure_growth
@@ -107,6 +116,12 @@ def growth_command(
         raise click.UsageError("name strategies by --strategy or by --strategies, not by both")
     if max(lengths or LENGTHS) > MOST_TURNS:
         raise click.UsageError(f"--lengths: at most {MOST_TURNS:,} turns")
+    if session:
+        if strategy is not None or chosen is not None or out is not None:
+            raise click.UsageError("--session times no strategy and writes no files")
+        (spec,) = chat_specs([tokenizer or str(tokenizer_path("bpe-chatml"))], options)
+        _time_sessions(spec, lengths, rounds, quiet=quiet, as_json=as_json)
+        return
     wanted = list(dict.fromkeys(chosen or [strategy or DEFAULT_STRATEGY]))
     lengths = lengths or LENGTHS
     (spec,) = chat_specs([tokenizer or str(tokenizer_path("bpe-chatml"))], options)
@@ -153,3 +168,31 @@ def growth_command(
         GROWTH.show(stdout(), report)
         if written:
             click.echo(written)
+
+
+def _time_sessions(
+    spec: ChatSpec, lengths: Sequence[int] | None, rounds: int, *, quiet: bool, as_json: bool
+) -> None:
+    from bench.measuring.load import LoadMeter
+    from bench.measuring.machine import available, describe_machine
+    from bench.measuring.session_growth import LENGTHS, measure_sessions
+    from bench.reporting.json_file import json_line
+    from bench.reporting.session_report import SessionReport, print_session
+
+    console = stderr(quiet)
+    chat = load_tokenizer(spec, console)
+    started = datetime.now(UTC).isoformat(timespec="seconds")
+    machine, meter = describe_machine(), LoadMeter(available(), 1)
+    with progress_bar(console, f"session, {chat.name}", rounds + 1, "conversations") as advance:
+        points, note = measure_sessions(
+            chat, lengths=lengths or LENGTHS, rounds=rounds, progress=advance
+        )
+    report = SessionReport(chat.fingerprint, tuple(points), note, machine, started, meter.read())
+    INTERRUPTION.begin_output()
+    if as_json:
+        click.echo(json_line(report.as_dict()))
+    elif not quiet:
+        print_session(stdout(), report)
+    if report.mismatches:
+        stderr(quiet).print(f"{report.mismatches} counts differ from those of apply_chat_template")
+        sys.exit(1)

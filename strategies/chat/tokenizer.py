@@ -62,6 +62,8 @@ class ChatTokenizer:
     kept : Kept or None
     facts : Facts or None
         What is known from an earlier run; None if the tokenizer was loaded for this object.
+    companions : dict
+        What others make once for this object and keep with it, by their names. It is not pickled.
     """
 
     def __init__(self, spec: ChatSpec, kept: Kept | None = None) -> None:
@@ -79,6 +81,7 @@ class ChatTokenizer:
         else:
             self.warnings, self.template = self.facts.warnings, self.facts.template
         self.profile = profile_named(spec.messages)
+        self.companions: dict[str, Any] = {}
         self._served: tuple[Conversation, Served] | None = None
 
     @cached_property

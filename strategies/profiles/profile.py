@@ -87,6 +87,8 @@ class Profile:
         Takes all messages as the other function returns them, the turns (prefix lengths), and
         the traits. Returns the messages, and for each number of old messages, from 0, how many
         new ones stand for them. None if no rule looks at more than one message.
+    whole_roles
+        Roles that `whole` is about: it returns messages without any of them as they are.
     """
 
     name: str
@@ -96,6 +98,7 @@ class Profile:
     message: Callable[[Message, Traits, ToolArguments], Message]
     tool: Callable[[Tool], Tool]
     whole: Callable[[list[Message], Sequence[int], Traits], tuple[list[Message], list[int]]] | None
+    whole_roles: frozenset[str] = frozenset()
 
     @property
     def label(self) -> str:

@@ -311,4 +311,5 @@ PROFILE = Profile(
     message=_message,
     tool=_tool,
     whole=_whole,
+    whole_roles=frozenset({"developer"}),
 )

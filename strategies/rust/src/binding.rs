@@ -2,6 +2,7 @@
 
 mod errors;
 mod reading;
+mod session;
 mod taking;
 mod waiting;
 
@@ -15,6 +16,7 @@ use pyo3::pybacked::{PyBackedBytes, PyBackedStr};
 use pyo3::types::{PyBytes, PyDict, PyString};
 
 use crate::count::columns::Wanted;
+use crate::count::remembered::{MOST_BYTES, Remembered};
 use crate::count::source::{Source, Turn};
 use crate::count::workers::{Options, Stop};
 use crate::count::{Counts, Failure, Report, count};
@@ -22,13 +24,15 @@ use crate::data::Data;
 use crate::fault::Fault;
 use crate::prompts::{Conversation, Prompts, Rendered};
 use crate::render::limits::Limits;
-use crate::render::{self, constructs};
+use crate::render::{self, Messages, constructs};
+use crate::session::{Engine, Script};
 use crate::tokenizer::markers::Added;
 use crate::tokenizer::sentencepiece::{Preparation, SentencePiece};
 use crate::tokenizer::told;
 use crate::tokenizer::{SpanCounter, SpanLengths};
-use errors::{CANCELLED, NativeError, RefusedError, TemplateRaisedError, ThreadsError};
+use errors::{CANCELLED, NativeError, RefusedError, TemplateRaisedError, ThreadsError, reason};
 use reading::Records;
+use session::{GivenSession, Session};
 use waiting::Waiting;
 
 fn render_error(fault: Fault) -> PyErr {
@@ -101,14 +105,17 @@ impl Template {
 
     /// Renders the turns of a conversation that waits, one after the other, as counting does.
     ///
+    /// With `adding` as a session does: it has no message before the turn that needs it.
+    ///
     /// Gives for each turn its prompt or its error, how many bytes it keeps of the last prompt
     /// before it, and how many statements of the template were run for it.
-    #[pyo3(signature = (waiting, place))]
+    #[pyo3(signature = (waiting, place, *, adding=false))]
     fn render_turns(
         &self,
         py: Python<'_>,
         waiting: &Bound<'_, Waiting>,
         place: usize,
+        adding: bool,
     ) -> PyResult<Vec<PyTurn>> {
         let Conversation {
             messages,
@@ -122,9 +129,19 @@ impl Template {
         }
         let rendered = py.detach(|| {
             let stop = AtomicBool::new(false);
-            let mut all = self.inner.turns(&messages, tools.as_ref(), &stop);
+            let added = Messages::default();
+            let mut all = if adding {
+                self.inner.open_turns(&added, tools.as_ref(), &stop)
+            } else {
+                self.inner.turns(&messages, tools.as_ref(), &stop)
+            };
             let mut rendered = Vec::with_capacity(turns.len());
             for turn in turns {
+                if adding {
+                    for message in messages.get(added.len()..turn).unwrap_or_default() {
+                        added.push(Arc::new(message.clone()));
+                    }
+                }
                 let render::Rendered { prompt, statements } = all.render(turn);
                 let prompt = prompt
                     .map(|prompt| (prompt.text.to_owned(), prompt.kept))
@@ -148,11 +165,7 @@ type PyTurn = (Option<String>, Option<PyErr>, usize, u64);
 type PyFailure = (usize, usize, bool, String);
 
 fn py_failure(failure: Failure) -> PyFailure {
-    let (raised, message) = match failure.fault {
-        Fault::Raised(message) => (true, message),
-        Fault::Unsupported(reason) => (false, reason),
-        Fault::Cancelled => (false, CANCELLED.to_owned()),
-    };
+    let (raised, message) = reason(failure.fault);
     let Turn { conversation, turn } = failure.turn;
     (conversation, turn, raised, message)
 }
@@ -190,9 +203,26 @@ type PyColumns = (PyColumn, PyColumn, Vec<usize>);
 struct Counter {
     inner: Arc<dyn SpanLengths>,
     workers: usize,
+    /// What its sessions share.
+    remembered: Arc<Remembered>,
 }
 
 impl Counter {
+    fn of(inner: impl SpanLengths + 'static, workers: usize) -> Self {
+        Self {
+            inner: Arc::new(inner),
+            workers: workers.max(1),
+            remembered: Arc::default(),
+        }
+    }
+
+    fn engine_of_sessions(&self) -> Engine {
+        Engine {
+            tokenizer: Arc::clone(&self.inner),
+            memory: Arc::clone(&self.remembered),
+        }
+    }
+
     fn run<'py>(
         &self,
         py: Python<'py>,
@@ -259,10 +289,7 @@ impl Counter {
         let inner = py
             .detach(|| SpanCounter::new(tokenizer, split_special_tokens))
             .map_err(NativeError::new_err)?;
-        Ok(Self {
-            inner: Arc::new(inner),
-            workers: workers.max(1),
-        })
+        Ok(Self::of(inner, workers))
     }
 
     /// Loads a model of the sentencepiece library, and the added tokens of transformers.
@@ -287,10 +314,7 @@ impl Counter {
         let inner = py
             .detach(|| SentencePiece::new(model, tokens, preparation))
             .map_err(NativeError::new_err)?;
-        Ok(Self {
-            inner: Arc::new(inner),
-            workers: workers.max(1),
-        })
+        Ok(Self::of(inner, workers))
     }
 
     /// What `restore` needs, as bytes: all but the JSON of the tokenizer.
@@ -321,10 +345,7 @@ impl Counter {
         let inner = py
             .detach(|| SpanCounter::restore(&saved, Box::new(json)))
             .map_err(NativeError::new_err)?;
-        Ok(Self {
-            inner: Arc::new(inner),
-            workers: workers.max(1),
-        })
+        Ok(Self::of(inner, workers))
     }
 
     /// Number of entries in the model's vocabulary.
@@ -337,6 +358,34 @@ impl Counter {
     #[getter]
     fn engine(&self) -> Option<&'static str> {
         self.inner.engine()
+    }
+
+    /// Begins a conversation that goes on, whose prompts a template of the core renders.
+    #[pyo3(signature = (template, tools))]
+    fn session(
+        &self,
+        template: &Bound<'_, Template>,
+        tools: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Session> {
+        let tools = match tools {
+            Some(tools) => Some(Arc::new(Data::List(taking::each(tools, taking::tool)?))),
+            None => None,
+        };
+        let script = Script {
+            template: Arc::clone(&template.get().inner),
+            tools,
+        };
+        Ok(Session::of(self.engine_of_sessions(), script))
+    }
+
+    /// Begins a conversation that goes on, whose prompts Jinja2 renders.
+    fn given_session(&self) -> GivenSession {
+        GivenSession::of(self.engine_of_sessions())
+    }
+
+    /// Bytes of the spans that sessions remember, and how many there are at most.
+    fn remembered_bytes(&self, py: Python<'_>) -> (usize, usize) {
+        py.detach(|| (self.remembered.bytes(), MOST_BYTES))
     }
 
     /// Renders and counts the turns of conversations that wait, at some places.
@@ -402,8 +451,8 @@ impl Counter {
 mod _native {
     #[pymodule_export]
     use super::{
-        Counter, NativeError, Records, RefusedError, Template, TemplateRaisedError, ThreadsError,
-        Waiting,
+        Counter, GivenSession, NativeError, Records, RefusedError, Session, Template,
+        TemplateRaisedError, ThreadsError, Waiting,
     };
 
     use super::{

@@ -15,6 +15,7 @@ mod prefix;
 mod prompts;
 mod records;
 mod render;
+mod session;
 mod tokenizer;
 
 /// Version of the crate, which is also the version of the Python distribution.

@@ -3,6 +3,8 @@
 use pyo3::create_exception;
 use pyo3::exceptions::PyRuntimeError;
 
+use crate::fault::Fault;
+
 create_exception!(
     strategies._native,
     NativeError,
@@ -30,3 +32,12 @@ create_exception!(
 
 /// The message of an error whose cause the caller knows.
 pub const CANCELLED: &str = "cancelled";
+
+/// Whether the template raised, and why there is no count.
+pub fn reason(fault: Fault) -> (bool, String) {
+    match fault {
+        Fault::Raised(message) => (true, message),
+        Fault::Unsupported(reason) => (false, reason),
+        Fault::Cancelled => (false, CANCELLED.to_owned()),
+    }
+}

@@ -6,6 +6,8 @@
 mod chunks;
 pub mod columns;
 mod prompt;
+pub mod remembered;
+pub mod running;
 pub mod source;
 mod spans;
 pub mod workers;
@@ -25,7 +27,7 @@ use chunks::{Chunk, chunks, next_batch};
 use columns::{Aside, Wanted, in_common};
 use prompt::{Common, CutTurn, Cuts};
 use source::{Prompt, Reader, Source, Turn};
-use spans::Spans;
+use spans::{Span, Spans};
 use workers::{Options, Progress, Stop, parallel};
 
 /// Stands for the count of a span that the tokenizer fails on.
@@ -235,7 +237,7 @@ impl<T: SpanLengths + ?Sized + 'static> Call<T> {
                 Ok(prompt) => {
                     let started = Instant::now();
                     let cutter = self.tokenizer.cutter();
-                    let mut cut = cuts.cut(prompt, cutter, &self.spans, &mut out.spans);
+                    let mut cut = cuts.cut(prompt, cutter, numbered(&self.spans, &mut out.spans));
                     add_time(&self.tally.cut, started);
                     add(&self.tally.characters, prompt.text.len());
                     // After the last span there is no cut.
@@ -259,8 +261,7 @@ impl<T: SpanLengths + ?Sized + 'static> Call<T> {
                                     text,
                                     prompt.len(),
                                     cutter,
-                                    &self.spans,
-                                    &mut out.spans,
+                                    numbered(&self.spans, &mut out.spans),
                                 ));
                             }
                             Ok(_) | Err(Fault::Raised(_)) => {}
@@ -303,7 +304,8 @@ impl<T: SpanLengths + ?Sized + 'static> Call<T> {
             match reader.read(index) {
                 Ok(prompt) => {
                     let cutter = self.tokenizer.cutter();
-                    out.before = Some(cuts.cut(prompt, cutter, &self.spans, &mut out.spans));
+                    out.before =
+                        Some(cuts.cut(prompt, cutter, numbered(&self.spans, &mut out.spans)));
                     keep(last, prompt);
                     return true;
                 }
@@ -393,6 +395,15 @@ fn keep(last: &mut Option<String>, prompt: Prompt) {
     let last = last.get_or_insert_default();
     last.truncate(prompt.kept);
     last.push_str(&prompt.text[last.len()..]);
+}
+
+/// Numbers spans, and appends their numbers.
+fn numbered<'a>(spans: &'a Spans, numbers: &'a mut Vec<u32>) -> impl FnMut(Span) -> u32 + 'a {
+    |span| {
+        let number = spans.number(span);
+        numbers.push(number);
+        number
+    }
 }
 
 /// Puts spans of these sizes together, so that a worker takes enough work at once.

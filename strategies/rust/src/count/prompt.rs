@@ -6,7 +6,7 @@
 use std::mem::replace;
 
 use super::source::Prompt;
-use super::spans::{Span, Spans};
+use super::spans::Span;
 use crate::tokenizer::markers::{Cutter, EDGE, Marker};
 
 /// A cut, and the number of the span before it.
@@ -66,32 +66,30 @@ pub struct CutTurn {
     pub answered: Option<More>,
 }
 
-/// Finds the cuts of a text after `from` and appends the numbers of its spans.
+/// Finds the cuts of a text after `from` and gives its spans to `number`.
 ///
 /// Calls `found` with each cut, and returns the number of the span after the last one.
-fn search(
-    text: &str,
+fn search<'t>(
+    text: &'t str,
     (mut from, mut before): (usize, Marker),
     cutter: &Cutter,
-    spans: &Spans,
-    numbers: &mut Vec<u32>,
+    mut number: impl FnMut(Span<'t>) -> u32,
     mut found: impl FnMut(At),
 ) -> u32 {
     loop {
         let cut = cutter.next(text, from);
         let (end, after) = cut.map_or((text.len(), EDGE), |cut| (cut.start, cut.marker));
-        let number = spans.number(Span {
+        let numbered = number(Span {
             before,
             text: &text[from..end],
             after,
         });
-        numbers.push(number);
-        let Some(cut) = cut else { return number };
+        let Some(cut) = cut else { return numbered };
         found(At {
             start: cut.start,
             end: cut.end,
             marker: cut.marker,
-            number,
+            number: numbered,
         });
         from = cut.end;
         before = cut.marker;
@@ -99,48 +97,46 @@ fn search(
 }
 
 impl Cuts {
-    /// Cuts the prompt and appends the numbers of its new spans to `numbers`.
-    pub fn cut(
+    /// Cuts the prompt and calls `number` with its new spans. It returns a number for each.
+    pub fn cut<'t>(
         &mut self,
-        prompt: Prompt,
+        prompt: Prompt<'t>,
         cutter: &Cutter,
-        spans: &Spans,
-        numbers: &mut Vec<u32>,
+        number: impl FnMut(Span<'t>) -> u32,
     ) -> CutTurn {
         let kept = self.kept(prompt.kept, cutter);
         self.old.clear();
         self.old.extend(self.found.drain(kept..));
         let from = self.end(kept);
-        let already = numbers.len();
         let found = &mut self.found;
-        let last = search(prompt.text, from, cutter, spans, numbers, |cut| {
+        let mut added = 1;
+        let last = search(prompt.text, from, cutter, number, |cut| {
             found.push(cut);
+            added += 1;
         });
         self.old_last = replace(&mut self.last, last);
         CutTurn {
             kept,
-            added: numbers.len() - already,
+            added,
             common: None,
             answered: None,
         }
     }
 
     /// Cuts a text that begins with `kept` bytes of the prompt, which stays the prompt.
-    pub fn beyond(
+    ///
+    /// `number` is called as in [`Cuts::cut`].
+    pub fn beyond<'t>(
         &self,
-        text: &str,
+        text: &'t str,
         kept: usize,
         cutter: &Cutter,
-        spans: &Spans,
-        numbers: &mut Vec<u32>,
+        number: impl FnMut(Span<'t>) -> u32,
     ) -> More {
         let kept = self.kept(kept, cutter);
-        let already = numbers.len();
-        search(text, self.end(kept), cutter, spans, numbers, |_| ());
-        More {
-            kept,
-            added: numbers.len() - already,
-        }
+        let mut added = 1;
+        search(text, self.end(kept), cutter, number, |_| added += 1);
+        More { kept, added }
     }
 
     /// Cuts that stay in a text that has these bytes in common with the prompt.

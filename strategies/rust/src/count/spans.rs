@@ -45,6 +45,16 @@ impl Default for Spans {
     }
 }
 
+/// A number that is the same for equal spans.
+#[must_use]
+pub fn hash(span: Span) -> u64 {
+    let mut hasher = FxBuildHasher.build_hasher();
+    hasher.write_u32(span.before);
+    hasher.write_u32(span.after);
+    hasher.write(span.text.as_bytes());
+    hasher.finish()
+}
+
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -52,11 +62,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Spans {
     /// The number of a span, a new one if it is seen for the first time.
     pub fn number(&self, span: Span) -> u32 {
-        let mut hasher = FxBuildHasher.build_hasher();
-        hasher.write_u32(span.before);
-        hasher.write_u32(span.after);
-        hasher.write(span.text.as_bytes());
-        let hash = hasher.finish();
+        let hash = hash(span);
         // The table uses the hash's low and high bits, so the shard is chosen by middle ones.
         let shard = usize::try_from((hash >> 32) % SHARDS as u64).unwrap_or(0);
         let mut table = lock(&self.shards[shard]);

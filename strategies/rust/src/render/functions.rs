@@ -1,7 +1,7 @@
 //! Global functions of a chat template.
 #![allow(clippy::unnecessary_wraps)] // the rows of a table share one signature
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use super::number::range_len;
 use super::state::State;
@@ -62,7 +62,7 @@ pub fn dict<'a>(
     positional: &[Value<'a>],
     named: &[(Text<'a>, Value<'a>)],
 ) -> Outcome<Value<'a>> {
-    Value::Dict(Map::Own(Rc::new(given_pairs(positional, named)?))).shallow()
+    Value::Dict(Map::Own(Arc::new(given_pairs(positional, named)?))).shallow()
 }
 
 pub fn namespace<'a>(

@@ -3,9 +3,11 @@
 //! Whoever reads its end is noted here: what was read stays true as long as the end lies inside
 //! an interval. So a later turn can tell what it may keep of an earlier one.
 
-use std::cell::Cell;
-use std::rc::Rc;
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering::Relaxed};
 
+use super::added::Messages;
 use crate::data::Data;
 
 /// Integers from `low` to `high`, both included.
@@ -54,63 +56,120 @@ pub fn signed(number: usize) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
+/// All messages that there are.
+#[derive(Debug, Clone, Copy)]
+pub enum Items<'a> {
+    /// Those of all turns.
+    Known(&'a [Data]),
+    /// Those so far. Nothing is known of the messages that will follow.
+    Open(&'a Messages),
+}
+
+impl<'a> Items<'a> {
+    fn len(self) -> usize {
+        match self {
+            Self::Known(items) => items.len(),
+            Self::Open(items) => items.len(),
+        }
+    }
+
+    fn get(self, at: usize) -> Option<&'a Data> {
+        match self {
+            Self::Known(items) => items.get(at),
+            Self::Open(items) => items.get(at).map(|item| &**item),
+        }
+    }
+}
+
 /// The messages of a conversation, and how many of them the turn at hand has.
+///
+/// One thread at a time looks at it; the next one may be another.
 #[derive(Debug)]
 pub struct Growing<'a> {
-    items: &'a [Data],
-    end: Cell<usize>,
+    items: Items<'a>,
+    end: AtomicUsize,
     /// Where the end may lie without any difference to what was read since [`Self::watch`].
-    seen: Cell<Interval>,
+    low: AtomicI64,
+    high: AtomicI64,
 }
 
 impl<'a> Growing<'a> {
-    pub fn new(items: &'a [Data]) -> Self {
+    pub fn new(items: Items<'a>) -> Self {
         Self {
             items,
-            end: Cell::new(items.len()),
-            seen: Cell::new(Interval::ALL),
+            end: AtomicUsize::new(items.len()),
+            low: AtomicI64::new(i64::MIN),
+            high: AtomicI64::new(i64::MAX),
         }
     }
 
     /// Shows the first `end` messages. There must be as many.
     pub fn show(&self, end: usize) {
-        self.end.set(end.min(self.items.len()));
+        self.end.store(end.min(self.items.len()), Relaxed);
         self.watch();
     }
 
     /// Forgets what was read so far.
     pub fn watch(&self) {
-        self.seen.set(Interval::ALL);
+        self.low.store(i64::MIN, Relaxed);
+        self.high.store(i64::MAX, Relaxed);
     }
 
     /// Where the end may lie without any difference to what was read.
     pub fn seen(&self) -> Interval {
-        self.seen.get()
+        Interval {
+            low: self.low.load(Relaxed),
+            high: self.high.load(Relaxed),
+        }
     }
 
     pub fn note(&self, interval: Interval) {
-        self.seen.set(self.seen.get().and(interval));
+        let seen = self.seen().and(interval);
+        self.low.store(seen.low, Relaxed);
+        self.high.store(seen.high, Relaxed);
     }
 
-    /// All messages, also those that the turn at hand does not have yet.
-    pub fn all(&self) -> &'a [Data] {
-        self.items
+    /// The number of messages of all turns that are known, not noted as read.
+    pub fn known(&self) -> usize {
+        self.items.len()
+    }
+
+    /// The last end up to which it is known which messages there are.
+    pub fn horizon(&self) -> i64 {
+        match self.items {
+            Items::Known(_) => i64::MAX,
+            // Those that came after the turn at hand began are none of it.
+            Items::Open(_) => signed(self.end()),
+        }
+    }
+
+    /// Any message, also one that the turn at hand does not have yet; not noted as read.
+    pub fn any(&self, at: usize) -> Option<&'a Data> {
+        self.items.get(at)
+    }
+
+    /// Messages next to each other, if they lie so; not noted as read.
+    pub fn slice(&self, places: Range<usize>) -> Option<&'a [Data]> {
+        match self.items {
+            Items::Known(items) => items.get(places),
+            Items::Open(_) => None,
+        }
     }
 
     /// The end, not noted as read.
     pub fn end(&self) -> usize {
-        self.end.get()
+        self.end.load(Relaxed)
     }
 
     /// The end, noted as read.
-    fn read_end(&self) -> usize {
-        self.note(Interval::only(signed(self.end.get())));
-        self.end.get()
+    pub fn read_end(&self) -> usize {
+        self.note(Interval::only(signed(self.end())));
+        self.end()
     }
 
     /// The message at a place, which only says whether the end lies behind it.
     pub fn get(&self, at: usize) -> Option<&'a Data> {
-        if at < self.end.get() {
+        if at < self.end() {
             self.note(Interval::at_least(signed(at + 1)));
             self.items.get(at)
         } else {
@@ -123,7 +182,7 @@ impl<'a> Growing<'a> {
 /// The messages from a place to the growing end, forwards or backwards; or numbers in their place.
 #[derive(Debug, Clone)]
 pub struct Tail<'a> {
-    list: Rc<Growing<'a>>,
+    list: Arc<Growing<'a>>,
     start: usize,
     backwards: bool,
     /// If it is a range, what its numbers have more than the places.
@@ -139,7 +198,7 @@ pub enum Item<'a> {
 
 impl<'a> Tail<'a> {
     /// All messages.
-    pub fn new(list: Rc<Growing<'a>>) -> Self {
+    pub fn new(list: Arc<Growing<'a>>) -> Self {
         Self {
             list,
             start: 0,
@@ -150,7 +209,7 @@ impl<'a> Tail<'a> {
 
     /// A range that ends, or starts if it runs backwards, where the list does: the number for
     /// each place from `start` on, which is `more` than the place.
-    pub fn range(list: Rc<Growing<'a>>, start: usize, backwards: bool, more: i64) -> Self {
+    pub fn range(list: Arc<Growing<'a>>, start: usize, backwards: bool, more: i64) -> Self {
         Self {
             list,
             start,
@@ -167,7 +226,7 @@ impl<'a> Tail<'a> {
         self.backwards
     }
 
-    pub fn list(&self) -> &Rc<Growing<'a>> {
+    pub fn list(&self) -> &Arc<Growing<'a>> {
         &self.list
     }
 
@@ -204,10 +263,10 @@ impl<'a> Tail<'a> {
         })
     }
 
-    /// The messages as a list that does not grow.
-    pub fn items(&self) -> &'a [Data] {
+    /// The places of its messages, as those of a list that does not grow.
+    pub fn places(&self) -> Range<usize> {
         let end = self.list.read_end();
-        &self.list.items[self.start.min(end)..end]
+        self.start.min(end)..end
     }
 
     /// `tail[start:stop:step]`, if it is seen without making a list.
@@ -233,11 +292,11 @@ impl<'a> Tail<'a> {
                 let start = usize::try_from(start.unwrap_or(0)).ok()?;
                 let stop = usize::try_from(stop).ok()?;
                 if start >= stop {
-                    return Some(Slice::Items(&[]));
+                    return Some(Slice::Part(0..0));
                 }
                 let last = self.start.checked_add(stop)?.checked_sub(1)?;
                 self.list.get(last)?;
-                Some(Slice::Items(&self.list.items[self.start + start..=last]))
+                Some(Slice::Part(self.start + start..last + 1))
             }
             _ => None,
         }
@@ -260,21 +319,22 @@ impl<'a> Tail<'a> {
     pub fn goes_on_as(&self, other: &Self) -> bool {
         self.backwards == other.backwards
             && self.numbers == other.numbers
-            && Rc::ptr_eq(&self.list, &other.list)
+            && Arc::ptr_eq(&self.list, &other.list)
     }
 }
 
 /// A slice of a [`Tail`].
 pub enum Slice<'a> {
     Tail(Tail<'a>),
-    Items(&'a [Data]),
+    /// The messages at some places.
+    Part(Range<usize>),
 }
 
 #[cfg(test)]
 mod tests {
-    use std::rc::Rc;
+    use std::sync::Arc;
 
-    use super::{Growing, Interval, Item, Slice, Tail};
+    use super::{Growing, Interval, Item, Items, Slice, Tail};
     use crate::data::Data;
 
     fn numbers(count: i64) -> Vec<Data> {
@@ -292,7 +352,7 @@ mod tests {
     #[test]
     fn reading_an_item_says_only_on_which_side_the_end_is() {
         let items = numbers(9);
-        let tail = Tail::new(Rc::new(Growing::new(&items)));
+        let tail = Tail::new(Arc::new(Growing::new(Items::Known(&items))));
         tail.list().show(4);
         assert_eq!(number(tail.get(1)), Some(1));
         assert_eq!(tail.list().seen(), Interval::at_least(2));
@@ -305,7 +365,7 @@ mod tests {
     #[test]
     fn slices_to_the_end_read_nothing() {
         let items = numbers(9);
-        let tail = Tail::new(Rc::new(Growing::new(&items)));
+        let tail = Tail::new(Arc::new(Growing::new(Items::Known(&items))));
         tail.list().show(4);
         let Some(Slice::Tail(rest)) = tail.slice(Some(3), None, 1) else {
             panic!("no tail");
@@ -331,14 +391,14 @@ mod tests {
     #[test]
     fn a_range_to_the_end_reads_no_more_than_its_items() {
         let items = numbers(9);
-        let list = Rc::new(Growing::new(&items));
+        let list = Arc::new(Growing::new(Items::Known(&items)));
         list.show(4);
-        let forth = Tail::range(Rc::clone(&list), 1, false, -1);
+        let forth = Tail::range(Arc::clone(&list), 1, false, -1);
         assert_eq!([forth.get(0), forth.get(2)].map(number), [Some(0), Some(2)]);
         assert_eq!(list.seen(), Interval::at_least(4));
         assert_eq!(forth.get(3), None);
         assert_eq!(list.seen(), Interval::only(4));
-        let back = Tail::range(Rc::clone(&list), 1, true, 0);
+        let back = Tail::range(Arc::clone(&list), 1, true, 0);
         assert_eq!([back.get(0), back.get(2)].map(number), [Some(3), Some(1)]);
         assert_eq!(back.get(3), None);
     }
@@ -346,12 +406,12 @@ mod tests {
     #[test]
     fn a_slice_with_an_end_reads_as_far_as_that() {
         let items = numbers(9);
-        let tail = Tail::new(Rc::new(Growing::new(&items)));
+        let tail = Tail::new(Arc::new(Growing::new(Items::Known(&items))));
         tail.list().show(4);
-        let Some(Slice::Items(taken)) = tail.slice(Some(1), Some(3), 1) else {
+        let Some(Slice::Part(places)) = tail.slice(Some(1), Some(3), 1) else {
             panic!("no items");
         };
-        assert_eq!(taken, &items[1..3]);
+        assert_eq!(tail.list().slice(places), items.get(1..3));
         assert_eq!(tail.list().seen(), Interval::at_least(3));
         // Where it ends with the list, it depends on that.
         assert!(tail.slice(Some(1), Some(5), 1).is_none());

@@ -1,12 +1,12 @@
 //! What iterating a value gives.
 
-use std::cell::{Cell, RefCell};
-use std::rc::Rc;
+use std::cell::Cell;
+use std::sync::{Arc, Mutex};
 
 use super::limits::check_items;
 use super::number::range_len;
 use super::text::Text;
-use super::value::{Gen, Map, Seq, Value, ViewKind, python_type};
+use super::value::{Gen, Map, Seq, Value, ViewKind, python_type, read};
 use crate::fault::{Fault, Outcome, raised, unsupported};
 
 thread_local! {
@@ -25,13 +25,13 @@ impl<'a> Value<'a> {
         Ok(match self {
             Self::Undefined(_) | Self::Missing => Items::Done,
             Self::List(items) => Items::Seq(items.clone(), 0),
-            Self::Tuple(items) => Items::Seq(Seq::Own(Rc::clone(items)), 0),
+            Self::Tuple(items) => Items::Seq(Seq::Own(Arc::clone(items)), 0),
             Self::Str(text) => Items::Chars(text.clone(), 0),
             Self::Dict(map) => Items::View(ViewKind::Keys, map.clone(), 0),
             Self::View(kind, map) => Items::View(*kind, map.clone(), 0),
             Self::Gen(generator) => {
                 GENERATORS.set(GENERATORS.get() + 1);
-                Items::Gen(Rc::clone(generator))
+                Items::Gen(Arc::clone(generator))
             }
             Self::Range(start, stop, step) => Items::Range(*start, *stop, *step),
             Self::Loop(_) => return unsupported("iterating a loop object"),
@@ -52,7 +52,7 @@ impl<'a> Value<'a> {
     pub fn sequence(&self) -> Outcome<(Seq<'a>, Option<Box<Fault>>)> {
         match self {
             Self::List(items) => Ok((items.clone(), None)),
-            Self::Tuple(items) => Ok((Seq::Own(Rc::clone(items)), None)),
+            Self::Tuple(items) => Ok((Seq::Own(Arc::clone(items)), None)),
             Self::Range(start, stop, step) => Ok((Seq::Range(*start, *stop, *step), None)),
             other => {
                 let mut items = Vec::new();
@@ -73,7 +73,7 @@ impl<'a> Value<'a> {
     /// In Python, others that hold it would still find items. So it may not be read again.
     pub fn read_ahead(&self) {
         if let Self::Gen(generator) = self {
-            generator.borrow_mut().fault = Some(Box::new(Fault::Unsupported(
+            read(generator).fault = Some(Box::new(Fault::Unsupported(
                 "a generator with two readers".to_owned(),
             )));
         }
@@ -82,13 +82,13 @@ impl<'a> Value<'a> {
     /// Takes the note of [`Self::read_ahead`] back, when Python has read it to its end as well.
     pub fn forget_reader(&self) {
         if let Self::Gen(generator) = self {
-            generator.borrow_mut().fault = None;
+            read(generator).fault = None;
         }
     }
 
     /// Whether this is a generator that somebody else could read, too.
     pub fn is_held(&self) -> bool {
-        matches!(self, Self::Gen(generator) if Rc::strong_count(generator) > 1)
+        matches!(self, Self::Gen(generator) if Arc::strong_count(generator) > 1)
     }
 }
 
@@ -98,7 +98,7 @@ pub enum Items<'a> {
     Seq(Seq<'a>, usize),
     Chars(Text<'a>, usize),
     View(ViewKind, Map<'a>, usize),
-    Gen(Rc<RefCell<Gen<'a>>>),
+    Gen(Arc<Mutex<Gen<'a>>>),
     Range(i64, i64, i64),
 }
 
@@ -129,7 +129,7 @@ impl<'a> Iterator for Items<'a> {
                 }))
             }
             Self::Gen(generator) => {
-                let mut generator = generator.borrow_mut();
+                let mut generator = read(generator);
                 match generator.items.pop_front() {
                     Some(item) => Some(Ok(item)),
                     None => generator.fault.take().map(Err),

@@ -1,6 +1,6 @@
 //! Items, attributes and slices of values.
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use super::attributes::{Owners, SANDBOXED_DICT, SANDBOXED_LIST};
 use super::environment::Environment;
@@ -11,7 +11,7 @@ use super::value::{Seq, Undef, Value, python_type};
 use crate::fault::{Outcome, raised, unsupported};
 
 fn method<'a>(object: &Value<'a>, name: &str) -> Value<'a> {
-    Value::Method(Rc::new((object.clone(), Text::own(name.to_owned()))))
+    Value::Method(Arc::new((object.clone(), Text::own(name.to_owned()))))
 }
 
 fn sandboxed<'a>(
@@ -262,7 +262,9 @@ pub fn slice<'a>(object: &Value<'a>, bounds: [Option<i64>; 3]) -> Outcome<Value<
             if let (Seq::Tail(tail), [start, stop, step]) = (items, bounds) {
                 match tail.slice(start, stop, step.unwrap_or(1)) {
                     Some(Slice::Tail(tail)) => return Ok(Value::List(Seq::Tail(tail))),
-                    Some(Slice::Items(items)) => return Ok(Value::List(Seq::Data(items))),
+                    Some(Slice::Part(places)) => {
+                        return Ok(Value::List(Seq::part(tail.list(), places)));
+                    }
                     None => {}
                 }
             }

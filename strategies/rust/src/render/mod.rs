@@ -1,5 +1,6 @@
 //! Chat templates, rendered as transformers' Jinja2 environment renders them.
 
+mod added;
 mod attributes;
 mod casing;
 mod compile;
@@ -29,20 +30,21 @@ mod text;
 mod tree;
 mod value;
 
-use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use crate::data::{Data, Dict};
 use crate::fault::Fault;
+pub use added::Messages;
 use compile::expressions::EXPRESSIONS;
 use compile::statements::STATEMENTS;
 use environment::Environment;
 pub use eval::turns::{Grown, Rendered, Turns};
 use eval::{Evaluator, Run};
-use growing::{Growing, Tail};
+use growing::{Growing, Items, Tail};
 use known::KNOWN;
 use limits::Limits;
+
 use program::Program;
 use value::{Seq, Value};
 
@@ -149,7 +151,7 @@ impl Template {
         stop: &AtomicBool,
         out: &mut String,
     ) -> Result<(), Fault> {
-        let mut evaluator = Evaluator::new(self.run(messages, tools, stop));
+        let mut evaluator = Evaluator::new(self.run(Items::Known(messages), tools, stop));
         let prompt = evaluator.render(messages.len()).map_err(|fault| *fault)?;
         out.push_str(prompt);
         Ok(())
@@ -164,23 +166,33 @@ impl Template {
         tools: Option<&'t Data>,
         stop: &'t AtomicBool,
     ) -> Turns<'t> {
-        Turns::new(self.run(messages, tools, stop))
+        Turns::new(self.run(Items::Known(messages), tools, stop))
+    }
+
+    /// Renders the prompts of a conversation that goes on, as [`Self::turns`] does.
+    pub fn open_turns<'t>(
+        &'t self,
+        messages: &'t Messages,
+        tools: Option<&'t Data>,
+        stop: &'t AtomicBool,
+    ) -> Turns<'t> {
+        Turns::new(self.run(Items::Open(messages), tools, stop))
     }
 
     fn run<'t>(
         &'t self,
-        messages: &'t [Data],
+        messages: Items<'t>,
         tools: Option<&'t Data>,
         stop: &'t AtomicBool,
     ) -> Run<'t> {
         let environment = self.program.environment;
-        let list = Rc::new(Growing::new(messages));
+        let list = Arc::new(Growing::new(messages));
         let context = self
             .program
             .names
             .iter()
             .map(|name| match &**name {
-                "messages" => Value::List(Seq::Tail(Tail::new(Rc::clone(&list)))),
+                "messages" => Value::List(Seq::Tail(Tail::new(Arc::clone(&list)))),
                 "tools" => tools.map_or(Value::None, Value::from_data),
                 name => match self.variables.get(name) {
                     Some(data) => Value::from_data(data),

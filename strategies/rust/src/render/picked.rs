@@ -4,23 +4,25 @@
 //! message of a list stays the last one, and at which ends another one will be equal to it.
 
 use std::hash::Hasher;
-use std::rc::Rc;
+use std::sync::Arc;
 
-use rustc_hash::{FxHashMap, FxHasher};
+use rustc_hash::{FxHashMap, FxHashSet, FxHasher};
 
+use super::added::Added;
 use super::growing::{Growing, Interval, Tail, signed};
 use crate::data::{Data, Dict};
 
 /// The messages for which something holds that depends on the message alone.
 #[derive(Debug, Clone)]
 pub struct Picked<'a> {
-    list: Rc<Growing<'a>>,
-    /// Where they are, in order, also those after the end.
-    places: Rc<[usize]>,
+    list: Arc<Growing<'a>>,
+    /// Where they are, in order, also those after the end. Copies share it, and those that follow
+    /// are added to it.
+    places: Arc<Added<usize>>,
 }
 
 impl<'a> Picked<'a> {
-    pub fn new(list: Rc<Growing<'a>>, places: Rc<[usize]>) -> Self {
+    pub fn new(list: Arc<Growing<'a>>, places: Arc<Added<usize>>) -> Self {
         Self { list, places }
     }
 
@@ -30,18 +32,25 @@ impl<'a> Picked<'a> {
         let before = count.checked_sub(1).and_then(|last| self.places.get(last));
         self.list.note(Interval {
             low: before.map_or(i64::MIN, |at| signed(at + 1)),
-            high: self.places.get(count).map_or(i64::MAX, |at| signed(*at)),
+            high: self
+                .places
+                .get(count)
+                .map_or(self.list.horizon(), |at| signed(*at)),
         });
         count
     }
 
     pub fn get(&self, index: usize) -> Option<&'a Data> {
-        self.list.get(*self.places.get(index)?)
+        let Some(at) = self.places.get(index) else {
+            self.list.note(Interval::at_most(self.list.horizon()));
+            return None;
+        };
+        self.list.get(*at)
     }
 
     /// Whether both show the same messages in every turn.
     pub fn same(&self, other: &Self) -> bool {
-        Rc::ptr_eq(&self.list, &other.list) && self.places == other.places
+        Arc::ptr_eq(&self.list, &other.list) && Arc::ptr_eq(&self.places, &other.places)
     }
 }
 
@@ -68,7 +77,10 @@ impl<'a> Last<'a> {
     /// The message, if there is one, noted as read.
     pub fn read(&self) -> Option<&'a Data> {
         match self {
-            Self::Tail(tail) => tail.items().last(),
+            Self::Tail(tail) => {
+                let at = tail.list().read_end().checked_sub(1)?;
+                tail.list().any(at).filter(|_| at >= tail.start())
+            }
             Self::Picked(picked) => picked.get(picked.len().checked_sub(1)?),
         }
     }
@@ -95,7 +107,7 @@ impl<'a> Last<'a> {
         };
         Interval {
             low: signed(at + 1),
-            high: next.map_or(i64::MAX, signed),
+            high: next.map_or(self.list().horizon(), signed),
         }
     }
 
@@ -105,19 +117,20 @@ impl<'a> Last<'a> {
 
     /// How the message compares with another one. What is noted is only where the end may lie
     /// without any difference to that.
-    pub fn likeness(&self, other: &Dict, alike: &Alike) -> Likeness<'a> {
+    pub fn likeness(&self, other: &Dict, alike: &mut Alike) -> Likeness<'a> {
         let list = self.list();
         let end = list.end();
         let (Some(digest), Some(at)) = (digest_of_dict(other), self.before(end)) else {
             return Likeness::Unknown;
         };
+        alike.asked.insert(digest);
         let twins = alike.twins.get(&digest).map_or(&[][..], Vec::as_slice);
         if alike.odd.binary_search(&at).is_ok() {
             return Likeness::Unknown;
         }
         if twins.binary_search(&at).is_ok() {
             list.note(self.ends(at));
-            return Likeness::Alike(&list.all()[at]);
+            return list.any(at).map_or(Likeness::Unknown, Likeness::Alike);
         }
         for places in [twins, &alike.odd] {
             let (gone, coming) = places.split_at(places.partition_point(|at| *at < end));
@@ -151,22 +164,37 @@ pub struct Alike {
     twins: FxHashMap<u64, Vec<usize>>,
     /// Places of messages without a digest.
     odd: Vec<usize>,
+    /// How many messages are among them.
+    known: usize,
+    /// Digests of the messages that were compared with the last one.
+    asked: FxHashSet<u64>,
 }
 
 impl Alike {
-    pub fn of(messages: &[Data]) -> Self {
-        let mut alike = Self::default();
-        for (at, message) in messages.iter().enumerate() {
-            let digest = match message {
-                Data::Dict(dict) => digest_of_dict(dict),
+    /// Takes in the messages that are not among them. Says whether one of these may be equal to
+    /// a message that was compared with the last one before.
+    pub fn take_in(&mut self, list: &Growing) -> bool {
+        let mut again = false;
+        for at in self.known..list.known() {
+            let digest = match list.any(at) {
+                Some(Data::Dict(dict)) => digest_of_dict(dict),
                 _ => None,
             };
-            match digest {
-                Some(digest) => alike.twins.entry(digest).or_default().push(at),
-                None => alike.odd.push(at),
+            if let Some(digest) = digest {
+                self.twins.entry(digest).or_default().push(at);
+                again |= self.asked.contains(&digest);
+            } else {
+                self.odd.push(at);
+                again |= !self.asked.is_empty();
             }
+            self.known = at + 1;
         }
-        alike
+        again
+    }
+
+    /// Whether any messages are among them.
+    pub fn is_used(&self) -> bool {
+        self.known > 0
     }
 }
 
@@ -204,11 +232,20 @@ fn digest_of_dict(dict: &Dict) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    use std::rc::Rc;
+    use std::sync::Arc;
 
     use super::{Alike, Last, Likeness, Picked};
     use crate::data::{Data, Dict, Text};
-    use crate::render::growing::{Growing, Tail, signed};
+    use crate::render::added::{Added, Messages};
+    use crate::render::growing::{Growing, Items, Tail, signed};
+
+    fn places(numbers: &[usize]) -> Arc<Added<usize>> {
+        let places = Added::default();
+        for number in numbers {
+            places.push(*number);
+        }
+        Arc::new(places)
+    }
 
     fn said(text: &str) -> Data {
         let mut message = Dict::new();
@@ -219,8 +256,8 @@ mod tests {
     #[test]
     fn what_is_read_of_picked_messages_is_noted_exactly() {
         let items: Vec<_> = (0..9).map(Data::Int).collect();
-        let list = Rc::new(Growing::new(&items));
-        let picked = Picked::new(Rc::clone(&list), [1, 2, 6].into());
+        let list = Arc::new(Growing::new(Items::Known(&items)));
+        let picked = Picked::new(Arc::clone(&list), places(&[1, 2, 6]));
         for end in 0..=9 {
             list.show(end);
             let len = picked.len();
@@ -240,18 +277,19 @@ mod tests {
     #[test]
     fn a_comparison_is_the_same_inside_of_what_is_noted() {
         let items: Vec<_> = ["a", "b", "a", "c", "b", "c", "d"].map(said).into();
-        let alike = Alike::of(&items);
-        let list = Rc::new(Growing::new(&items));
-        let all = Last::Tail(Tail::new(Rc::clone(&list)));
-        let some = Last::Picked(Picked::new(Rc::clone(&list), [1, 2, 4, 5].into()));
+        let list = Arc::new(Growing::new(Items::Known(&items)));
+        let mut alike = Alike::default();
+        alike.take_in(&list);
+        let all = Last::Tail(Tail::new(Arc::clone(&list)));
+        let some = Last::Picked(Picked::new(Arc::clone(&list), places(&[1, 2, 4, 5])));
         for last in [all, some] {
             for text in ["a", "b", "c", "d", "e"] {
                 let Data::Dict(message) = said(text) else {
                     panic!("no message");
                 };
-                let ask = |end| {
+                let mut ask = |end| {
                     list.show(end);
-                    last.likeness(&message, &alike)
+                    last.likeness(&message, &mut alike)
                 };
                 for end in 0..=items.len() {
                     let likeness = ask(end);
@@ -269,5 +307,39 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn nothing_is_taken_for_settled_that_a_later_message_may_change() {
+        let messages = Messages::default();
+        messages.push(Arc::new(said("a")));
+        messages.push(Arc::new(said("b")));
+        let list = Arc::new(Growing::new(Items::Open(&messages)));
+        list.show(2);
+        let picked = Picked::new(Arc::clone(&list), places(&[0]));
+        assert_eq!((picked.len(), list.seen().high), (1, 2));
+        list.watch();
+        assert_eq!((picked.get(1), list.seen().high), (None, 2));
+        list.watch();
+        let mut alike = Alike::default();
+        alike.take_in(&list);
+        let last = Last::Picked(picked);
+        let Data::Dict(message) = said("a") else {
+            panic!("no message");
+        };
+        assert!(matches!(
+            last.likeness(&message, &mut alike),
+            Likeness::Alike(_)
+        ));
+        assert_eq!(list.seen().high, 2);
+        // Only a new one that is equal to what was compared makes a difference.
+        messages.push(Arc::new(said("b")));
+        assert!(!alike.take_in(&list));
+        messages.push(Arc::new(said("a")));
+        assert!(alike.take_in(&list));
+        assert!(!alike.take_in(&list));
+        // Nothing is known of what a message without a digest is equal to.
+        messages.push(Arc::new(Data::Float(1.0)));
+        assert!(alike.take_in(&list));
     }
 }

@@ -1,7 +1,7 @@
 //! Whether two values are the same to a template, so that one may stand for the other.
 
 use std::ptr;
-use std::rc::Rc;
+use std::sync::Arc;
 
 use super::text::Text;
 use super::value::{Map, Seq, Undef, Value};
@@ -91,8 +91,8 @@ fn same_seq<'a>(one: &Seq<'a>, two: &Seq<'a>) -> bool {
     }
 }
 
-fn same_values<'a>(one: &Rc<[Value<'a>]>, two: &Rc<[Value<'a>]>) -> bool {
-    Rc::ptr_eq(one, two)
+fn same_values<'a>(one: &Arc<[Value<'a>]>, two: &Arc<[Value<'a>]>) -> bool {
+    Arc::ptr_eq(one, two)
         || one.len() == two.len() && one.iter().zip(two.iter()).all(|(one, two)| one.same(two))
 }
 
@@ -100,7 +100,7 @@ fn same_map<'a>(one: &Map<'a>, two: &Map<'a>) -> bool {
     match (one, two) {
         (Map::Data(one), Map::Data(two)) => ptr::eq(*one, *two),
         (Map::Own(one), Map::Own(two)) => {
-            Rc::ptr_eq(one, two)
+            Arc::ptr_eq(one, two)
                 || one.len() == two.len()
                     && one
                         .iter()

@@ -1,6 +1,6 @@
 //! Strings of a render, and what Python does with a string by itself.
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use crate::fault::{Outcome, unsupported};
 
@@ -8,7 +8,7 @@ use crate::fault::{Outcome, unsupported};
 #[derive(Debug, Clone)]
 pub enum Text<'a> {
     Ref(&'a str),
-    Own(Rc<str>, usize, usize),
+    Own(Arc<str>, usize, usize),
 }
 
 impl Text<'_> {
@@ -28,7 +28,7 @@ impl Text<'_> {
     pub fn slice(&self, start: usize, end: usize) -> Self {
         match self {
             Self::Ref(text) => Self::Ref(&text[start..end]),
-            Self::Own(text, from, _) => Self::Own(Rc::clone(text), from + start, from + end),
+            Self::Own(text, from, _) => Self::Own(Arc::clone(text), from + start, from + end),
         }
     }
 }

@@ -3,11 +3,11 @@
 //! Input data and the template's own constants are borrowed for the length of a render, so the
 //! usual work of a chat template (look up, compare, slice, print) allocates nothing.
 
-use std::cell::RefCell;
 use std::collections::VecDeque;
-use std::rc::Rc;
+use std::ops::Range;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::growing::{Item, Tail, signed};
+use super::growing::{Growing, Item, Tail, signed};
 use super::number::{Number, range_len};
 use super::picked::Picked;
 use super::text::{Text, char_count};
@@ -54,7 +54,7 @@ pub enum Seq<'a> {
     Picked(Picked<'a>),
     /// The numbers of a range: start, stop and step.
     Range(i64, i64, i64),
-    Own(Rc<[Value<'a>]>),
+    Own(Arc<[Value<'a>]>),
 }
 
 impl<'a> Seq<'a> {
@@ -89,13 +89,23 @@ impl<'a> Seq<'a> {
         }
     }
 
+    /// The messages at some places, as a list that does not grow.
+    pub fn part(list: &Growing<'a>, places: Range<usize>) -> Self {
+        if let Some(items) = list.slice(places.clone()) {
+            return Self::Data(items);
+        }
+        let message = |at| list.any(at).map(Value::from_data);
+        Self::Own(places.filter_map(message).collect())
+    }
+
     /// The same items as a list that does not grow.
     pub fn without_growth(&self) -> Self {
         match self {
             Self::Tail(tail) if tail.is_backwards() => {
-                Self::Own(tail.items().iter().rev().map(Value::from_data).collect())
+                let message = |at| tail.list().any(at).map(Value::from_data);
+                Self::Own(tail.places().rev().filter_map(message).collect())
             }
-            Self::Tail(tail) => Self::Data(tail.items()),
+            Self::Tail(tail) => Self::part(tail.list(), tail.places()),
             Self::Picked(_) => Self::Own(self.iter().collect()),
             other => other.clone(),
         }
@@ -110,7 +120,7 @@ impl<'a> Seq<'a> {
 #[derive(Debug, Clone)]
 pub enum Map<'a> {
     Data(&'a Dict),
-    Own(Rc<Pairs<'a>>),
+    Own(Arc<Pairs<'a>>),
 }
 
 impl<'a> Map<'a> {
@@ -170,6 +180,11 @@ pub struct Gen<'a> {
     pub fault: Option<Box<Fault>>,
 }
 
+/// What a generator still has. Its values are never read while one is held.
+pub fn read<'g, 'a>(generator: &'g Mutex<Gen<'a>>) -> MutexGuard<'g, Gen<'a>> {
+    generator.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 #[derive(Debug, Clone)]
 pub enum Value<'a> {
     /// A variable without a value: becomes undefined when it is read.
@@ -182,22 +197,22 @@ pub enum Value<'a> {
     Float(f64),
     Str(Text<'a>),
     List(Seq<'a>),
-    Tuple(Rc<[Value<'a>]>),
+    Tuple(Arc<[Value<'a>]>),
     Dict(Map<'a>),
     View(ViewKind, Map<'a>),
-    Gen(Rc<RefCell<Gen<'a>>>),
+    Gen(Arc<Mutex<Gen<'a>>>),
     Range(i64, i64, i64),
     Namespace(usize),
     Loop(usize),
     Macro(usize),
     /// A function, by its place in the environment's table.
     Func(usize),
-    Method(Rc<(Value<'a>, Text<'a>)>),
+    Method(Arc<(Value<'a>, Text<'a>)>),
     Opaque(&'a str),
     /// A text marked safe, which few operations take.
     Safe(Text<'a>),
     /// A dict with integer keys, such as a template writes for a table of numbers.
-    Table(Rc<Vec<(i64, Value<'a>)>>),
+    Table(Arc<Vec<(i64, Value<'a>)>>),
     /// An integer that depends on how many messages there are. Only variables hold it; to read
     /// one gives the integer.
     Line(Line),
@@ -251,7 +266,7 @@ impl<'a> Value<'a> {
     }
 
     pub fn generator(items: VecDeque<Value<'a>>, fault: Option<Box<Fault>>) -> Self {
-        Self::Gen(Rc::new(RefCell::new(Gen { items, fault })))
+        Self::Gen(Arc::new(Mutex::new(Gen { items, fault })))
     }
 
     /// Python's name of the type, as error messages and undefined values show it.
@@ -327,7 +342,7 @@ impl<'a> Value<'a> {
                 pairs.iter().any(|(_, item)| deeper(item))
             }
             Self::Table(pairs) => pairs.iter().any(|(_, item)| deeper(item)),
-            Self::Gen(generator) => generator.borrow().items.iter().any(deeper),
+            Self::Gen(generator) => read(generator).items.iter().any(deeper),
             _ => false,
         }
     }

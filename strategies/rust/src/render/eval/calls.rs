@@ -1,17 +1,19 @@
 //! Calls of filters, functions, methods and macros.
 
 use std::ptr;
-use std::rc::Rc;
+use std::sync::Arc;
 
 use super::Evaluator;
-use crate::data::Data;
+use super::picks::Pick;
+use crate::data::{Data, Dict};
 use crate::fault::{Outcome, raised, unsupported};
 use crate::render::environment::{Filter, Given};
+use crate::render::growing::Interval;
 use crate::render::limits::{OF_A_MACRO, check_bytes};
 use crate::render::picked::Picked;
 use crate::render::program::{Args, Expr, Macro, Param, Stmt};
 use crate::render::text::Text;
-use crate::render::value::{Map, Pairs, Seq, Undef, Value, python_type};
+use crate::render::value::{Map, Pairs, Seq, Undef, Value, python_type, read};
 
 /// Macros nested deeper than this leave the render to Jinja2, whose limit depends on Python's.
 const MACRO_DEPTH: usize = 100;
@@ -55,27 +57,42 @@ impl<'a> Evaluator<'a> {
         if !tail.is_plain() || !args.positional.iter().all(constant) || !args.named.is_empty() {
             return None;
         }
-        let start = tail.start();
-        let messages = tail.list().all().get(start..)?;
-        let found = self.filter(filter, &Value::List(Seq::Data(messages)), args);
-        let Ok(Value::Gen(found)) = found else {
-            return None;
-        };
-        let found = found.borrow();
-        if found.fault.is_some() {
-            return None;
-        }
-        let mut rest = messages.iter().enumerate();
-        let mut places = Vec::with_capacity(found.items.len());
-        for item in &found.items {
-            let Value::Dict(Map::Data(dict)) = item else {
+        let list = Arc::clone(tail.list());
+        let (start, known) = (tail.start(), list.known());
+        list.note(Interval::at_most(list.horizon()));
+        // What holds for a message holds in every turn, so only new ones are looked at.
+        let same = |pick: &Pick| ptr::eq(pick.args, args) && pick.start == start;
+        let place = self.picks.iter().position(same).unwrap_or_else(|| {
+            self.picks.push(Pick::new(args, start));
+            self.picks.len() - 1
+        });
+        let seen = self.picks[place].seen;
+        if seen < known {
+            let found = self.filter(filter, &Value::List(Seq::part(&list, seen..known)), args);
+            let Ok(Value::Gen(found)) = found else {
                 return None;
             };
-            let is = |data: &Data| matches!(data, Data::Dict(other) if ptr::eq(*dict, other));
-            places.push(start + rest.find(|(_, message)| is(message))?.0);
+            let found = read(&found);
+            if found.fault.is_some() {
+                return None;
+            }
+            let mut rest = seen..known;
+            let mut places = Vec::with_capacity(found.items.len());
+            for item in &found.items {
+                let Value::Dict(Map::Data(dict)) = item else {
+                    return None;
+                };
+                let is = |data: &Data| matches!(data, Data::Dict(other) if ptr::eq::<Dict>(*dict, other));
+                places.push(rest.find(|at| list.any(*at).is_some_and(is))?);
+            }
+            let pick = &mut self.picks[place];
+            pick.seen = known;
+            for at in places {
+                pick.places.push(at);
+            }
         }
-        let list = Rc::clone(tail.list());
-        Some(Value::List(Seq::Picked(Picked::new(list, places.into()))))
+        let places = Arc::clone(&self.picks[place].places);
+        Some(Value::List(Seq::Picked(Picked::new(list, places))))
     }
 
     pub fn call(&mut self, callee: &'a Expr, args: &'a Args) -> Outcome<Value<'a>> {

@@ -1,6 +1,6 @@
 //! Expressions.
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use super::Evaluator;
 use crate::data::{Data, Dict};
@@ -269,7 +269,7 @@ impl<'a> Evaluator<'a> {
             let value = self.eval(value)?;
             insert(&mut out, key, value);
         }
-        Value::Dict(Map::Own(Rc::new(out))).shallow()
+        Value::Dict(Map::Own(Arc::new(out))).shallow()
     }
 
     /// A dict with integer keys.
@@ -285,7 +285,7 @@ impl<'a> Evaluator<'a> {
                 None => out.push((*key, value)),
             }
         }
-        Value::Table(Rc::new(out)).shallow()
+        Value::Table(Arc::new(out)).shallow()
     }
 
     pub fn eval_all(&mut self, exprs: &'a [Expr]) -> Outcome<Vec<Value<'a>>> {

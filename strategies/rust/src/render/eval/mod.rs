@@ -2,6 +2,7 @@
 
 mod calls;
 mod expressions;
+mod picks;
 mod scan;
 mod scans;
 mod symbolic;
@@ -9,8 +10,7 @@ mod trace;
 pub mod turns;
 mod variables;
 
-use std::cell::OnceCell;
-use std::rc::Rc;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::environment::Filter;
@@ -23,6 +23,7 @@ use super::state::{LoopState, State};
 use super::text::Text;
 use super::value::{Seq, Value};
 use crate::fault::{Fault, Outcome, raised, unsupported};
+use picks::Pick;
 use scan::Scan;
 use trace::Trace;
 
@@ -47,7 +48,7 @@ pub struct Run<'a> {
     /// The values of [`Program::names`].
     pub context: Vec<Value<'a>>,
     /// The list of messages among them.
-    pub list: Rc<Growing<'a>>,
+    pub list: Arc<Growing<'a>>,
     pub dates: &'a [String],
     pub limits: Limits,
     /// Becomes true when nobody needs the render any more.
@@ -66,8 +67,10 @@ pub struct Evaluator<'a> {
     program: &'a Program,
     /// The values of [`Program::names`].
     context: Vec<Value<'a>>,
-    list: Rc<Growing<'a>>,
-    alike: OnceCell<Alike>,
+    list: Arc<Growing<'a>>,
+    alike: Alike,
+    /// One for each filter that picks messages.
+    picks: Vec<Pick<'a>>,
     stack: Vec<Value<'a>>,
     /// Of the slots that belong to the template's own scope, which come first.
     own: Vec<Touched>,
@@ -105,7 +108,8 @@ impl<'a> Evaluator<'a> {
             program,
             context: run.context,
             list: run.list,
-            alike: OnceCell::new(),
+            alike: Alike::default(),
+            picks: Vec::new(),
             stack: Vec::new(),
             own: vec![Touched::default(); program.loads.len()],
             base: 0,

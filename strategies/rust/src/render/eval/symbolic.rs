@@ -5,7 +5,7 @@
 
 use std::cmp::Ordering;
 use std::ptr;
-use std::rc::Rc;
+use std::sync::Arc;
 
 use super::Evaluator;
 use super::expressions::Found;
@@ -16,7 +16,7 @@ use crate::render::functions::MAX_RANGE;
 use crate::render::growing::{Interval, Tail, signed};
 use crate::render::limits::check_items;
 use crate::render::ops::{BinOp, CmpOp, binary, compare};
-use crate::render::picked::{Alike, Last, Likeness};
+use crate::render::picked::{Last, Likeness};
 use crate::render::program::{Args, Attr, Const, Expr, Target};
 use crate::render::text::Text;
 use crate::render::value::{Line, Map, Seq, Value};
@@ -267,7 +267,7 @@ impl<'a> Evaluator<'a> {
             offset: length.checked_sub(most)?,
         };
         let fits = self.compare_line(CmpOp::Le, line);
-        fits.then(|| Tail::range(Rc::clone(&self.list), first, step < 0, more))
+        fits.then(|| Tail::range(Arc::clone(&self.list), first, step < 0, more))
     }
 
     fn attribute_symbol(&mut self, namespace: usize, name: &'a str) -> Symbol<'a> {
@@ -389,12 +389,17 @@ impl<'a> Evaluator<'a> {
     }
 
     /// Whether the last message is, or is not, another one. None if it has to be read.
-    fn compare_last(&self, op: CmpOp, last: &Last<'a>, other: &Value<'a>) -> Outcome<Option<bool>> {
+    fn compare_last(
+        &mut self,
+        op: CmpOp,
+        last: &Last<'a>,
+        other: &Value<'a>,
+    ) -> Outcome<Option<bool>> {
         let (CmpOp::Eq | CmpOp::Ne, Value::Dict(Map::Data(message))) = (op, other) else {
             return Ok(None);
         };
-        let alike = self.alike.get_or_init(|| Alike::of(self.list.all()));
-        let equal = match last.likeness(message, alike) {
+        self.alike.take_in(&self.list);
+        let equal = match last.likeness(message, &mut self.alike) {
             Likeness::Unknown => return Ok(None),
             Likeness::Different => false,
             Likeness::Alike(data) => {

@@ -202,6 +202,11 @@ impl<'a> Turns<'a> {
     /// prompt fails.
     pub fn render(&mut self, end: usize) -> Rendered<'_> {
         self.rendered += 1;
+        if self.run.alike.is_used() && self.run.alike.take_in(&self.run.list) {
+            // That an earlier message is not the last one may have been taken for settled.
+            self.units.fill_with(Unit::default);
+            self.run.state.namespaces.clear();
+        }
         let mut result = self.update(end);
         let mut statements = self.run.statements;
         if self.give_up {
