@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 from strategies.chat.spec import ChatSpec, chat_spec
 from strategies.chat.tokenizer import ChatTokenizer
+from strategies.columns import Figures, TableColumns, figures_with
 from strategies.conversations.batches import BatchReader, batch_of
 from strategies.conversations.options import ReadOptions
-from strategies.counting import count_with
 from strategies.errors import InputError, IslWarning, TurnError
 from strategies.hints import hinted
 from strategies.registry import get, open_available
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from strategies.contract import Counter
     from strategies.conversations.conversation import Conversation, ToolArguments
-    from strategies.conversations.counts import Counts, OnError
+    from strategies.conversations.counts import Column, OnError
     from strategies.conversations.options import UnknownFields
 
 KINDS: Mapping[str, str] = {
@@ -38,6 +38,9 @@ KINDS: Mapping[str, str] = {
     "isl": "int64",
 }
 """The columns of the table that `bench count` writes, and Arrow's names of their types."""
+
+MORE_KIND = "int64"
+"""The same of further columns, which hold numbers of tokens or blocks."""
 
 
 class CountTurns:
@@ -73,6 +76,9 @@ class CountTurns:
         ``"skip"`` leaves such records out and warns, and gives such turns null.
     id_column
         A column with the ids; by default they are in ``id`` or ``conversation_id``.
+    columns, block_size
+        Further columns: ``"shared"``, ``"new"``, ``"osl"``, and with the size of a block in tokens
+        ``shared_blocks`` (docs/columns.md).
 
     Raises
     ------
@@ -95,6 +101,8 @@ class CountTurns:
         unknown_fields: UnknownFields = "refuse",
         on_error: OnError = "raise",
         id_column: str | None = None,
+        columns: Sequence[str] = (),
+        block_size: int | None = None,
     ) -> None:
         self._dated = isinstance(tokenizer, ChatSpec)
         self._spec = tokenizer if isinstance(tokenizer, ChatSpec) else chat_spec(tokenizer)
@@ -102,6 +110,8 @@ class CountTurns:
         self._workers = workers
         self._options = ReadOptions(tool_arguments, unknown_fields, on_error)
         self._id_column = id_column
+        self._columns = TableColumns.asked_for(columns, block_size)
+        self._kinds = {**KINDS, **dict.fromkeys(self._columns.names, MORE_KIND)}
         # Here, so that a wrong name fails before an engine has started anything.
         get(strategy)
         self._opened: _Opened | None = None
@@ -111,16 +121,24 @@ class CountTurns:
         """Return a batch of the same kind, with one row for each turn."""
         given = batch_of(batch)
         reader = BatchReader(self._options, self._id_column)
-        columns: dict[str, list[Any]] = {name: [] for name in KINDS}
+        columns: dict[str, list[Any]] = {name: [] for name in self._kinds}
         for conversations in reader.read(given):
             if not conversations:
                 continue
             with self._lock:
-                counts = self._open().count(conversations, self._options.on_error)
-            _add_rows(columns, conversations, counts)
+                figures = self._open().count(
+                    conversations, self._columns.wanted, self._options.on_error
+                )
+            for conversation, turns in zip(conversations, figures, strict=True):
+                columns["conversation"] += [conversation.id] * len(turns)
+                columns["turn"] += range(1, len(turns) + 1)
+                columns["messages"] += conversation.turns
+                columns["isl"] += [turn.isl for turn in turns]
+                for name, cells in self._columns.cells(turns).items():
+                    columns[name] += cells
         for warning in _warnings(reader):
             warnings.warn(warning, IslWarning, stacklevel=2)
-        return given.like_it(columns, KINDS)
+        return given.like_it(columns, self._kinds)
 
     def close(self) -> None:
         """Let go of the tokenizer, and end threads and processes. A later call loads again."""
@@ -170,7 +188,12 @@ class _Opened:
     close: Callable[[], object]
     told: set[str] = field(default_factory=set)
 
-    def count(self, conversations: Sequence[Conversation], on_error: OnError) -> Counts:
+    def count(
+        self,
+        conversations: Sequence[Conversation],
+        wanted: frozenset[Column],
+        on_error: OnError,
+    ) -> list[list[Figures]]:
         for warning in traceless(conversations, self.chat):
             # How many there are in these few rows says nothing about the data.
             about, _, _ = warning.partition(": ")
@@ -178,7 +201,7 @@ class _Opened:
                 self.told.add(about)
                 warnings.warn(f"{self.chat.name}: {about}", IslWarning, stacklevel=3)
         try:
-            return count_with(self.counter, self.chat, conversations, on_error=on_error)
+            return figures_with(self.counter, self.chat, conversations, wanted, on_error=on_error)
         except TurnError as error:
             raise hinted(error, conversations, self.chat) from error
 
@@ -193,16 +216,6 @@ def _close(stack: ExitStack, process: int) -> None:
 
 _OF_OTHERS: list[ExitStack] = []
 """What this process got from the one that forked it."""
-
-
-def _add_rows(
-    columns: Mapping[str, list[Any]], conversations: Sequence[Conversation], counts: Counts
-) -> None:
-    for conversation, lengths in zip(conversations, counts, strict=True):
-        columns["conversation"] += [conversation.id] * len(lengths)
-        columns["turn"] += range(1, len(lengths) + 1)
-        columns["messages"] += conversation.turns
-        columns["isl"] += lengths
 
 
 def _warnings(reader: BatchReader) -> list[str]:

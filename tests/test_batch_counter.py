@@ -75,6 +75,21 @@ def test_a_table_gives_the_table_of_bench_count(
     assert got.schema.equals(counted.schema)
 
 
+def test_it_has_the_further_columns_of_bench_count(
+    bench: Bench, tmp_path: Path, sample_table: pa.Table
+) -> None:
+    pq.write_table(sample_table, tmp_path / "chats.parquet")
+    out = tmp_path / "isl.parquet"
+    options = ("--columns", "new,osl", "--block-size", 16, "--out", out)
+    ran = bench("count", tmp_path / "chats.parquet", "--tokenizer", FOLDER, *options)
+    assert ran.code == 0, ran.error
+    got = CountTurns(FOLDER, columns=["new", "osl"], block_size=16)(sample_table)
+    assert got.schema.equals(pq.read_schema(out).remove_metadata())
+    assert got.equals(pq.read_table(out))
+    with pytest.raises(InputError, match="old: unknown column; there are shared, new, osl"):
+        CountTurns(FOLDER, columns=["old"])
+
+
 @pytest.mark.parametrize("size", [1, 7, 300])
 def test_the_size_of_batches_changes_nothing(
     counter: CountTurns, sample_table: pa.Table, size: int

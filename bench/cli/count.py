@@ -41,19 +41,6 @@ def _number(value: int | float | None) -> str:  # noqa: PYI041  # counts and mea
     return f"{value:,.{digits}f}" if isinstance(value, float) else f"{value:,}"
 
 
-def _columns(names: str, *, blocks: bool) -> tuple[str, ...]:
-    """Return the columns that are asked for, in the order of a table."""
-    from bench.cli.counting import MORE
-
-    asked = {name.strip() for name in names.split(",") if name.strip()}
-    offered = [name for name in MORE if name != "shared_blocks"]
-    if unknown := asked.difference(offered):
-        raise InputError(f"unknown column; there are {', '.join(offered)}", field=min(unknown))
-    if blocks:
-        asked |= {"shared", "shared_blocks"}
-    return tuple(name for name in MORE if name in asked)
-
-
 def _check_target(path: Path, other: Path, what: str, content: str) -> None:
     """Refuse a file that cannot be written, or would replace another one of the command."""
     from bench.reporting.output import check_file
@@ -157,9 +144,11 @@ def count_command(
     """
     from bench.cli.counting import Counting, Job
     from bench.reporting.output import is_stream
+    from strategies.columns import TableColumns
 
     _check_targets(dataset, out, rejects, on_error)
-    more = _columns(columns, blocks=block_size is not None)
+    names = [name.strip() for name in columns.split(",") if name.strip()]
+    more = TableColumns.asked_for(names, block_size)
     if resume and (out is None or is_stream(out) or (rejects is not None and is_stream(rejects))):
         raise click.UsageError("--resume goes on with files: give --out FILE, and no pipe")
     chosen = get(strategy)
@@ -177,11 +166,7 @@ def count_command(
     # The library reads this when its thread pool starts, at its first use.
     os.environ.setdefault("RAYON_NUM_THREADS", str(workers))
     folder = cache_folder(cache)
-    job = Job(
-        *(dataset, reading, spec, chosen, workers, folder, out, rejects, resume),
-        columns=more,
-        block_size=block_size or 1,
-    )
+    job = Job(dataset, reading, spec, chosen, workers, folder, out, rejects, resume, more)
     with Counting(job, console) as counting:
         counting.run()
         counting.complete()
@@ -195,7 +180,7 @@ def count_command(
     INTERRUPTION.begin_output()
     profile = chat.profile
     if as_json:
-        tokens = counting.tally.tokens() if more else {}
+        tokens = counting.tally.tokens() if more.names else {}
         click.echo(json.dumps({**summary, **tokens, "messages": profile.label}))
     elif not quiet:
         from rich.text import Text
@@ -204,7 +189,7 @@ def count_command(
 
         cells = [_number(value) for value in summary.values()]
         print_table(stdout(), [Head(title) for title in summary], [cells])
-        if more:
+        if more.names:
             tokens = counting.tally.tokens()
             cells = [_number(value) for value in tokens.values()]
             print_table(stdout(), [Head(title) for title in tokens], [cells])

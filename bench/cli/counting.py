@@ -22,8 +22,7 @@ from bench.reporting.journal import Journal, State, Written, check_same
 from bench.reporting.output import is_stream
 from strategies import ChatSpec, ChatTokenizer, Counter, Strategy, open_available
 from strategies.chat.keeping import kept_of
-from strategies.columns import Figures, new_tokens, shared_blocks
-from strategies.conversations.counts import Column
+from strategies.columns import Figures, TableColumns
 from strategies.conversations.options import ReadOptions
 from strategies.conversations.streaming import Batch, DatasetStream, Place
 from strategies.streaming import DIRECT, Counted, Turns, count_batches, turns_of
@@ -55,9 +54,7 @@ class Job:
     resume
         Whether to go on with what an earlier run has written.
     columns
-        Columns beside the ISL, some of `MORE`.
-    block_size
-        Tokens of a block, for `shared_blocks`.
+        Columns beside the ISL.
     """
 
     dataset: Path
@@ -69,33 +66,7 @@ class Job:
     out: Path | None
     rejects: Path | None
     resume: bool
-    columns: tuple[str, ...] = ()
-    block_size: int = 1
-
-
-@dataclass(frozen=True, slots=True)
-class More:
-    """A column beside the ISL.
-
-    Parameters
-    ----------
-    needs
-        What is to be found for it.
-    cell
-        Makes the cell of a turn from its figures and the size of a block.
-    """
-
-    needs: Column
-    cell: Callable[[Figures, int], int | None]
-
-
-MORE = {
-    "shared": More("shared", lambda turn, _: turn.shared),
-    "shared_blocks": More("shared", shared_blocks),
-    "new": More("shared", lambda turn, _: new_tokens(turn)),
-    "osl": More("osl", lambda turn, _: turn.osl),
-}
-"""The columns that docs/columns.md describes, in the order of a table."""
+    columns: TableColumns
 
 
 class Counting:
@@ -142,7 +113,7 @@ class Counting:
         state = State() if earlier is None else earlier[1]
         self.tally: Tally = state.tally
         requests = job.reading.records == "request"
-        self._columns = columns_of(requests=requests, more=job.columns)
+        self._columns = columns_of(requests=requests, more=job.columns.names)
         self._out: TableFile | None = None
         self._rejects: GrowingFile | None = None
         if job.out is not None:
@@ -230,7 +201,7 @@ class Counting:
                 self.chat,
                 progress=pace.turns,
                 on_error=job.reading.on_error,
-                wanted={MORE[column].needs for column in job.columns},
+                wanted=job.columns.wanted,
             )
             with closing(counted):
                 for part in counted:
@@ -259,11 +230,7 @@ class Counting:
             self._rejects.write(lines)
 
     def _with_more(self, turns: Turns, figures: Sequence[Figures]) -> Turns:
-        size = self._job.block_size
-        more = {
-            column: [MORE[column].cell(turn, size) for turn in figures]
-            for column in self._job.columns
-        }
+        more = self._job.columns.cells(figures)
         self.tally.add_more(more)
         return turns._replace(more=more)
 
@@ -306,7 +273,7 @@ class Counting:
             "tokenizer": self.chat.fingerprint,
             "reading": asdict(self._job.reading),
             "columns": list(self._columns),
-            "block_size": self._job.block_size,
+            "block_size": self._job.columns.block_size,
             "rejects": self._job.rejects is not None,
         }
 

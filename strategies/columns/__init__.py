@@ -8,10 +8,12 @@ from __future__ import annotations
 from strategies.columns.asking import figures_with
 from strategies.columns.figures import COLUMNS, Figures, new_tokens, shared_blocks
 from strategies.columns.reference import reference_figures
+from strategies.columns.table import TableColumns
 
 __all__ = [
     "COLUMNS",
     "Figures",
+    "TableColumns",
     "figures_with",
     "new_tokens",
     "reference_figures",
