@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from bench.bundled import tokenizer_path
-from bench.reporting.growing import hidden
+from bench.reporting.growing import GrowingFile, hidden
 from bench.reporting.journal import Journal
 from tests.conftest import Bench
 
@@ -172,20 +172,16 @@ def test_there_may_be_nothing_to_go_on_with(bench: Bench, tmp_path: Path) -> Non
 
 
 def test_two_programs_do_not_write_the_same_table(bench: Bench, tmp_path: Path) -> None:
-    path, out = dataset(tmp_path / "data.jsonl"), tmp_path / "isl.csv"
-    options = (path, "--tokenizer", TOKENIZER, "--on-error", "skip", "--out", out)
-    program = start(*options)
-    while program.poll() is None and not hidden(out, ".part").exists():
-        time.sleep(0.001)
-    program.send_signal(signal.SIGSTOP)
-    result = bench("count", *options)
-    program.send_signal(signal.SIGCONT)
-    program.communicate()
-    assert (result.code, f"{out}: another program is writing this file" in result.error) == (
-        3,
-        True,
-    )
-    assert program.returncode == 0
+    path, out = dataset(tmp_path / "data.jsonl", 4), tmp_path / "isl.csv"
+    command = ("count", path, "--tokenizer", TOKENIZER, "--out", out)
+    with GrowingFile(out) as file:
+        file.write(b"of another program")
+        result = bench(*command)
+        assert result.code == 3
+        assert f"{out}: another program is writing this file" in result.error
+        file.complete()
+    assert out.read_bytes() == b"of another program"
+    assert bench(*command).code == 0
 
 
 def test_an_interruption_keeps_what_is_asked_to_be_kept(tmp_path: Path) -> None:

@@ -470,7 +470,9 @@ def test_another_version_of_a_library_uses_nothing(
 ) -> None:
     inside.written_anew(*BUNDLED)
     site = inside.folder / "site"
-    (site / "tokenizers-99.0.dist-info").mkdir(parents=True)
+    about = site / "tokenizers-99.0.dist-info" / "METADATA"
+    about.parent.mkdir(parents=True)
+    about.write_text("Metadata-Version: 2.1\nName: tokenizers\nVersion: 99.0\n")
     with monkeypatch.context() as changed:
         changed.syspath_prepend(str(site))
         assert inside.written_anew(*BUNDLED)

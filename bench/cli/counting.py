@@ -99,7 +99,7 @@ class Counting:
         self._console = console
         self._held = ExitStack()
         self._journal = None if job.out is None or is_stream(job.out) else Journal(job.out)
-        self._written = time.monotonic()
+        self._written = 0.0
         self.notes: list[str] = []
         try:
             self._begin()
@@ -203,6 +203,7 @@ class Counting:
                 on_error=job.reading.on_error,
                 wanted=job.columns.wanted,
             )
+            self._written = time.monotonic()
             with closing(counted):
                 for part in counted:
                     self._add(part)

@@ -19,8 +19,17 @@ from strategies.errors import InputError, placed
 def read_parquet(stream: IO[bytes], name: str, needs: Needs) -> Iterator[Record | Unread]:
     """Yield the rows of a Parquet file, also those that cannot be read, each for itself.
 
-    Parameters and errors are those of `parquet_batches`; all rows together may unpack to no more
-    than `MAX_DOCUMENT_BYTES`.
+    All rows together may unpack to no more than `MAX_DOCUMENT_BYTES`.
+
+    Parameters
+    ----------
+    stream, name, needs
+        As for `parquet_batches`.
+
+    Raises
+    ------
+    InputError
+        As `parquet_batches` does.
     """
     most = records.MAX_DOCUMENT_BYTES
     for batch in parquet_batches(stream, name, needs, most=most):
