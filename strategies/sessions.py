@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from strategies import _native
 from strategies.chat.serving import serve
 from strategies.conversations.conversation import Conversation, check_plain
+from strategies.conversations.options import ReadOptions
 from strategies.errors import InputError, TurnError, UnavailableError, one_line
 from strategies.native import Rust
 from strategies.plain import reference_turn
@@ -68,8 +69,12 @@ def session(
     ------
     InputError
         If a message, a tool or a template kwarg is no plain JSON data, a message has no role, or a
-        kwarg is an argument of `apply_chat_template`.
+        kwarg is an argument of `apply_chat_template`. Also if `tool_arguments` has no such value.
     """
+    # It says which values there are.
+    ReadOptions(tool_arguments)
+    if template_kwargs is not None and not isinstance(template_kwargs, Mapping):
+        raise InputError("must be a mapping of names to values", field="template_kwargs")
     begun = Session(
         chat,
         _Request(
@@ -393,6 +398,14 @@ class Session:
         if count is None:
             raise AssertionError("a turn that raises on error has a count")
         return count
+
+    def __copy__(self) -> Session:
+        """Return `copy`: what is shared may only be what does not change."""
+        return self.copy()
+
+    def __deepcopy__(self, _known: object) -> Session:
+        """Return `copy`: what it shares does not change."""
+        return self.copy()
 
     def copy(self) -> Session:
         """Return a session with the same messages, which goes on by itself.

@@ -238,7 +238,7 @@ def stream(
     *,
     strategy: Strategy | str = "auto",
     workers: int | None = None,
-    columns: AbstractSet[Column] = frozenset(),
+    columns: Iterable[Column] = (),
     on_error: OnError = "raise",
     tool_arguments: ToolArguments = "objects",
     unknown_fields: UnknownFields = "refuse",
@@ -284,14 +284,15 @@ def stream(
     chosen = get(strategy) if isinstance(strategy, str) else strategy
     options = ReadOptions(tool_arguments, unknown_fields, on_error, records)
     contents = Contents(chat)
+    wanted = frozenset(columns)
     with open_available(chosen, chat, workers or available_cores()) as counter:
         if isinstance(source, str | PathLike):
             path, directly = Path(source), chosen.name in DIRECT
             with DatasetStream(path, options, directly=directly) as dataset:
-                yield from _rows(dataset, counter, chat, on_error, contents, columns)
+                yield from _rows(dataset, counter, chat, on_error, contents, wanted)
             told = dataset.warnings
         else:
-            yield from _rows(_given(source), counter, chat, on_error, contents, columns)
+            yield from _rows(_given(source), counter, chat, on_error, contents, wanted)
             told = ()
     for warning in told:
         warnings.warn(warning, IslWarning, stacklevel=2)
@@ -315,9 +316,9 @@ def _rows(
     chat: ChatTokenizer,
     on_error: OnError,
     contents: Contents,
-    columns: AbstractSet[Column],
+    wanted: AbstractSet[Column],
 ) -> Generator[Row]:
-    counted = count_batches(batches, counter, chat, on_error=on_error, wanted=columns)
+    counted = count_batches(batches, counter, chat, on_error=on_error, wanted=wanted)
     with closing(counted):
         for part in counted:
             contents.add(part.batch.conversations)

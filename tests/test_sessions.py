@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import threading
 from collections.abc import Callable, Iterable
@@ -309,11 +310,9 @@ def test_a_long_session_does_no_more_work_in_a_call_than_a_short_one() -> None:
 PAGE = Path(__file__).parents[1] / "docs" / "sessions.md"
 
 
-def test_the_example_of_the_page_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_example_of_the_page_runs() -> None:
     text = PAGE.read_text(encoding="utf-8")
     code = text.split("```python\n")[1].split("```")[0]
-    load = strategies.load_chat
-    monkeypatch.setattr(strategies, "load_chat", lambda name: load(tokenizer_path(name)))
     exec(compile(code, str(PAGE), "exec"), {})  # noqa: S102  # it is our own page
 
 
@@ -350,3 +349,19 @@ def test_growth_of_a_session_times_no_strategy(bench: Bench) -> None:
     result = bench("growth", "--session", "--strategy", "rust")
     assert result.code == 3
     assert "times no strategy" in result.error
+
+
+def test_options_that_have_no_such_value_are_refused() -> None:
+    chat = bundled_chat("bpe-chatml")
+    with pytest.raises(InputError, match="tool_arguments: must be 'objects' or 'as-given'"):
+        strategies.session(chat, tool_arguments="bogus")  # type: ignore[arg-type]  # the mistake
+    with pytest.raises(InputError, match="template_kwargs: must be a mapping"):
+        strategies.session(chat, template_kwargs=[("a", 1)])  # type: ignore[arg-type]  # the mistake
+
+
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy])
+def test_a_copy_by_the_standard_library_goes_on_by_itself(copied: Any) -> None:
+    one = strategies.session(bundled_chat("bpe-chatml"), [{"role": "user", "content": "a"}])
+    two = copied(one)
+    one.add({"role": "assistant", "content": "b"})
+    assert (len(one), len(two)) == (2, 1)

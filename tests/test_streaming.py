@@ -426,3 +426,18 @@ def test_random_places_are_gone_on_from(tmp_path: Path, monkeypatch: pytest.Monk
                 assert batch.place is not None
                 place = batch.place
     assert found == expected
+
+
+def test_a_file_may_have_grown_by_whole_lines(tmp_path: Path) -> None:
+    path = tmp_path / "data.jsonl"
+    path.write_text(f"{json.dumps(chat(1))}\n{json.dumps(chat(2))}", encoding="utf-8")
+    place = read(path, ReadOptions(), directly=True)[3][-1].place
+    content = path.read_bytes()
+    path.write_bytes(content + b"\n" + json.dumps(chat(3)).encode() + b"\n{bad")
+    with pytest.raises(InputError, match=":4: not JSON"):
+        read(path, ReadOptions(), directly=True, start=place)
+    rest, _, _, _ = read(path, SKIP, directly=False, start=place)
+    assert [(each.id, each.line) for each in rest] == [("conversation-3", 3)]
+    path.write_bytes(content + json.dumps(chat(3)).encode())
+    with pytest.raises(InputError, match=":2: its last line goes on now"):
+        read(path, ReadOptions(), directly=True, start=place)

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 JOURNAL_SECONDS = 1.0
 """The least time between two journals."""
 
+KEPT = "what was counted is kept; go on with --resume"
+
 
 @dataclass(frozen=True, slots=True)
 class Job:
@@ -110,17 +112,20 @@ class Counting:
     def _begin(self) -> None:
         job = self._job
         earlier = self._earlier()
-        state = State() if earlier is None else earlier[1]
+        about, state = earlier or ({}, State())
         self.tally: Tally = state.tally
         requests = job.reading.records == "request"
         self._columns = columns_of(requests=requests, more=job.columns.names)
         self._out: TableFile | None = None
         self._rejects: GrowingFile | None = None
         if job.out is not None:
-            table = TableFile(job.out, self._columns, keep=job.resume, **asdict(state.out))
+            keep = earlier is not None
+            table = TableFile(job.out, self._columns, keep=keep, **asdict(state.out))
             self._out = self._held.enter_context(table)
+            self._begin_anew()
         if job.rejects is not None:
-            file = GrowingFile(job.rejects, keep=job.resume, **asdict(state.rejects))
+            keep = about.get("rejects") is not None
+            file = GrowingFile(job.rejects, keep=keep, **asdict(state.rejects))
             self._rejects = self._held.enter_context(file)
         self._dataset = self._held.enter_context(self._opened(state.place))
         batches = iter(self._dataset)
@@ -133,25 +138,28 @@ class Counting:
         self._contents = Contents(self.chat)
         self._contents.go_on(state.contents)
         if earlier is not None and job.out is not None:
-            check_same(earlier[0], self._about(), job.out)
+            check_same(about, self._about(), job.out)
         self._batches = _with_first(first, batches)
 
     def _earlier(self) -> tuple[dict[str, Any], State] | None:
-        if self._journal is None:
+        if self._journal is None or not self._job.resume:
             return None
-        if self._job.resume:
-            earlier = self._journal.read()
-            if earlier is None:
-                self._console.print("nothing to go on with: counting from the start", dim=True)
-            INTERRUPTION.kept = "what was counted is kept; go on with --resume"
-            return earlier
-        if self._journal.path.exists():
-            self._console.print(
-                f"warning: {self._job.out}: an earlier run was not done; it is begun anew, because "
-                "--resume was not given"
-            )
-            self._journal.remove()
-        return None
+        earlier = self._journal.read()
+        if earlier is None:
+            self._console.print("nothing to go on with: counting from the start", dim=True)
+        else:
+            INTERRUPTION.kept = KEPT
+        return earlier
+
+    def _begin_anew(self) -> None:
+        """Remove what an earlier run has left. No other program writes the table now."""
+        if self._journal is None or self._job.resume or not self._journal.path.exists():
+            return
+        self._console.print(
+            f"warning: {self._job.out}: an earlier run was not done; it is begun anew, because "
+            "--resume was not given"
+        )
+        self._journal.remove()
 
     def _opened(self, place: Place) -> DatasetStream:
         job = self._job
@@ -251,6 +259,11 @@ class Counting:
         rejects = Written() if self._rejects is None else Written(**self._rejects.state())
         state = State(place, out, rejects, self.tally, self._contents.found)
         self._journal.write(self._about(), state)
+        if self._job.resume:
+            self._out.keep()
+            if self._rejects is not None:
+                self._rejects.keep()
+            INTERRUPTION.kept = KEPT
         self._written = time.monotonic()
 
     def complete(self) -> None:
@@ -275,7 +288,7 @@ class Counting:
             "reading": asdict(self._job.reading),
             "columns": list(self._columns),
             "block_size": self._job.columns.block_size,
-            "rejects": self._job.rejects is not None,
+            "rejects": None if self._job.rejects is None else str(self._job.rejects),
         }
 
     def _table_about(self) -> dict[str, Any]:

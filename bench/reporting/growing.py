@@ -117,6 +117,12 @@ class GrowingFile:
             self._file.write(content)
         self._digest.update(content)
 
+    def keep(self) -> None:
+        """Let what is written stay from now on, even if the work is not completed."""
+        self._keep = True
+        if self._part is not None:
+            INTERRUPTION.unfinished.discard(self._part)
+
     def state(self) -> dict[str, Any]:
         """Put all bytes on the disk, and return what a later run needs to go on."""
         with failures_told(self.path):
@@ -172,8 +178,10 @@ def _copy(whole: IO[bytes], out: IO[bytes]) -> None:
 
 def _opened_alone(part: Path, path: Path) -> IO[bytes]:
     """Open a file that no other program has open in this way."""
+    # A link of this name is not ours.
+    flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
     while True:
-        descriptor = os.open(part, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        descriptor = os.open(part, flags, 0o666)
         file = os.fdopen(descriptor, "r+b")
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -307,6 +307,10 @@ class TableFile:
         with self._file.read() as rows:
             return set(self._form.ids(rows))
 
+    def keep(self) -> None:
+        """Let the rows stay from now on, even if the table is not completed."""
+        self._file.keep()
+
     def state(self) -> dict[str, Any]:
         """Put all rows on the disk, and return what a later run needs to go on."""
         return self._file.state()

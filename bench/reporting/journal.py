@@ -13,6 +13,7 @@ from bench.reporting.growing import hidden
 from bench.reporting.isl_table import Tally
 from bench.reporting.output import write_bytes
 from strategies import InputError
+from strategies.conversations.detect import formats
 from strategies.conversations.streaming import Place
 
 FORMAT = 1
@@ -118,16 +119,20 @@ class Journal:
                 found["skipped"],
                 Counter(found["sums"]),
             )
-            state = State(
-                Place(**found["place"]),
-                Written(**found["out"]),
-                Written(**found["rejects"]),
-                tally,
-                found["contents"],
-            )
+            place = Place(**found["place"])
+            out, rejects = Written(**found["out"]), Written(**found["rejects"])
+            contents, about = found["contents"], found["about"]
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise self._unreadable() from error
-        return found["about"], state
+        numbers = (place.offset, place.lines, place.groups, place.rejected, tally.skipped)
+        # A journal may hold anything.
+        sizes: tuple[Any, ...] = (*numbers, out.start, rejects.start)
+        kinds = isinstance(about, dict) and isinstance(contents, dict)
+        if not kinds or not all(isinstance(size, int) and size >= 0 for size in sizes):
+            raise self._unreadable()
+        if place.form is not None and place.form not in {form.name for form in formats()}:
+            raise self._unreadable()
+        return about, State(place, out, rejects, tally, contents)
 
     def remove(self) -> None:
         """Remove it, if there is one."""
@@ -155,7 +160,7 @@ def check_same(before: Mapping[str, Any], now: Mapping[str, Any], out: Path) -> 
     different = sorted(key for key in {*before, *now} if before.get(key) != now.get(key))
     if different:
         raise InputError(
-            f"was begun with another {' and '.join(different)}; give the same, or leave out "
+            f"was begun with another value of {', '.join(different)}; give the same, or leave out "
             "--resume to begin anew",
             file=out,
         )

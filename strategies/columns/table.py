@@ -67,16 +67,18 @@ class TableColumns:
         Raises
         ------
         InputError
-            If there is no such column.
+            If there is no such column, or a block has no such size.
         """
+        if isinstance(names, str):
+            raise InputError("must be a list of names", field="columns")
         asked = set(names)
         offered = [name for name in TABLE if name != BLOCKS]
         if unknown := asked.difference(offered):
             raise InputError(f"unknown column; there are {', '.join(offered)}", field=min(unknown))
         if block_size is None:
             return cls(tuple(name for name in offered if name in asked))
-        if block_size < 1:
-            raise InputError("must be at least 1", field="block_size")
+        if type(block_size) is not int or block_size < 1:
+            raise InputError("must be a whole number of at least 1", field="block_size")
         asked |= {"shared", BLOCKS}
         return cls(tuple(name for name in TABLE if name in asked), block_size)
 

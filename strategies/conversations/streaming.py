@@ -255,8 +255,7 @@ class DatasetStream:
 
     def _by_lines(self, stream: IO[bytes], *, packed: bool) -> Generator[Batch]:
         digest = hashlib.sha256()
-        self._pass_over(stream, digest)
-        offset = self._start.offset
+        offset = self._start.offset + self._pass_over(stream, digest)
         carry = b""
         ended = False
         while not ended:
@@ -286,9 +285,13 @@ class DatasetStream:
                 self._position(offset, packed=packed),
             )
 
-    def _pass_over(self, stream: IO[bytes], digest: Digest) -> None:
-        """Read up to the place to start at, and check that it is what was read before."""
+    def _pass_over(self, stream: IO[bytes], digest: Digest) -> int:
+        """Read up to the place to start at, and check that it is what was read before.
+
+        Returns how many bytes were read beyond it, to the end of a line.
+        """
         left = self._start.offset
+        block = b""
         while left:
             block = stream.read(min(left, PART_BYTES))
             if not block:
@@ -297,6 +300,21 @@ class DatasetStream:
             left -= len(block)
         if self._start.offset and digest.hexdigest() != self._start.digest:
             raise InputError("is not the file that was read before", file=self._name)
+        return self._end_last_line(stream, block[-1:], digest)
+
+    def _end_last_line(self, stream: IO[bytes], last: bytes, digest: Digest) -> int:
+        """Read the end of a line that was the last one of the file before, and had none."""
+        if last in {b"", b"\n"}:
+            return 0
+        end = stream.read(1)
+        if end not in {b"", b"\n"}:
+            raise InputError(
+                "its last line goes on now, and was counted as it was",
+                file=self._name,
+                line=self._lines,
+            )
+        digest.update(end)
+        return len(end)
 
     def _position(self, offset: int, *, packed: bool) -> int:
         return self._stream.tell() if packed else offset
