@@ -6,11 +6,13 @@ import json
 import os
 import resource
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from bench.bundled import tokenizer_names, tokenizer_path
+from bench.cli.started import as_started
 from bench.samples import sample_bytes
 from tests.conftest import BENCH, Bench, Result
 
@@ -132,3 +134,19 @@ def test_an_unknown_tokenizer_lists_the_bundled_ones(
     assert line.startswith(f"bench: {UNKNOWN}: neither a folder nor a tokenizer on the hub")
     assert line.endswith(f"(bundled are {', '.join(tokenizer_names())})")
     assert [path.name for path in chats.parent.iterdir()] == [chats.name]
+
+
+def test_the_advice_names_the_program_as_it_was_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "bin" / "bench"
+    program.parent.mkdir()
+    program.write_text("")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setattr(sys, "argv", [str(program), "sample"])
+    assert as_started() == str(program)
+    monkeypatch.setenv("PATH", str(program.parent))
+    assert as_started() == "bench"
+    monkeypatch.setattr(sys, "argv", ["/nowhere/bench/__main__.py"])
+    assert as_started() == "bench"

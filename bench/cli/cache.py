@@ -29,8 +29,9 @@ def cache_command() -> None:
 
     After a tokenizer was loaded, `bench count` keeps what it needs of it, so that the next run
     need not load it. An entry is used only as long as the tokenizer's files, all libraries and
-    this program are the same. The folder is that of the environment variable ISL_BENCH_CACHE, or
-    ~/.cache/isl-bench; the value `off` keeps nothing.
+    this program are the same. The folder is that of the environment variable ISL_BENCH_CACHE, whose
+    value `off` keeps nothing. Without it, the folder is isl-bench in that of XDG_CACHE_HOME, or in
+    ~/.cache.
     """
 
 

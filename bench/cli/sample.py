@@ -13,6 +13,7 @@ from bench.bundled import tokenizer_names
 from bench.cli.console import stderr
 from bench.cli.options import seed_option
 from bench.cli.progress import working
+from bench.cli.started import as_started
 from bench.samples import SHAPES, SIZES, sample_bytes
 from strategies import InputError
 
@@ -64,5 +65,5 @@ def sample_command(size: str, shapes: Sequence[str], seed: int, out: Path | None
     if is_stream(out):
         return
     click.echo(printable(f"wrote {many(conversations, 'conversation')} to {out}"))
-    tried = f"bench count {shlex.quote(str(out))} --tokenizer {tokenizer_names()[0]}"
+    tried = f"{as_started()} count {shlex.quote(str(out))} --tokenizer {tokenizer_names()[0]}"
     click.echo(f"try: {printable(tried)}")
