@@ -35,6 +35,7 @@ from strategies.conversations.direct import DirectConversations, read_directly
 from strategies.conversations.known_fields import CALL, MESSAGE, PROMPT_FIELDS, RECORD
 from strategies.conversations.messages import MESSAGE_FIELDS
 from strategies.conversations.options import ReadOptions
+from strategies.conversations.streaming import DatasetStream
 from strategies.profiles.catalog import profiles
 from strategies.profiles.profile import Traits
 from tests.conftest import REAL, Bench, bundled_chat, real_path
@@ -689,13 +690,13 @@ def test_the_command_prints_and_writes_the_same(
 def test_a_dataset_is_read_directly_only_if_that_is_asked_for(tmp_path: Path) -> None:
     path = tmp_path / "data.jsonl"
     path.write_bytes(lines([CHAT]))
-    direct = read_dataset_file(path, ReadOptions(), directly=True)
     python = read_dataset_file(path, ReadOptions())
-    assert isinstance(direct.conversations, DirectConversations)
-    assert not isinstance(python.conversations, DirectConversations)
-    assert list(direct.conversations) == python.conversations
-    assert (direct.sha256, direct.turns, direct.reading) == (
-        python.sha256,
-        python.turns,
-        python.reading,
-    )
+    for directly in (True, False):
+        with DatasetStream(path, ReadOptions(), directly=directly) as dataset:
+            (part,) = dataset
+            assert dataset.sha256() == python.sha256
+        assert isinstance(part.conversations, DirectConversations) is directly
+        assert list(part.conversations) == python.conversations
+        with DatasetStream(path, ReadOptions(), directly=directly) as dataset:
+            assert dataset.sha256() == python.sha256
+        assert (part.turns, dataset.not_read) == (python.turns, python.reading.not_read)

@@ -8,8 +8,8 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from bench.cli.console import Messages, warn
@@ -138,7 +138,7 @@ class Counting:
         self._contents = Contents(self.chat)
         self._contents.go_on(state.contents)
         if earlier is not None and job.out is not None:
-            check_same(about, self._about(), job.out)
+            check_same(about, self._about, job.out)
         self._batches = _with_first(first, batches)
 
     def _earlier(self) -> tuple[dict[str, Any], State] | None:
@@ -174,14 +174,9 @@ class Counting:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self._held.close()
-        if error is not None and self._journal is not None and not self._job.resume:
+        if kind is not None and self._journal is not None and not self._job.resume:
             self._journal.remove()
 
     def run(self) -> None:
@@ -250,15 +245,14 @@ class Counting:
 
     def _remember(self, place: Place | None) -> None:
         """Write the journal, so that another run can go on from here."""
-        now = time.monotonic()
         if place is None or self._journal is None or self._out is None:
             return
-        if now - self._written < JOURNAL_SECONDS:
+        if time.monotonic() - self._written < JOURNAL_SECONDS:
             return
         out = Written(**self._out.state())
         rejects = Written() if self._rejects is None else Written(**self._rejects.state())
         state = State(place, out, rejects, self.tally, self._contents.found)
-        self._journal.write(self._about(), state)
+        self._journal.write(self._about, state)
         if self._job.resume:
             self._out.keep()
             if self._rejects is not None:
@@ -281,8 +275,9 @@ class Counting:
         if self._journal is not None:
             self._journal.remove()
 
+    @cached_property
     def _about(self) -> dict[str, Any]:
-        """Return all that the counts depend on, beside the dataset."""
+        """All that the counts depend on, beside the dataset."""
         return {
             "tokenizer": self.chat.fingerprint,
             "reading": asdict(self._job.reading),
@@ -293,11 +288,13 @@ class Counting:
 
     def _table_about(self) -> dict[str, Any]:
         """Return what the counts depend on, for the metadata of a Parquet file."""
-        reading = asdict(self._job.reading) | {"not_read": self._dataset.not_read}
+        from bench.reporting.facts import Reading
+
+        reading = Reading(**asdict(self._job.reading), not_read=self._dataset.not_read)
         return {
             "tokenizer": self.chat.fingerprint,
             "dataset_sha256": self._dataset.sha256(),
-            "reading": reading,
+            "reading": asdict(reading),
         }
 
 

@@ -24,9 +24,7 @@ def bundled_sample(size: str, options: ReadOptions) -> Dataset:
     return dataset_of(sample_bytes(size), name, options)
 
 
-def read_dataset(
-    path: Path, options: ReadOptions, console: Messages, *, directly: bool = False
-) -> Dataset:
+def read_dataset(path: Path, options: ReadOptions, console: Messages) -> Dataset:
     """Read a dataset from a file, and pass on what the reader warns about.
 
     Parameters
@@ -37,8 +35,6 @@ def read_dataset(
         How to read it.
     console
         Where progress and warnings go.
-    directly
-        Whether the native core may read it, for a strategy that counts what it has read.
 
     Raises
     ------
@@ -48,7 +44,7 @@ def read_dataset(
     from bench.reporting.dataset import read_dataset_file
 
     with working(console, f"reading {path.name}"):
-        dataset = read_dataset_file(path, options, directly=directly)
+        dataset = read_dataset_file(path, options)
     warn(console, path.name, dataset.conversations.warnings)
     return dataset
 

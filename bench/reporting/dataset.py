@@ -5,16 +5,12 @@ from __future__ import annotations
 import hashlib
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from bench.reporting.facts import Reading
 from strategies.conversations.conversation import count_turns
-from strategies.conversations.direct import DirectConversations, read_directly
+from strategies.conversations.datasets import Conversations, parse_dataset
 from strategies.conversations.files import read_file
 from strategies.conversations.options import ReadOptions
-
-if TYPE_CHECKING:
-    from strategies.conversations.datasets import Conversations
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +31,12 @@ class Dataset:
 
     path: str
     sha256: str
-    conversations: Conversations | DirectConversations
+    conversations: Conversations
     options: ReadOptions
 
     @property
     def turns(self) -> int:
         """Number of client turns over all conversations."""
-        if isinstance(self.conversations, DirectConversations):
-            return sum(len(turns) for _, turns in self.conversations.outlines)
         return count_turns(self.conversations)
 
     @property
@@ -51,7 +45,7 @@ class Dataset:
         return Reading(**asdict(self.options), not_read=len(self.conversations.rejects))
 
 
-def read_dataset_file(path: Path, options: ReadOptions, *, directly: bool = False) -> Dataset:
+def read_dataset_file(path: Path, options: ReadOptions) -> Dataset:
     """Read a dataset from a file, once, so that the digest is of the bytes that are counted.
 
     Parameters
@@ -60,18 +54,16 @@ def read_dataset_file(path: Path, options: ReadOptions, *, directly: bool = Fals
         The file.
     options
         How to read it.
-    directly
-        As for `dataset_of`.
 
     Raises
     ------
     InputError
         If it cannot be read, or is no dataset.
     """
-    return dataset_of(read_file(path), str(path), options, directly=directly)
+    return dataset_of(read_file(path), str(path), options)
 
 
-def dataset_of(data: bytes, name: str, options: ReadOptions, *, directly: bool = False) -> Dataset:
+def dataset_of(data: bytes, name: str, options: ReadOptions) -> Dataset:
     """Return the dataset in some bytes.
 
     Parameters
@@ -82,22 +74,11 @@ def dataset_of(data: bytes, name: str, options: ReadOptions, *, directly: bool =
         Its path, or the name of a bundled sample; for reports and errors.
     options
         How to read it.
-    directly
-        Whether the native core may read it, so that it counts without Python objects. The
-        conversations are the same.
 
     Raises
     ------
     InputError
         If the bytes are no dataset.
     """
-    direct = read_directly(data, name, options) if directly else ""
-    conversations = _parsed(data, name, options) if isinstance(direct, str) else direct
+    conversations = parse_dataset(data, name, options)
     return Dataset(name, hashlib.sha256(data).hexdigest(), conversations, options)
-
-
-def _parsed(data: bytes, name: str, options: ReadOptions) -> Conversations:
-    # Python's readers take a while to import, and most files do not need them.
-    from strategies.conversations.datasets import parse_dataset
-
-    return parse_dataset(data, name, options)

@@ -112,6 +112,14 @@ class Assembly:
             self.any_read = True
             yield conversation, group.name
 
+    def add_whole(self, items: Iterable[Record | Unread]) -> list[Conversation]:
+        """Return the conversations of more records, but none of which a part was refused.
+
+        Parameters and errors are those of `add`.
+        """
+        found = list(self.add(items))
+        return [conversation for conversation, name in found if name not in self.torn]
+
     def take_rejects(self) -> list[Reject]:
         """Return the records that were refused since the last call."""
         taken, self._rejects = self._rejects, []

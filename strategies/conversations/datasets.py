@@ -175,14 +175,12 @@ def all_of(assembly: Assembly, items: Iterable[Record | Unread]) -> Conversation
     InputError
         If there is no conversation, and for the first mistake.
     """
-    read = assembly.add(items)
-    conversations: Iterable[Conversation]
+    conversations: list[Conversation]
     if assembly.options.records == "request":
         # Joined one by one, so that what requests share is in memory once.
-        conversations = join_requests(each for each, _ in read)
+        conversations = join_requests(each for each, _ in assembly.add(items))
     else:
-        found = list(read)
-        conversations = [each for each, name in found if name not in assembly.torn]
+        conversations = assembly.add_whole(items)
     if not conversations:
         raise assembly.nothing()
     return Conversations(conversations, assembly.warnings(), tuple(assembly.take_rejects()))

@@ -15,7 +15,6 @@ from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from types import TracebackType
 from typing import IO, TYPE_CHECKING, Any, Self, cast
 
 from strategies.conversations import records
@@ -151,6 +150,7 @@ class DatasetStream:
         self._assembly = _assembly(self._name, options, self._start, finished)
         self._lines = self._start.lines
         self._reading: Generator[Batch] | None = None
+        self._sha256: str | None = None
         self._held = ExitStack()
         self._stream: IO[bytes] = self._held.enter_context(open_file(path))
         try:
@@ -162,12 +162,7 @@ class DatasetStream:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._reading is not None:
             # It is in the middle of the file if something was refused.
             self._reading.close()
@@ -180,9 +175,12 @@ class DatasetStream:
 
     def sha256(self) -> str:
         """Return the SHA-256 of the bytes of the file."""
-        with _failures(self._name):
-            self._stream.seek(0)
-            return hashlib.file_digest(self._stream, "sha256").hexdigest()  # type: ignore[arg-type]  # it reads and no more
+        if self._sha256 is None:
+            with _failures(self._name):
+                self._stream.seek(0)
+                digest = hashlib.file_digest(self._stream, "sha256")  # type: ignore[arg-type]  # it reads and no more
+            self._sha256 = digest.hexdigest()
+        return self._sha256
 
     @property
     def not_read(self) -> int:
@@ -278,6 +276,9 @@ class DatasetStream:
             self._lines += part.count(b"\n") + (not part.endswith(b"\n"))
             if overlong and not part.endswith(b"\n"):
                 offset += _end_line(stream, digest)
+            if ended and not packed:
+                # All bytes are read, and need not be read again for it.
+                self._sha256 = digest.hexdigest()
             yield Batch(
                 conversations,
                 self._assembly.take_rejects(),
@@ -362,11 +363,7 @@ class DatasetStream:
             direct = read_directly(part, self._name, self._options, known)
             if isinstance(direct, DirectConversations) and self._takes(direct):
                 return direct
-        return self._added(read_lines(io.BytesIO(part), self._name, before=self._lines))
-
-    def _added(self, items: Iterable[Record | Unread]) -> list[Conversation]:
-        found = list(self._assembly.add(items))
-        return [conversation for conversation, name in found if name not in self._assembly.torn]
+        return assembly.add_whole(read_lines(io.BytesIO(part), self._name, before=self._lines))
 
     def _takes(self, direct: DirectConversations) -> bool:
         """Note what the core has read; or say that Python has to read it."""
@@ -396,11 +393,13 @@ class DatasetStream:
             if form is not None and not form.whole:
                 rows += batch
                 continue
-            conversations = self._added(batch)
+            conversations = self._assembly.add_whole(batch)
             rejects = self._assembly.take_rejects()
             yield Batch(conversations, rejects, self._place(row, digest), stream.tell())
         if rows:
-            yield Batch(self._added(rows), self._assembly.take_rejects(), None, self.size)
+            yield Batch(
+                self._assembly.add_whole(rows), self._assembly.take_rejects(), None, self.size
+            )
 
     def _form_name(self) -> str | None:
         form = self._assembly.form
