@@ -188,6 +188,19 @@ def test_without_resume_it_begins_anew_and_says_so(bench: Bench, begun: tuple[Pa
     assert "an earlier run" not in bench("count", path, *options).error
 
 
+def test_what_a_kill_has_left_beside_the_table_goes(bench: Bench, begun: tuple[Path, Path]) -> None:
+    """Killed while it wrote a journal, and begun anew without the file of the rejects."""
+    path, out = begun
+    rejects = out.with_suffix(".rejects")
+    options = (path, "--tokenizer", TOKENIZER, "--on-error", "skip", "--out", out)
+    assert killed_after_journals(2, out, *options, "--rejects", rejects)
+    left = (hidden(out, ".journal.part"), hidden(rejects, ".part"))
+    left[0].write_text("half a journ")
+    assert left[1].exists()
+    assert bench("count", *options).code == 0
+    assert {item.name for item in out.parent.iterdir()} == {path.name, out.name}
+
+
 def test_there_may_be_nothing_to_go_on_with(bench: Bench, tmp_path: Path) -> None:
     path, out = dataset(tmp_path / "data.jsonl", 4), tmp_path / "isl.csv"
     result = bench("count", path, "--tokenizer", TOKENIZER, "--out", out, "--resume")

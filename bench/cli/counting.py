@@ -6,7 +6,7 @@ import gc
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -20,7 +20,7 @@ from bench.reporting.growing import GrowingFile
 from bench.reporting.isl_table import TableFile, Tally, columns_of
 from bench.reporting.journal import Journal, State, Written, check_same
 from bench.reporting.output import is_stream
-from strategies import ChatSpec, ChatTokenizer, Counter, Strategy, open_available
+from strategies import ChatSpec, ChatTokenizer, Counter, InputError, Strategy, open_available
 from strategies.chat.keeping import kept_of
 from strategies.columns import Figures, TableColumns
 from strategies.conversations.options import ReadOptions
@@ -159,7 +159,17 @@ class Counting:
             f"warning: {self._job.out}: an earlier run was not done; it is begun anew, because "
             "--resume was not given"
         )
+        self._remove_earlier_rejects(self._journal)
         self._journal.remove()
+
+    def _remove_earlier_rejects(self, journal: Journal) -> None:
+        """Remove what is left of the rejects if this run writes none, or writes them elsewhere."""
+        with suppress(InputError):
+            about, _ = journal.read() or ({}, None)
+            earlier = about.get("rejects")
+            if isinstance(earlier, str):
+                # Nobody else writes it if it can be opened, and it is not kept.
+                GrowingFile(Path(earlier)).close()
 
     def _opened(self, place: Place) -> DatasetStream:
         job = self._job
@@ -269,9 +279,12 @@ class Counting:
             If they cannot be written.
         """
         if self._out is not None:
-            self._out.complete(self._table_about)
+            self._out.complete(self._table_about, last=self._remove_journal)
         if self._rejects is not None:
             self._rejects.complete()
+
+    def _remove_journal(self) -> None:
+        # A journal that outlives the file that it tells of would be refused after a kill.
         if self._journal is not None:
             self._journal.remove()
 
@@ -283,7 +296,7 @@ class Counting:
             "reading": asdict(self._job.reading),
             "columns": list(self._columns),
             "block_size": self._job.columns.block_size,
-            "rejects": None if self._job.rejects is None else str(self._job.rejects),
+            "rejects": None if self._job.rejects is None else str(self._job.rejects.absolute()),
         }
 
     def _table_about(self) -> dict[str, Any]:

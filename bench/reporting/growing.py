@@ -143,7 +143,11 @@ class GrowingFile:
         if finish is not None or self._part is None:
             with failures_told(self.path):
                 self._file.flush()
-            write_whole(self.path, lambda out: (finish or _copy)(self._file, out))
+            write_whole(
+                self.path,
+                lambda out: (finish or _copy)(self._file, out),
+                alone=hidden(self.path, ".whole"),
+            )
             self._keep = False
             return
         with failures_told(self.path):

@@ -315,7 +315,7 @@ class TableFile:
         """Put all rows on the disk, and return what a later run needs to go on."""
         return self._file.state()
 
-    def complete(self, about: About) -> None:
+    def complete(self, about: About, last: Callable[[], object]) -> None:
         """Give the table its name. The same rows give the same bytes.
 
         Parameters
@@ -323,6 +323,8 @@ class TableFile:
         about
             Returns metadata for a Parquet file. The other formats have no room for metadata, so
             it is not called for them.
+        last
+            Called when all bytes are written, just before the table gets its name.
 
         Raises
         ------
@@ -331,9 +333,15 @@ class TableFile:
         """
         finish = self._form.finish
         if finish is None:
+            last()
             self._file.complete()
-        else:
-            self._file.complete(lambda rows, file: finish(rows, file, self._columns, about))
+            return
+
+        def whole(rows: IO[bytes], file: IO[bytes]) -> None:
+            finish(rows, file, self._columns, about)
+            last()
+
+        self._file.complete(whole)
 
 
 @dataclass(slots=True)

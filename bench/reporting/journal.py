@@ -95,7 +95,8 @@ class Journal:
             "sums": state.tally.sums,
             "contents": state.contents,
         }
-        write_bytes(self.path, json.dumps(document).encode(), interim=True)
+        content = json.dumps(document).encode()
+        write_bytes(self.path, content, interim=True, alone=self._unfinished)
 
     def read(self) -> tuple[dict[str, Any], State] | None:
         """Return what an earlier run depended on, and how far it came; None if there is none.
@@ -135,8 +136,14 @@ class Journal:
         return about, State(place, out, rejects, tally, contents)
 
     def remove(self) -> None:
-        """Remove it, if there is one."""
+        """Remove it, if there is one, and what a kill has left of a newer one."""
         self.path.unlink(missing_ok=True)
+        self._unfinished.unlink(missing_ok=True)
+
+    @property
+    def _unfinished(self) -> Path:
+        # Whoever writes a journal has locked the table, so that it is the only one.
+        return hidden(self.out, ".journal.part")
 
     def _unreadable(self) -> InputError:
         return InputError(

@@ -25,7 +25,13 @@ _MOST_LINKS = 40
 """Symbolic links that the system follows one after the other."""
 
 
-def write_whole(path: Path, write: Callable[[IO[bytes]], object], *, interim: bool = False) -> None:
+def write_whole(
+    path: Path,
+    write: Callable[[IO[bytes]], object],
+    *,
+    interim: bool = False,
+    alone: Path | None = None,
+) -> None:
     """Let `write` fill a file that gets its name only when it is complete and on disk.
 
     A pipe or a device gets its first byte when all bytes are there.
@@ -38,6 +44,9 @@ def write_whole(path: Path, write: Callable[[IO[bytes]], object], *, interim: bo
         Called with the open file.
     interim
         Whether the work goes on after it, so that a signal still interrupts.
+    alone
+        The name of the file until it is complete, if no other program writes it now. After a
+        kill the next run replaces what was left there; without it, the name is a random one.
 
     Raises
     ------
@@ -55,7 +64,7 @@ def write_whole(path: Path, write: Callable[[IO[bytes]], object], *, interim: bo
                 with _opened(path) as stream:
                     shutil.copyfileobj(content, stream)
         else:
-            _write_file(target_of(path), write, interim=interim)
+            _write_file(target_of(path), write, interim=interim, alone=alone)
 
 
 @contextmanager
@@ -75,19 +84,14 @@ def failures_told(path: Path) -> Iterator[None]:
         raise InputError(f"cannot be written: {error.strerror or error}", file=path) from None
 
 
-def _write_file(path: Path, write: Callable[[IO[bytes]], object], *, interim: bool) -> None:
+def _write_file(
+    path: Path, write: Callable[[IO[bytes]], object], *, interim: bool, alone: Path | None
+) -> None:
     temporary = None
     try:
         # An interruption halfway would leave a file whose name nobody knows.
         with interruptions_held():
-            file = tempfile.NamedTemporaryFile(  # noqa: SIM115  # closed below
-                # Short, so that it is allowed wherever the file's own name is.
-                dir=path.parent,
-                prefix=f".{path.stem[:20]}.",
-                suffix=".part",
-                delete=False,
-            )
-            temporary = Path(file.name)
+            temporary, file = _named(path) if alone is None else _made_anew(alone)
             INTERRUPTION.unfinished.add(temporary)
         with file:
             write(file)
@@ -104,6 +108,19 @@ def _write_file(path: Path, write: Callable[[IO[bytes]], object], *, interim: bo
         if temporary is not None:
             temporary.unlink(missing_ok=True)
             INTERRUPTION.unfinished.discard(temporary)
+
+
+def _named(path: Path) -> tuple[Path, IO[bytes]]:
+    # Short, so that it is allowed wherever the file's own name is.
+    prefix = f".{path.stem[:20]}."
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=prefix, suffix=".part")
+    return Path(name), os.fdopen(descriptor, "w+b")
+
+
+def _made_anew(path: Path) -> tuple[Path, IO[bytes]]:
+    # A link of this name is not ours, and what it points to must not be written to.
+    path.unlink(missing_ok=True)
+    return path, path.open("x+b")
 
 
 def is_stream(path: Path) -> bool:
@@ -150,7 +167,9 @@ def target_of(path: Path) -> Path:
     return Path(os.path.realpath(path)) if path.is_symlink() else path
 
 
-def write_bytes(path: Path, content: bytes, *, interim: bool = False) -> None:
+def write_bytes(
+    path: Path, content: bytes, *, interim: bool = False, alone: Path | None = None
+) -> None:
     """Write a file, whole or not at all; raises what `write_whole` raises.
 
     Parameters
@@ -159,10 +178,10 @@ def write_bytes(path: Path, content: bytes, *, interim: bool = False) -> None:
         The file.
     content
         Its bytes.
-    interim
-        As `write_whole` takes it.
+    interim, alone
+        As `write_whole` takes them.
     """
-    write_whole(path, lambda file: file.write(content), interim=interim)
+    write_whole(path, lambda file: file.write(content), interim=interim, alone=alone)
 
 
 def check_file(path: Path) -> None:
