@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import closing
 from dataclasses import dataclass
@@ -131,10 +131,19 @@ def _fitting(turns: Turns) -> Turns:
     return turns
 
 
-def read_ahead(batches: Iterable[Batch]) -> Generator[Batch]:
+def read_ahead(
+    batches: Iterable[Batch], stop: Callable[[], object] | None = None
+) -> Generator[Batch]:
     """Yield the same, and read the next one in a thread meanwhile.
 
     If the system gives no thread, each is read when it is needed.
+
+    Parameters
+    ----------
+    batches
+        The parts of a dataset.
+    stop
+        Called if nobody wants the rest, while the thread may wait for a pipe.
     """
     iterator = iter(batches)
     asked: SimpleQueue[bool] = SimpleQueue()
@@ -163,6 +172,10 @@ def read_ahead(batches: Iterable[Batch]) -> Generator[Batch]:
                 return
             asked.put(True)
             yield batch
+    except BaseException:
+        if stop is not None:
+            stop()
+        raise
     finally:
         asked.put(False)
         thread.join()
@@ -176,6 +189,7 @@ def count_batches(
     progress: Progress | None = None,
     on_error: OnError = "raise",
     wanted: AbstractSet[Column] = frozenset(),
+    stop: Callable[[], object] | None = None,
 ) -> Generator[Counted]:
     """Count the parts of a dataset, one after the other.
 
@@ -193,6 +207,8 @@ def count_batches(
         As for `count_with`.
     wanted
         Columns beside the ISL, as for `figures_with`.
+    stop
+        As for `read_ahead`.
 
     Yields
     ------
@@ -206,7 +222,7 @@ def count_batches(
     TurnError
         For a turn that fails, if `on_error` is ``"raise"``.
     """
-    with closing(read_ahead(batches)) as read:
+    with closing(read_ahead(batches, stop)) as read:
         for batch in read:
             conversations = batch.conversations
             if not len(conversations):

@@ -6,29 +6,36 @@ reading can go on.
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import io
 import json
+import tempfile
 import zlib
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Self, cast
+from typing import IO, TYPE_CHECKING, Any, Protocol, Self, cast
 
 from strategies.conversations import records
+from strategies.conversations.arrow_stream import arrow_stream_batches
 from strategies.conversations.assembly import Assembly, Reject
+from strategies.conversations.containers import (
+    LOOKED_AT_BYTES,
+    Container,
+    container_of,
+    unpacked,
+)
 from strategies.conversations.conversation import Conversation, count_turns
 from strategies.conversations.datasets import all_of
 from strategies.conversations.detect import detect, formats, needs
 from strategies.conversations.direct import DirectConversations, Part, read_directly
-from strategies.conversations.files import open_file
+from strategies.conversations.files import Pipe, is_pipe, open_file, shown_path
 from strategies.conversations.json_records import START_BYTES, begins_lines, read_lines
 from strategies.conversations.options import ReadOptions
 from strategies.conversations.parquet_records import parquet_batches
-from strategies.conversations.reading import items_of, refuse_other, unpacked, unreadable
-from strategies.conversations.records import Record, Unread
+from strategies.conversations.reading import items_of, unreadable
+from strategies.conversations.records import Needs, Record, Unread
 from strategies.errors import InputError
 
 if TYPE_CHECKING:
@@ -125,7 +132,11 @@ class DatasetStream:
     Attributes
     ----------
     size
-        Bytes of the file.
+        Bytes of the file; 0 of a pipe.
+    container
+        What it is in; None before its first part is read.
+    notes
+        What else is worth a line, but no warning.
 
     Raises
     ------
@@ -143,7 +154,7 @@ class DatasetStream:
         finished: Iterable[str] = (),
     ) -> None:
         self.path = path
-        self._name = str(path)
+        self._name = shown_path(path)
         self._options = options
         self._directly = directly
         self._start = start or Place()
@@ -151,10 +162,13 @@ class DatasetStream:
         self._lines = self._start.lines
         self._reading: Generator[Batch] | None = None
         self._sha256: str | None = None
+        self.container: Container | None = None
+        self.notes: list[str] = []
         self._held = ExitStack()
         self._stream: IO[bytes] = self._held.enter_context(open_file(path))
         try:
-            self.size = path.stat().st_size
+            self._once = is_pipe(path)
+            self.size = 0 if self._once else path.stat().st_size
         except BaseException:
             self._held.close()
             raise
@@ -174,13 +188,20 @@ class DatasetStream:
         return self._assembly.warnings()
 
     def sha256(self) -> str:
-        """Return the SHA-256 of the bytes of the file."""
+        """Return the SHA-256 of the bytes of the file; of a pipe, of those that have come."""
+        if isinstance(self._stream, Pipe):
+            return self._stream.sha256()
         if self._sha256 is None:
             with _failures(self._name):
                 self._stream.seek(0)
                 digest = hashlib.file_digest(self._stream, "sha256")  # type: ignore[arg-type]  # it reads and no more
             self._sha256 = digest.hexdigest()
         return self._sha256
+
+    def stop(self) -> None:
+        """Let a thread that waits for a pipe get an error, because nobody needs the rest."""
+        if isinstance(self._stream, Pipe):
+            self._stream.stop()
 
     @property
     def not_read(self) -> int:
@@ -210,29 +231,33 @@ class DatasetStream:
 
     def _parts(self) -> Generator[Batch]:
         stream = self._stream
-        magic = stream.read(8)
-        stream.seek(0)
-        refuse_other(magic, self._name)
-        if self._options.records == "request":
-            yield self._whole(stream)
-        elif magic.startswith(b"PAR1"):
-            yield from self._parquet(stream)
-        else:
-            packed = magic[:2] == b"\x1f\x8b"
-            text: IO[bytes] = stream
-            if packed:
-                unpacking = self._held.enter_context(gzip.GzipFile(fileobj=stream))
-                text = unpacked(unpacking)
-            buffered = io.BufferedReader(cast("io.RawIOBase", text), START_BYTES)
-            try:
-                if begins_lines(buffered.peek(START_BYTES), self._name):
-                    yield from self._by_lines(cast("IO[bytes]", buffered), packed=packed)
-                else:
-                    stream.seek(0)
-                    yield self._whole(stream)
-            finally:
-                # Or the file would be closed with it.
-                buffered.detach()
+        container = container_of(self._begins(), self._name)
+        self.container = container
+        by_rows = {"Parquet": self._parquet, "an Arrow stream": self._arrow_stream}
+        if container in by_rows:
+            if self._options.records == "request":
+                yield self._whole(stream)
+            else:
+                yield from by_rows[container](stream)
+            return
+        text = _Begun(stream if container == "JSON" else unpacked(stream, container))
+        if container != "JSON":
+            container_of(text.begins(LOOKED_AT_BYTES), self._name, container)
+        lines = begins_lines(text.begins(START_BYTES), self._name) or _is_one_line(text)
+        with io.BufferedReader(text, START_BYTES) as buffered:
+            if lines and self._options.records != "request":
+                packed = container != "JSON"
+                yield from self._by_lines(cast("IO[bytes]", buffered), packed=packed)
+            else:
+                yield self._whole(cast("IO[bytes]", buffered))
+
+    def _begins(self) -> bytes:
+        """Return the first bytes, and stay before them."""
+        if isinstance(self._stream, Pipe):
+            return self._stream.peek(LOOKED_AT_BYTES)[:LOOKED_AT_BYTES]
+        start = self._stream.read(LOOKED_AT_BYTES)
+        self._stream.seek(0)
+        return start
 
     def _whole(self, stream: IO[bytes]) -> Batch:
         """Read all as one part."""
@@ -246,6 +271,7 @@ class DatasetStream:
         if self._directly:
             direct = read_directly(data, self._name, self._options)
             if isinstance(direct, DirectConversations):
+                self._assembly.form = _named(direct.records.format)
                 self._assembly.any_read = True
                 return Batch(direct, (), None, self.size)
         conversations = all_of(self._assembly, items_of(data, self._name, needs()))
@@ -318,10 +344,17 @@ class DatasetStream:
         return len(end)
 
     def _position(self, offset: int, *, packed: bool) -> int:
-        return self._stream.tell() if packed else offset
+        return self._taken if packed else offset
+
+    @property
+    def _taken(self) -> int:
+        """How many bytes of the file are read."""
+        stream = self._stream
+        return stream.taken if isinstance(stream, Pipe) else stream.tell()
 
     def _check_packed(self, offset: int) -> None:
-        if offset > max(records.MAX_DOCUMENT_BYTES, MOST_PACKED * self.size):
+        size = self._taken if self._once else self.size
+        if offset > max(records.MAX_DOCUMENT_BYTES, MOST_PACKED * size):
             raise InputError(
                 f"unpacks to more than {MOST_PACKED} times its size; unpack it first",
                 file=self._name,
@@ -380,14 +413,26 @@ class DatasetStream:
         return True
 
     def _parquet(self, stream: IO[bytes]) -> Generator[Batch]:
-        digest = self.sha256()
-        if self._start.offset and digest != self._start.digest:
-            raise InputError("is not the file that was read before", file=self._name)
-        stream.seek(0)
+        if self._once:
+            stream = self._held.enter_context(self._copied(stream))
+        yield from self._by_rows(stream, parquet_batches)
+
+    def _arrow_stream(self, stream: IO[bytes]) -> Generator[Batch]:
+        yield from self._by_rows(stream, arrow_stream_batches)
+
+    def _by_rows(self, stream: IO[bytes], batches: _RowBatches) -> Generator[Batch]:
+        digest = ""
+        if not self._once:
+            digest = self.sha256()
+            if self._start.offset and digest != self._start.digest:
+                raise InputError("is not the file that was read before", file=self._name)
+            stream.seek(0)
         row = self._start.offset
-        most = max(records.MAX_DOCUMENT_BYTES, MOST_PACKED * self.size)
+        most = records.MAX_DOCUMENT_BYTES
+        if not self._once:
+            most = max(most, MOST_PACKED * self.size)
         rows: list[Record | Unread] = []
-        for batch in parquet_batches(stream, self._name, needs(), before=row, most=most):
+        for batch in batches(stream, self._name, needs(), before=row, most=most):
             row += len(batch)
             form = self._assembly.form or _form_of(batch)
             if form is not None and not form.whole:
@@ -395,11 +440,29 @@ class DatasetStream:
                 continue
             conversations = self._assembly.add_whole(batch)
             rejects = self._assembly.take_rejects()
-            yield Batch(conversations, rejects, self._place(row, digest), stream.tell())
+            yield Batch(conversations, rejects, self._place(row, digest), self._taken)
         if rows:
             yield Batch(
                 self._assembly.add_whole(rows), self._assembly.take_rejects(), None, self.size
             )
+
+    def _copied(self, stream: IO[bytes]) -> IO[bytes]:
+        """Return a pipe of Parquet as a file: what it holds is said at its end."""
+        self.notes.append("Parquet from a pipe: it is copied to a temporary file first")
+        copy = tempfile.TemporaryFile()  # noqa: SIM115  # closed with what is held
+        left = records.MAX_DOCUMENT_BYTES
+        while block := stream.read(PART_BYTES):
+            left -= len(block)
+            if left < 0:
+                copy.close()
+                limit = records.MAX_DOCUMENT_BYTES >> 30
+                raise InputError(
+                    f"Parquet of more than {limit} GiB cannot be read from a pipe; name the file",
+                    file=self._name,
+                )
+            copy.write(block)
+        copy.seek(0)
+        return copy
 
     def _form_name(self) -> str | None:
         form = self._assembly.form
@@ -431,6 +494,56 @@ def _assembly(name: str, options: ReadOptions, start: Place, finished: Iterable[
 
 def _named(name: str) -> Format:
     return next(form for form in formats() if form.name == name)
+
+
+class _RowBatches(Protocol):
+    """Reads a container of rows, as `parquet_batches` does."""
+
+    def __call__(
+        self, stream: IO[bytes], name: str, needs: Needs, *, before: int = 0, most: int
+    ) -> Iterator[list[Record | Unread]]:
+        """Yield the rows, a few at a time."""
+
+
+class _Begun(io.RawIOBase):
+    """A stream whose first bytes are looked at before it is read. Closing it leaves it open."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream = stream
+        self._begun = b""
+
+    def begins(self, size: int) -> bytes:
+        """Return the first bytes, fewer only if there are no more."""
+        if len(self._begun) < size:
+            more = bytearray(size - len(self._begun))
+            length = self._stream.readinto(more)  # type: ignore[attr-defined]  # all that are given have it
+            self._begun += more[:length]
+        return self._begun[:size]
+
+    def readable(self) -> bool:
+        """Return True."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Fill the buffer, and return how many bytes that took."""
+        if self._begun:
+            length = min(len(buffer), len(self._begun))
+            buffer[:length], self._begun = self._begun[:length], self._begun[length:]
+            return length
+        length = self._stream.readinto(buffer)  # type: ignore[attr-defined]  # as above
+        return int(length)
+
+
+def _is_one_line(text: _Begun) -> bool:
+    """Whether a text that does not show it yet has one object to a line, and long lines."""
+    size = START_BYTES
+    while size < records.MAX_RECORD_BYTES:
+        start = text.begins(size)
+        if len(start) < size or not start.startswith(b"{") or b"\n" in start:
+            # A document that is spread over lines, an array, or all of a file.
+            return size > START_BYTES and begins_lines(start, "")
+        size *= 2
+    return False
 
 
 def _form_of(items: Iterable[Record | Unread]) -> Format | None:
