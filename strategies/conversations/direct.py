@@ -14,6 +14,7 @@ from typing import overload
 from strategies import _native
 from strategies.conversations import records
 from strategies.conversations.conversation import Conversation, ToolArguments
+from strategies.conversations.detect import short_name
 from strategies.conversations.known_fields import CALL, MESSAGE, RECORD, ROW
 from strategies.conversations.options import ReadOptions
 
@@ -112,6 +113,9 @@ def read_directly(
     """
     if options.records != "conversation":
         return "each record is one request"
+    if options.messages_field is not None or options.supplies:
+        return "messages, tools or a system prompt come from elsewhere"
+    wanted = part.form if part is not None and part.form is not None else options.format
     if len(data) > records.MAX_DOCUMENT_BYTES:
         return "it is larger than a dataset may be"
     try:
@@ -129,4 +133,6 @@ def read_directly(
         )
     except _native.RefusedError as error:
         return str(error)
+    if wanted is not None and short_name(read.format) != short_name(wanted):
+        return f"it is not to be read as {read.format}"
     return DirectConversations(read, options.tool_arguments)

@@ -18,6 +18,8 @@ from strategies.errors import InputError
 STANDARD_INPUT = Path("-")
 """What stands for standard input on a command line."""
 
+_PIPE_BYTES = 1 << 17
+
 _LOOK_MILLISECONDS = 200
 """How often a pipe that gives nothing looks whether it should still be waited for."""
 
@@ -43,18 +45,36 @@ def is_pipe(path: Path) -> bool:
 
 
 def read_file(path: Path) -> bytes:
-    """Return the bytes of a dataset file, read once, so that the digest is of what is counted.
+    """Return the bytes of a file, read once.
 
     Raises
     ------
     InputError
         With file, if it cannot be read or is larger than any dataset may be.
     """
-    limit = records.MAX_DOCUMENT_BYTES
     with open_file(path) as stream:
-        data = stream.read(limit + 1)
+        return all_bytes(stream, shown_path(path))
+
+
+def all_bytes(stream: IO[bytes], name: str) -> bytes:
+    """Return the bytes of an open file, as `read_file` does.
+
+    Parameters
+    ----------
+    stream
+        The file, at its start.
+    name
+        The name that errors use.
+
+    Raises
+    ------
+    InputError
+        If it is larger than any dataset may be.
+    """
+    limit = records.MAX_DOCUMENT_BYTES
+    data = stream.read(limit + 1)
     if len(data) > limit:
-        raise InputError(f"larger than {limit >> 30} GiB; split it", file=shown_path(path))
+        raise InputError(f"larger than {limit >> 30} GiB; split it", file=name)
     return data
 
 
@@ -98,12 +118,12 @@ class Pipe(io.BufferedReader):
     Parameters
     ----------
     raw
-        The open descriptor, without a buffer.
+        The open file. It stays open when this is closed.
     """
 
-    def __init__(self, raw: io.FileIO) -> None:
+    def __init__(self, raw: io.FileIO | IO[bytes]) -> None:
         self._counted = _Counted(raw)
-        super().__init__(self._counted, io.DEFAULT_BUFFER_SIZE)
+        super().__init__(self._counted, _PIPE_BYTES)
 
     @property
     def taken(self) -> int:
@@ -122,7 +142,7 @@ class Pipe(io.BufferedReader):
 class _Counted(io.RawIOBase):
     """Fills whole buffers, so that a reader sees as much of a pipe at a time as of a file."""
 
-    def __init__(self, raw: io.FileIO) -> None:
+    def __init__(self, raw: Any) -> None:
         self._raw = raw
         self._ready = select.poll()
         self._ready.register(raw, select.POLLIN)

@@ -13,7 +13,7 @@ import tempfile
 import zlib
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Protocol, Self, cast
 
@@ -27,8 +27,8 @@ from strategies.conversations.containers import (
     unpacked,
 )
 from strategies.conversations.conversation import Conversation, count_turns
-from strategies.conversations.datasets import all_of
-from strategies.conversations.detect import detect, formats, needs
+from strategies.conversations.datasets import ReadFile, all_of
+from strategies.conversations.detect import form_named, form_of, needs
 from strategies.conversations.direct import DirectConversations, Part, read_directly
 from strategies.conversations.files import Pipe, is_pipe, open_file, shown_path
 from strategies.conversations.json_records import START_BYTES, begins_lines, read_lines
@@ -62,8 +62,12 @@ class Place:
         Lines before it.
     digest
         SHA-256 of those bytes, as hexadecimal digits; of a Parquet file, of all of it.
-    groups, any_read, form, left_out, rejected, first
+    groups, any_read, form, left_out, rejected, first, read_before, empty
         What the `Assembly` knows there; the format by its name.
+    file
+        Number of files before the one that it is in.
+    before
+        SHA-256 of each of those.
     """
 
     offset: int = 0
@@ -75,6 +79,10 @@ class Place:
     left_out: dict[str, int] = field(default_factory=dict)
     rejected: int = 0
     first: str | None = None
+    read_before: bool = False
+    empty: Sequence[str] = ()
+    file: int = 0
+    before: Sequence[str] = ()
 
     def as_json(self) -> dict[str, Any]:
         """Return what `Place(**…)` makes again."""
@@ -94,13 +102,19 @@ class Batch:
     place
         Where the reading goes on after them; None if it cannot begin there.
     done
-        Bytes of the file that are read, about.
+        Bytes of the dataset that are read, about.
+    file
+        The file that they are from, if the dataset has several.
+    source
+        Name of the file, its format (None if no record shows one), and what it is in.
     """
 
     conversations: Sequence[Conversation]
     rejects: Sequence[Reject]
     place: Place | None
     done: int
+    file: str | None = None
+    source: tuple[str, str | None, str] = ("", None, "")
 
     @property
     def turns(self) -> int:
@@ -128,6 +142,8 @@ class DatasetStream:
         A place of an earlier reading of the same file with the same options.
     finished
         Ids of the conversations before that place, if their format has one row per message.
+    assembly
+        What is known of the dataset when this file begins; None if it is the first one.
 
     Attributes
     ----------
@@ -152,16 +168,19 @@ class DatasetStream:
         directly: bool = False,
         start: Place | None = None,
         finished: Iterable[str] = (),
+        assembly: Assembly | None = None,
     ) -> None:
         self.path = path
         self._name = shown_path(path)
         self._options = options
+        self._needs = needs(options.messages_field)
         self._directly = directly
         self._start = start or Place()
-        self._assembly = _assembly(self._name, options, self._start, finished)
+        self.assembly = assembly or _assembly(self._name, options, self._start, finished)
         self._lines = self._start.lines
         self._reading: Generator[Batch] | None = None
         self._sha256: str | None = None
+        self._packed: Pipe | None = None
         self.container: Container | None = None
         self.notes: list[str] = []
         self._held = ExitStack()
@@ -184,13 +203,15 @@ class DatasetStream:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What a user should know about the reading so far, one line each."""
-        return self._assembly.warnings()
+        """What a user should know about the dataset so far, one line each."""
+        return self.assembly.warnings()
 
     def sha256(self) -> str:
         """Return the SHA-256 of the bytes of the file; of a pipe, of those that have come."""
         if isinstance(self._stream, Pipe):
             return self._stream.sha256()
+        if self._packed is not None and self._packed.taken == self.size:
+            return self._packed.sha256()
         if self._sha256 is None:
             with _failures(self._name):
                 self._stream.seek(0)
@@ -206,7 +227,7 @@ class DatasetStream:
     @property
     def not_read(self) -> int:
         """How many records were refused so far."""
-        return self._assembly.rejected
+        return self.assembly.rejected
 
     def __iter__(self) -> Iterator[Batch]:
         """Return the parts of the file in order.
@@ -221,13 +242,10 @@ class DatasetStream:
         return self._reading
 
     def _read(self) -> Generator[Batch]:
-        found = self._start.any_read
         with _failures(self._name):
-            for batch in self._parts():
-                found = found or bool(len(batch.conversations))
-                yield batch
-        if not found:
-            raise self._assembly.nothing()
+            yield from self._parts()
+        if not self.assembly.several:
+            self.assembly.check_found()
 
     def _parts(self) -> Generator[Batch]:
         stream = self._stream
@@ -240,7 +258,10 @@ class DatasetStream:
             else:
                 yield from by_rows[container](stream)
             return
-        text = _Begun(stream if container == "JSON" else unpacked(stream, container))
+        if container != "JSON":
+            self._packed = stream if isinstance(stream, Pipe) else Pipe(stream)
+            stream = unpacked(cast("IO[bytes]", self._packed), container)
+        text = _Begun(stream)
         if container != "JSON":
             container_of(text.begins(LOOKED_AT_BYTES), self._name, container)
         lines = begins_lines(text.begins(START_BYTES), self._name) or _is_one_line(text)
@@ -268,14 +289,16 @@ class DatasetStream:
                 f"larger than {limit} GiB, and has to be in memory as a whole; split it",
                 file=self._name,
             )
-        if self._directly:
+        # The core numbers the conversations of a document from its start.
+        if self._directly and not self.assembly.groups:
             direct = read_directly(data, self._name, self._options)
             if isinstance(direct, DirectConversations):
-                self._assembly.form = _named(direct.records.format)
-                self._assembly.any_read = True
+                self.assembly.form = form_named(direct.records.format)
+                self.assembly.groups += len(direct)
+                self.assembly.any_read = True
                 return Batch(direct, (), None, self.size)
-        conversations = all_of(self._assembly, items_of(data, self._name, needs()))
-        return Batch(conversations, conversations.rejects, None, self.size)
+        conversations = all_of(self.assembly, items_of(data, self._name, self._needs))
+        return Batch(conversations, self.assembly.take_rejects(), None, self.size)
 
     def _by_lines(self, stream: IO[bytes], *, packed: bool) -> Generator[Batch]:
         digest = hashlib.sha256()
@@ -307,7 +330,7 @@ class DatasetStream:
                 self._sha256 = digest.hexdigest()
             yield Batch(
                 conversations,
-                self._assembly.take_rejects(),
+                self.assembly.take_rejects(),
                 self._place(offset, digest.hexdigest()),
                 self._position(offset, packed=packed),
             )
@@ -349,8 +372,8 @@ class DatasetStream:
     @property
     def _taken(self) -> int:
         """How many bytes of the file are read."""
-        stream = self._stream
-        return stream.taken if isinstance(stream, Pipe) else stream.tell()
+        packed = self._packed
+        return self._stream.tell() if packed is None else packed.taken
 
     def _check_packed(self, offset: int) -> None:
         size = self._taken if self._once else self.size
@@ -384,15 +407,15 @@ class DatasetStream:
 
     def _is_whole(self, block: bytes) -> bool:
         """Whether each line is a conversation, as far as the block shows that."""
-        if self._assembly.form is not None:
-            return self._assembly.form.whole
-        form = _form_of(read_lines(io.BytesIO(block), self._name))
+        if self.assembly.form is not None:
+            return self.assembly.form.whole
+        form = self._form_of(read_lines(io.BytesIO(block), self._name))
         return form is None or form.whole
 
     def _read_part(self, part: bytes) -> Sequence[Conversation]:
-        assembly = self._assembly
+        assembly = self.assembly
         if self._directly:
-            known = Part(self._lines, assembly.groups, self._form_name())
+            known = Part(self._lines, assembly.groups, self.form)
             direct = read_directly(part, self._name, self._options, known)
             if isinstance(direct, DirectConversations) and self._takes(direct):
                 return direct
@@ -400,8 +423,8 @@ class DatasetStream:
 
     def _takes(self, direct: DirectConversations) -> bool:
         """Note what the core has read; or say that Python has to read it."""
-        assembly = self._assembly
-        form = assembly.form or _named(direct.records.format)
+        assembly = self.assembly
+        form = assembly.form or form_named(direct.records.format)
         if not form.whole:
             names = [name for name, _ in direct.outlines]
             if not assembly.finished.isdisjoint(names):
@@ -432,23 +455,23 @@ class DatasetStream:
         if not self._once:
             most = max(most, MOST_PACKED * self.size)
         rows: list[Record | Unread] = []
-        for batch in batches(stream, self._name, needs(), before=row, most=most):
+        for batch in batches(stream, self._name, self._needs, before=row, most=most):
             row += len(batch)
-            form = self._assembly.form or _form_of(batch)
+            form = self.assembly.form or self._form_of(batch)
             if form is not None and not form.whole:
                 rows += batch
                 continue
-            conversations = self._assembly.add_whole(batch)
-            rejects = self._assembly.take_rejects()
+            conversations = self.assembly.add_whole(batch)
+            rejects = self.assembly.take_rejects()
             yield Batch(conversations, rejects, self._place(row, digest), self._taken)
         if rows:
             yield Batch(
-                self._assembly.add_whole(rows), self._assembly.take_rejects(), None, self.size
+                self.assembly.add_whole(rows), self.assembly.take_rejects(), None, self.size
             )
 
     def _copied(self, stream: IO[bytes]) -> IO[bytes]:
         """Return a pipe of Parquet as a file: what it holds is said at its end."""
-        self.notes.append("Parquet from a pipe: it is copied to a temporary file first")
+        self.notes.append(f"{self._name}: Parquet of a pipe is copied to a temporary file first")
         copy = tempfile.TemporaryFile()  # noqa: SIM115  # closed with what is held
         left = records.MAX_DOCUMENT_BYTES
         while block := stream.read(PART_BYTES):
@@ -464,36 +487,212 @@ class DatasetStream:
         copy.seek(0)
         return copy
 
-    def _form_name(self) -> str | None:
-        form = self._assembly.form
-        return None if form is None else form.name
+    def _form_of(self, items: Iterable[Record | Unread]) -> Format | None:
+        """Return the format of the first record that shows one."""
+        for item in items:
+            if not isinstance(item, Unread):
+                with suppress(InputError):
+                    return form_of(item.value, self._options)
+        return None
+
+    @property
+    def form(self) -> str | None:
+        """Name of the format; None before the first record that shows it."""
+        return self.assembly.form_name
 
     def _place(self, offset: int, digest: str) -> Place:
-        assembly = self._assembly
+        assembly = self.assembly
         return Place(
             offset,
             self._lines,
             digest,
             assembly.groups,
             assembly.any_read,
-            self._form_name(),
+            self.form,
             dict(assembly.left_out),
             assembly.rejected,
             assembly.first,
+            assembly.read_before,
+            assembly.empty,
         )
 
 
+class FilesStream:
+    """The files of a dataset, read one after the other, each part by part.
+
+    Use it as a context manager, and iterate it once. A file may have a format and a container of
+    its own. Conversations are numbered over all of them.
+
+    Parameters
+    ----------
+    files
+        At least one, in order.
+    options, directly, finished
+        As for `DatasetStream`. Requests are joined if they are in the same file.
+    start
+        A place of an earlier reading of the same files with the same options. There may be more
+        files now.
+
+    Attributes
+    ----------
+    size
+        Bytes of all files that are no pipes.
+    files
+        As they were given.
+    read
+        The files that were read so far, with the one that is read now.
+    notes
+        What is worth a line about the reading, but no warning.
+
+    Raises
+    ------
+    InputError
+        If a file cannot be read, or is another one before the place to start at.
+    """
+
+    def __init__(
+        self,
+        files: Sequence[Path],
+        options: ReadOptions,
+        *,
+        directly: bool = False,
+        start: Place | None = None,
+        finished: Iterable[str] = (),
+    ) -> None:
+        start = start or Place()
+        if len(files) <= start.file or len(start.before) != start.file:
+            raise InputError("has fewer files than were read before", file="the dataset")
+        self.files = tuple(files)
+        self._several = len(files) > 1
+        self._options, self._directly = options, directly
+        self._sizes = [0 if is_pipe(path) else _size(path) for path in files]
+        self.size = sum(self._sizes)
+        self._before = [
+            ReadFile(shown_path(path), None, digest)
+            for path, digest in zip(files, start.before, strict=False)
+        ]
+        self.notes: list[str] = []
+        self._held = ExitStack()
+        self._reading: Generator[Batch] | None = None
+        path = files[start.file]
+        assembly = _assembly(shown_path(path), options, start, finished)
+        assembly.several = self._several
+        self._current = self._opened(path, assembly, start)
+
+    def _opened(self, path: Path, assembly: Assembly, start: Place | None = None) -> DatasetStream:
+        current = DatasetStream(
+            path, self._options, directly=self._directly, start=start, assembly=assembly
+        )
+        current.notes = self.notes
+        return self._held.enter_context(current)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._reading is not None:
+            self._reading.close()
+        self._held.close()
+
+    @property
+    def read(self) -> tuple[ReadFile, ...]:
+        """The files so far; the digest of the last one is not there before all of it is read."""
+        current = self._current
+        return (*self._before, ReadFile(shown_path(current.path), current.form))
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What a user should know about the reading so far, one line each."""
+        return self._current.warnings
+
+    @property
+    def not_read(self) -> int:
+        """How many records were refused so far."""
+        return self._current.not_read
+
+    def sha256(self) -> str:
+        """Return the SHA-256 of the bytes of the file; of several, that of their digests."""
+        return joined_digest(self.digests())
+
+    def digests(self) -> list[str]:
+        """Return the SHA-256 of each file up to the one that is read now."""
+        return [*(each.sha256 or "" for each in self._before), self._current.sha256()]
+
+    def stop(self) -> None:
+        """Let a thread that waits for a pipe get an error, because nobody needs the rest."""
+        self._current.stop()
+
+    def __iter__(self) -> Iterator[Batch]:
+        """Return the parts of the files in order.
+
+        Raises
+        ------
+        InputError
+            As `DatasetStream` does.
+        """
+        self._reading = self._read()
+        return self._reading
+
+    def _read(self) -> Generator[Batch]:
+        self._check_before()
+        while True:
+            current = self._current
+            before = sum(self._sizes[: len(self._before)])
+            for batch in current:
+                place = batch.place and replace(
+                    batch.place,
+                    file=len(self._before),
+                    before=tuple(each.sha256 or "" for each in self._before),
+                )
+                name = shown_path(current.path)
+                yield replace(
+                    batch,
+                    place=place,
+                    done=before + batch.done,
+                    file=name if self._several else None,
+                    source=(name, current.form, current.container or ""),
+                )
+            if len(self._before) + 1 == len(self.files):
+                break
+            name = shown_path(current.path)
+            self._before.append(ReadFile(name, current.form, current.sha256()))
+            self._held.close()
+            path = self.files[len(self._before)]
+            self._current = self._opened(path, current.assembly.following(shown_path(path)))
+        self._current.assembly.check_found()
+
+    def _check_before(self) -> None:
+        for path, read in zip(self.files, self._before, strict=False):
+            with DatasetStream(path, self._options) as stream:
+                if stream.sha256() != read.sha256:
+                    raise InputError("is not the file that was read before", file=path)
+
+
+def joined_digest(digests: Sequence[str]) -> str:
+    """Return the SHA-256 of a dataset: of its file, or of the digests of its files, one a line."""
+    if len(digests) == 1:
+        return digests[0]
+    return hashlib.sha256("".join(f"{each}\n" for each in digests).encode()).hexdigest()
+
+
+def _size(path: Path) -> int:
+    with open_file(path):
+        return path.stat().st_size
+
+
 def _assembly(name: str, options: ReadOptions, start: Place, finished: Iterable[str]) -> Assembly:
-    assembly = Assembly(name, options, form=_named(start.form) if start.form else None)
+    assembly = Assembly(
+        name,
+        options,
+        form=form_named(start.form) if start.form else None,
+        read_before=start.read_before,
+        empty=tuple(start.empty),
+    )
     assembly.groups, assembly.any_read = start.groups, start.any_read
     assembly.finished.update(finished)
     assembly.rejected, assembly.first = start.rejected, start.first
     assembly.left_out.update(start.left_out)
     return assembly
-
-
-def _named(name: str) -> Format:
-    return next(form for form in formats() if form.name == name)
 
 
 class _RowBatches(Protocol):
@@ -544,15 +743,6 @@ def _is_one_line(text: _Begun) -> bool:
             return size > START_BYTES and begins_lines(start, "")
         size *= 2
     return False
-
-
-def _form_of(items: Iterable[Record | Unread]) -> Format | None:
-    """Return the format of the first record that shows one."""
-    for item in items:
-        if not isinstance(item, Unread):
-            with suppress(InputError):
-                return detect(item.value)
-    return None
 
 
 def _end_line(stream: IO[bytes], digest: Digest) -> int:
