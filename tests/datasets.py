@@ -103,6 +103,22 @@ def as_parquet(records: list[Row]) -> bytes:
     return sink.getvalue()
 
 
+def zstd(data: bytes) -> bytes:
+    sink = pa.BufferOutputStream()
+    with pa.CompressedOutputStream(sink, "zstd") as stream:
+        stream.write(data)
+    packed: bytes = sink.getvalue().to_pybytes()
+    return packed
+
+
+def arrow_stream(table: pa.Table, rows: int = 2, **options: Any) -> bytes:
+    sink = io.BytesIO()
+    how = pa.ipc.IpcWriteOptions(**options)
+    with pa.ipc.new_stream(sink, table.schema, options=how) as writer:
+        writer.write_table(table, max_chunksize=rows)
+    return sink.getvalue()
+
+
 def _storable(value: Any, key: str) -> Any:
     if key in {"arguments", "tools"} and not isinstance(value, (str, type(None))):
         return json.dumps(value)

@@ -81,7 +81,7 @@ def test_fields_beside_the_messages_are_checked_as_those_of_a_record() -> None:
         "1: mood: is not known, and may change the prompt; take it out, or leave out such fields "
         "with --unknown-fields ignore (read as OpenAI chat)"
     )
-    inside = {"info": {"messages": TALK, "tools": [TOOL]}}
+    inside: Row = {"info": {"messages": TALK, "tools": [TOOL]}}
     assert "1: info.tools: can change the prompt" in refusal(inside, messages_field="info.messages")
     inside = {"a": {"b": {"c": TALK, "mood": 1}}}
     assert refusal(inside, messages_field="a.b.c").startswith("1: a.b.mood: is not known")
@@ -167,9 +167,9 @@ def test_the_format_that_is_named_is_read_whatever_the_first_record_looks_like()
     assert parse(record, format="ShareGPT") == parse({"conversations": [said("human", "hi")]})
     assert refusal({"messages": TALK}, format="sharegpt") == "1: conversations: is missing"
     for directly in (True, False):
-        for record, name in (({"messages": TALK}, "ShareGPT"), ({}, "OpenAI chat")):
-            assert refusal(record, format=name).startswith("1: ")
-            assert not served(record, directly, format=name)
+        for name, other in (("ShareGPT", {"messages": TALK}), ("OpenAI chat", {})):
+            assert refusal(other, format=name).startswith("1: ")
+            assert not served(other, directly, format=name)
         assert served({"messages": TALK}, directly, format="openai-chat")
 
 
