@@ -96,11 +96,20 @@ def exactly(conversation: Conversation) -> str:
 
 def as_parquet(records: list[Row]) -> bytes:
     """Write records as Parquet. Values that a struct cannot hold become JSON strings."""
+    sink = io.BytesIO()
+    pq.write_table(_table(records), sink)
+    return sink.getvalue()
+
+
+def as_arrow(records: list[Row]) -> bytes:
+    """Write records as an Arrow stream, likewise."""
+    return arrow_stream(_table(records))
+
+
+def _table(records: list[Row]) -> pa.Table:
     columns = dict.fromkeys(key for record in records for key in record)
     stored = [{key: _storable(record.get(key), key) for key in columns} for record in records]
-    sink = io.BytesIO()
-    pq.write_table(pa.Table.from_pylist(stored), sink)
-    return sink.getvalue()
+    return pa.Table.from_pylist(stored)
 
 
 def zstd(data: bytes) -> bytes:
