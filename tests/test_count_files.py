@@ -7,6 +7,8 @@ import gzip
 import hashlib
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -156,6 +158,17 @@ def test_standard_input_is_counted(tmp_path: Path, bench: Bench, given: str, pac
     assert done.code == 3
     assert f"bench: {name}: --resume reads what was counted once more, and a pipe " in done.error
     assert len(done.error.splitlines()) == 1
+
+
+@pytest.mark.parametrize("given", ["-", "/dev/stdin"])
+def test_a_standard_input_that_is_closed_is_not_waited_for(given: str) -> None:
+    command = [sys.executable, "-m", "bench", "count", given, "--tokenizer", "bpe-chatml"]
+    code = f"import os, sys; os.close(0); os.execv(sys.executable, {command!r})"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
+    )
+    name = "standard input" if given == "-" else given
+    assert (done.returncode, done.stderr) == (3, f"bench: {name}: is closed\n")
 
 
 def test_a_comparison_takes_several_files_and_names_each(
