@@ -195,10 +195,12 @@ def test_a_comparison_takes_several_files_and_names_each(
     assert asked == [data.conversations]
 
 
-def test_revisions_do_not_count_a_pipe(bench: Bench) -> None:
+def test_revisions_count_one_file_and_no_pipe(bench: Bench, tmp_path: Path) -> None:
     done = bench("decide", "-", "--base", "HEAD", "--head", "HEAD")
     assert done.code == 3
     assert done.error.startswith("bench: standard input: both revisions read the dataset")
+    done = bench("decide", tmp_path, "--base", "HEAD", "--head", "HEAD")
+    assert done.error == f"bench: {tmp_path}: is a folder; name a dataset file in it\n"
 
 
 @pytest.mark.parametrize("terminal", [True, False])
