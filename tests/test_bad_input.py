@@ -217,7 +217,7 @@ def test_a_bad_option_is_one_line(
 
 def test_a_command_without_its_arguments_is_one_line(bench: Bench, dataset: Path) -> None:
     assert_refused(bench("count", dataset), "Missing option '--tokenizer'")
-    assert_refused(bench("count", "--tokenizer", TOKENIZER), "Missing argument 'DATASET'")
+    assert_refused(bench("count", "--tokenizer", TOKENIZER), "Missing argument 'DATASET…'")
     assert_refused(bench("counts"), "No such command 'counts'")
 
 
@@ -533,7 +533,7 @@ def test_an_unreadable_folder_is_named(
     out = tmp_path / "isl.csv"
     for data, tokenizer, named in [
         (closed / "data.jsonl", TOKENIZER, f"{closed / 'data.jsonl'}: cannot be read: Permission"),
-        (closed, TOKENIZER, f"Invalid value for 'DATASET': Path '{closed}' is not readable"),
+        (closed, TOKENIZER, f"Invalid value for 'DATASET…': Path '{closed}' is not readable"),
         (dataset, closed / "tokenizer", f"{closed / 'tokenizer'}: cannot be read: Permission"),
         (dataset, closed, f"{closed}: cannot be read: Permission denied"),
     ]:

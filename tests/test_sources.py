@@ -223,7 +223,10 @@ def test_parts_that_are_not_there_are_missed(tmp_path: Path) -> None:
 
 def test_a_folder_without_data_is_refused(tmp_path: Path) -> None:
     touch(tmp_path, "README.md", "x.txt", "dataset_infos.json")
-    assert "is a folder without dataset files (.jsonl, " in refusal(tmp_path)
+    assert (
+        "is a folder; name a dataset file in it, because no file there ends in .jsonl, "
+        in refusal(tmp_path)
+    )
     touch(tmp_path, *(f"{letter}.jsonl" for letter in "abcdefghij"))
     assert refusal(tmp_path).endswith("h.jsonl and 2 more")
 

@@ -66,7 +66,7 @@ def find_files(given: str | PathLike[str] | Iterable[str | PathLike[str]]) -> Fo
     told = []
     for each in several:
         path = Path(each)
-        if path.is_dir():
+        if _is_folder(path):
             found = _in_folder(path)
         elif _is_pattern(path):
             found = _matching(path)
@@ -84,13 +84,18 @@ def find_files(given: str | PathLike[str] | Iterable[str | PathLike[str]]) -> Fo
     return Found(tuple(files), tuple(told))
 
 
+def _is_folder(path: Path) -> bool:
+    # What may not be looked at is none, and is named when it is opened.
+    return os.path.isdir(path)  # noqa: PTH112  # that of a path raises
+
+
 def _is_pattern(path: Path) -> bool:
     return path != STANDARD_INPUT and glob.has_magic(str(path)) and not os.path.lexists(path)
 
 
 def _matching(pattern: Path) -> list[Path]:
-    matches = [Path(each) for each in glob.glob(str(pattern), recursive=True)]  # noqa: PTH207  # it is absolute or not
-    found = sorted((path for path in matches if path.is_file()), key=_natural)
+    matches = map(Path, glob.glob(str(pattern), recursive=True))  # noqa: PTH207  # it may be absolute
+    found = sorted((path for path in matches if not _is_folder(path)), key=_natural)
     if not found:
         raise InputError("no file matches this pattern", file=pattern)
     return found
@@ -124,7 +129,10 @@ def _in_folder(folder: Path) -> list[Path]:
     sets = _named_by_readme(folder) or _named_by_files(folder)
     if not sets:
         endings = ", ".join(ENDINGS)
-        raise InputError(f"is a folder without dataset files ({endings}); name a file", file=folder)
+        raise InputError(
+            f"is a folder; name a dataset file in it, because no file there ends in {endings}",
+            file=folder,
+        )
     if len(sets) > 1:
         raise InputError(_several("sets of files", list(sets)), file=folder)
     (found,) = sets.values()
