@@ -32,7 +32,7 @@ SECONDS ?= 600
 FUZZ ?= --resume
 
 .PHONY: help setup compare compare-quick matrix test test-matrix test-signals fuzz bench asv asv-quick asv-libraries \
-	asv-demo dashboard notebooks peers lint format lock clean
+	asv-demo dashboard notebooks docs peers lint format lock clean
 
 help:
 	@echo "make compare        set up, then compare all strategies on the bundled sample"
@@ -49,6 +49,7 @@ help:
 	@echo "make asv-demo       slow one strategy down in a throw-away clone: asv must find it"
 	@echo "make dashboard      publish the results of asv as web pages, and serve them"
 	@echo "make notebooks      execute the notebooks, and write a page for each to results/notebooks"
+	@echo "make docs           build the site of the documentation in results/docs"
 	@echo "make peers          make the environment of tokenizers 1.0, to compare with"
 	@echo "make lint           ruff, mypy, zizmor, cargo fmt, cargo clippy"
 	@echo "make format         apply ruff and cargo formatting"
@@ -164,6 +165,11 @@ format: $(READY)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 	cargo fmt --manifest-path strategies/rust/Cargo.toml
+
+# A link that leads nowhere is an error.
+docs: $(READY)
+	$(BIN)/python -m sphinx --builder html --quiet --fail-on-warning --keep-going docs results/docs
+	@echo "results/docs/index.html"
 
 lock: $(VENV)/.python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'uv>=0.8'
