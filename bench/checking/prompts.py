@@ -1,0 +1,194 @@
+"""Where two prompts part, and what kind of difference it is."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import zip_longest
+from typing import TYPE_CHECKING, Any
+
+from bench.checking.strata import Turn
+from strategies.errors import TurnError
+from strategies.plain import reference_ids
+from strategies.words import printable
+
+if TYPE_CHECKING:
+    from bench.checking.endpoints.endpoint import Seen
+    from strategies import ChatTokenizer
+
+_BEFORE, _AFTER = 30, 60
+"""Characters of an excerpt before and after the place where the prompts part."""
+
+_DATES = re.compile(
+    r"\b\d{1,2} (?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]* \d{4}\b"
+    r"|\b(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]* \d{1,2}, \d{4}\b"
+    r"|\b\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2})?)?\b"
+)
+_ESCAPE = re.compile(r"\\u[0-9a-fA-F]{4}")
+
+SAME = "the same tokens"
+TOKENS = "the same text, other tokens"
+TEXT = "another text"
+NOT_SHOWN = "the prompt is not shown"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The first place where two prompts differ.
+
+    Parameters
+    ----------
+    kind
+        What kind of difference it is.
+    at, unit
+        How much is the same before it: so many of ``"character"`` or ``"token"``.
+    ours, theirs
+        What stands around it in our prompt and in the server's, on one line.
+    """
+
+    kind: str
+    at: int
+    unit: str
+    ours: str
+    theirs: str
+
+
+def place_of(chat: ChatTokenizer, turn: Turn, seen: Seen) -> Place | None:
+    """Return where our prompt and the server's differ first.
+
+    Parameters
+    ----------
+    chat
+        The tokenizer that counted.
+    turn
+        The turn.
+    seen
+        The prompt as the server sees it.
+
+    Returns
+    -------
+    Place or None
+        None if the server does not show the prompt, or if the prompts have the same tokens.
+    """
+    if seen.text is None and seen.ids is None:
+        return None
+    alone = turn.alone()
+    ids = tuple(reference_ids(chat, alone, 0) or ())
+    if ids == seen.ids:
+        return None
+    text = _rendered(chat, turn)
+    if seen.text is None:
+        assert seen.ids is not None  # noqa: S101  # one of them is there
+        # Both are written from their tokens, so that the decoder changes both in the same way.
+        text, their_text = _decoded(chat, ids), _decoded(chat, seen.ids)
+    else:
+        their_text = seen.text
+    around = None if seen.ids is None else _end_token(chat, ids, seen.ids)
+    if around is not None and (seen.text is None or text == their_text):
+        at = 0 if seen.ids is None or seen.ids[1:] == ids or ids[1:] == seen.ids else len(ids)
+        return Place(around, at, "token", *_token_excerpts(chat, ids, seen.ids or (), at))
+    if text == their_text:
+        their_ids = seen.ids or ()
+        at = _common(ids, their_ids)
+        return Place(TOKENS, at, "token", *_token_excerpts(chat, ids, their_ids, at))
+    at = _common(text, their_text)
+    kind = _kind(text, their_text)
+    return Place(kind, at, "character", _excerpt(text, at), _excerpt(their_text, at))
+
+
+def _rendered(chat: ChatTokenizer, turn: Turn) -> str:
+    for _, prompt in chat.prompts(turn.alone()):
+        if prompt is not None:
+            return prompt
+    raise TurnError(turn.conversation.id, turn.index + 1, len(turn.messages), "has no prompt")
+
+
+def _decoded(chat: ChatTokenizer, ids: Sequence[int]) -> str:
+    # A server may have tokens that this tokenizer lacks.
+    known = len(chat.tokenizer)
+    text: str = chat.tokenizer.decode(
+        [each for each in ids if each < known],
+        skip_special_tokens=False,
+        clean_up_tokenization_spaces=False,
+    )
+    return text
+
+
+def _end_token(chat: ChatTokenizer, ours: Sequence[int], theirs: Sequence[int]) -> str | None:
+    """Return what differs if it is one token at the beginning or at the end."""
+    if theirs and tuple(theirs[1:]) == tuple(ours):
+        return f"{_name(chat, theirs[0])} more at the beginning"
+    if ours and tuple(ours[1:]) == tuple(theirs):
+        return f"{_name(chat, ours[0])} less at the beginning"
+    if theirs and tuple(theirs[:-1]) == tuple(ours):
+        return f"{_name(chat, theirs[-1])} more at the end"
+    if ours and tuple(ours[:-1]) == tuple(theirs):
+        return f"{_name(chat, ours[-1])} less at the end"
+    return None
+
+
+def _name(chat: ChatTokenizer, number: int) -> str:
+    return repr(_decoded(chat, [number]))
+
+
+def _kind(ours: str, theirs: str) -> str:
+    """Return how the texts of two prompts differ, as far as it can be told from them alone."""
+    for kind, plain in _PLAIN.items():
+        if plain(ours) == plain(theirs):
+            return kind
+    if ours.startswith(theirs):
+        return "less at the end"
+    if theirs.startswith(ours):
+        return "more at the end"
+    return TEXT
+
+
+def _unescaped(text: str) -> str:
+    def plain(found: re.Match[str]) -> str:
+        return str(json.loads(f'"{found[0]}"'))
+
+    return "".join(_ESCAPE.sub(plain, text).split())
+
+
+def _without_dates(text: str) -> str:
+    return _DATES.sub("", text)
+
+
+def _without_blanks(text: str) -> str:
+    return "".join(text.split())
+
+
+_PLAIN: dict[str, Callable[[str], object]] = {
+    "another date": _without_dates,
+    "other white space": _without_blanks,
+    "characters are escaped": _unescaped,
+    "another order": Counter,
+}
+"""Kinds of differences: what makes two such texts equal."""
+
+
+def _common(ours: Sequence[Any], theirs: Sequence[Any]) -> int:
+    pairs = enumerate(zip_longest(ours, theirs))
+    return next((place for place, (one, other) in pairs if one != other), len(ours))
+
+
+def _excerpt(text: str, at: int) -> str:
+    start, end = max(0, at - _BEFORE), at + _AFTER
+    cut = json.dumps(text[start:end], ensure_ascii=False)[1:-1]
+    return printable(f"{'…' if start else ''}{cut}{'…' if end < len(text) else ''}")
+
+
+def _token_excerpts(
+    chat: ChatTokenizer, ours: Sequence[int], theirs: Sequence[int], at: int
+) -> tuple[str, str]:
+    start = max(0, at - 3)
+    return _tokens(chat, ours[start : at + 5]), _tokens(chat, theirs[start : at + 5])
+
+
+def _tokens(chat: ChatTokenizer, ids: Sequence[int]) -> str:
+    known = len(chat.tokenizer)
+    names = chat.tokenizer.convert_ids_to_tokens([each for each in ids if each < known])
+    return printable(" ".join(f"{name}" for name in names))
