@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from ipaddress import ip_address
 
@@ -12,6 +13,8 @@ from strategies import InputError
 
 KEY_VARIABLE = "OPENAI_API_KEY"
 _OPTION = "--against"
+_HOST = re.compile(r"[0-9A-Za-z.:_-]+")
+_LAST_PORT = 65535
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +59,8 @@ def address_of(text: str) -> Address:
     """
     try:
         url = httpx2.URL(text)
-        # Asked here, because only then a bad port is noticed.
-        url.port  # noqa: B018
     except (httpx2.InvalidURL, ValueError):
-        raise InputError("is no address, such as http://127.0.0.1:8000", field=_OPTION) from None
+        raise _no_address() from None
     if url.userinfo:
         raise InputError(
             "must hold no user and no password; a key comes from the environment, see "
@@ -71,10 +72,16 @@ def address_of(text: str) -> Address:
             "must begin with http:// or https:// and name a host, such as http://127.0.0.1:8000",
             field=_OPTION,
         )
+    if not _HOST.fullmatch(url.raw_host.decode()) or not 0 < (url.port or 1) <= _LAST_PORT:
+        raise _no_address()
     if url.query or url.fragment:
         raise InputError("must hold no ? and no #", field=_OPTION)
     root = str(url).rstrip("/")
     return Address(root.removesuffix("/v1").rstrip("/"))
+
+
+def _no_address() -> InputError:
+    return InputError("is no address, such as http://127.0.0.1:8000", field=_OPTION)
 
 
 def key_from(variable: str | None) -> str | None:

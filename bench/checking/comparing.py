@@ -15,7 +15,6 @@ from strategies.words import many
 
 if TYPE_CHECKING:
     from strategies import ChatTokenizer
-    from strategies.conversations.conversation import ToolArguments
 
 Verdict: TypeAlias = Literal["equal", "different", "inconclusive"]
 
@@ -121,9 +120,7 @@ class Comparison:
         return Counter(said).most_common()
 
 
-def compare_counts(
-    chat: ChatTokenizer, asked: Asked, tool_arguments: ToolArguments, *, may_skip: bool
-) -> Comparison:
+def compare_counts(chat: ChatTokenizer, asked: Asked, *, may_skip: bool) -> Comparison:
     """Compare our counts with those of a server.
 
     Parameters
@@ -132,8 +129,6 @@ def compare_counts(
         The tokenizer that counted.
     asked
         What the server said.
-    tool_arguments
-        How the template got the arguments of calls.
     may_skip
         Whether turns of which the server said no count are left out. If not, they leave the
         comparison without a verdict, unless other turns differ.
@@ -147,7 +142,7 @@ def compare_counts(
         place = None if outcome.seen is None else place_of(chat, outcome.turn, outcome.seen)
         if not outcome.difference and place is None:
             continue
-        explainer = explainer or Explainer(chat, tool_arguments)
+        explainer = explainer or Explainer(chat)
         kind = _kind(outcome, place, usual, explainer)
         kinds.setdefault(kind, []).append((outcome, place))
     departures = [

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from bench.checking.endpoints.endpoint import Seen
 from bench.checking.strata import Turn
 from strategies import ChatTokenizer, Conversation, Message
-from strategies.conversations.conversation import ToolArguments
 from strategies.plain import reference_ids
 from strategies.profiles.catalog import profiles
 
@@ -74,16 +73,13 @@ class Explainer:
     ----------
     chat
         The tokenizer that counted.
-    tool_arguments
-        How it got the arguments of calls.
     """
 
-    def __init__(self, chat: ChatTokenizer, tool_arguments: ToolArguments) -> None:
+    def __init__(self, chat: ChatTokenizer) -> None:
         self._chats = {
             name: chat if name == chat.profile.name else _with_profile(chat, name)
             for name in (chat.profile.name, *(each for each in profiles()))
         }
-        self._arguments: ToolArguments = tool_arguments
         every = (
             names for size in range(_MOST_CHANGES + 1) for names in combinations(CHANGES, size)
         )
@@ -97,8 +93,7 @@ class Explainer:
         If the server shows the tokens, all of them are the same after the change. If it shows a
         count only, another change may lead to the same count.
         """
-        own = turn.alone()
-        alone = replace(own, messages=turn.messages, tool_arguments=self._arguments)
+        alone = turn.alone()
         changes = {name: change(alone) for name, change in CHANGES.items()}
         works = {name for name, changed in changes.items() if changed != alone}
         for place, (profile, names) in enumerate(self._tried):

@@ -136,14 +136,13 @@ def _name(chat: ChatTokenizer, number: int) -> str:
 
 def _kind(ours: str, theirs: str) -> str:
     """Return how the texts of two prompts differ, as far as it can be told from them alone."""
-    for kind, plain in _PLAIN.items():
-        if plain(ours) == plain(theirs):
-            return kind
+    if _without_dates(ours) == _without_dates(theirs):
+        return "another date"
     if ours.startswith(theirs):
         return "less at the end"
     if theirs.startswith(ours):
         return "more at the end"
-    return TEXT
+    return next((kind for kind, plain in _PLAIN.items() if plain(ours) == plain(theirs)), TEXT)
 
 
 def _unescaped(text: str) -> str:
@@ -162,7 +161,6 @@ def _without_blanks(text: str) -> str:
 
 
 _PLAIN: dict[str, Callable[[str], object]] = {
-    "another date": _without_dates,
     "other white space": _without_blanks,
     "characters are escaped": _unescaped,
     "another order": Counter,

@@ -95,4 +95,5 @@ def _sent_call(call: dict[str, Any]) -> dict[str, Any]:
     if isinstance(function.get("arguments"), dict):
         text = json.dumps(function["arguments"], ensure_ascii=False)
         function = {**function, "arguments": text}
-    return {"type": "function", **call, "function": function}
+    # Keys stay in their order: some servers hand it on to the template.
+    return {**call, "type": call.get("type", "function"), "function": function}

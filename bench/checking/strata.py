@@ -38,8 +38,10 @@ class Turn:
 
     Parameters
     ----------
+    written
+        Its conversation as the dataset has it, for the server.
     conversation
-        As the dataset has it.
+        The same as we count it: arguments of tool calls may be parsed.
     index
         Place of the turn in the conversation, from 0.
     isl
@@ -49,6 +51,7 @@ class Turn:
         of its messages, and one for each thing that it holds.
     """
 
+    written: Conversation
     conversation: Conversation
     index: int
     isl: int
@@ -56,8 +59,8 @@ class Turn:
 
     @property
     def messages(self) -> tuple[Message, ...]:
-        """The messages of its request."""
-        return self.conversation.messages[: self.conversation.turns[self.index]]
+        """The messages of its request, as the dataset has them."""
+        return self.written.messages[: self.conversation.turns[self.index]]
 
     @property
     def is_continued(self) -> bool:
@@ -76,17 +79,21 @@ class Turn:
         return replace(self.conversation, turns=(k,), continued=continued, requests=None)
 
 
-def turns_with_strata(conversations: Sequence[Conversation], counts: Counts) -> Iterator[Turn]:
+def turns_with_strata(
+    written: Sequence[Conversation], counted: Sequence[Conversation], counts: Counts
+) -> Iterator[Turn]:
     """Yield all turns that have a count.
 
     Parameters
     ----------
-    conversations
-        As the dataset has them.
+    written
+        Conversations as the dataset has them.
+    counted
+        The same as we count them.
     counts
         Our counts, in tokens; None for turns that are left out.
     """
-    for conversation, row in zip(conversations, counts, strict=True):
+    for own, conversation, row in zip(written, counted, counts, strict=True):
         found = _of_request(conversation)
         seen = 0
         for index, (k, isl) in enumerate(zip(conversation.turns, row, strict=True)):
@@ -100,7 +107,7 @@ def turns_with_strata(conversations: Sequence[Conversation], counts: Counts) -> 
                 _SIZE_NAMES[bisect_right(_SIZES, isl)],
                 _LENGTH_NAMES[bisect_right(_LENGTHS, k)],
             )
-            yield Turn(conversation, index, isl, (*sizes, *sorted(here)))
+            yield Turn(own, conversation, index, isl, (*sizes, *sorted(here)))
 
 
 def _of_request(conversation: Conversation) -> set[str]:

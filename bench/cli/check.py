@@ -37,7 +37,6 @@ from strategies import (
 
 if TYPE_CHECKING:
     from strategies import ChatTokenizer, Counts
-    from strategies.conversations.conversation import ToolArguments
 
 MAX_CONCURRENCY = 32
 _ENDPOINTS = ("auto", "chat", "tokenize", "render", "llama-cpp")
@@ -120,6 +119,7 @@ def check_command(
     from bench.checking.address import address_of, key_from
     from bench.checking.asking import Server, ask_server
     from bench.checking.comparing import compare_counts
+    from bench.checking.reading import as_counted
     from bench.checking.report import EXIT_CODES, Check, Sample, document, print_report
     from bench.checking.sampling import left_out, sample
     from bench.checking.strata import turns_with_strata
@@ -136,15 +136,16 @@ def check_command(
     # The server gets arguments of calls as they are written.
     data = read_dataset(dataset, replace(reading, tool_arguments="as-given"), console)
     chat = load_tokenizer(spec, console)
-    counts = _counted(data.conversations, chat, reading.tool_arguments, on_error, console)
-    every = list(turns_with_strata(data.conversations, counts))
+    counted = [as_counted(each, reading.tool_arguments) for each in data.conversations]
+    counts = _counts(counted, chat, on_error, console)
+    every = list(turns_with_strata(data.conversations, counted, counts))
     if not every:
         raise InputError("has no turn that can be counted", file=dataset)
     chosen = sample(every, turns, seed)
     server = Server(address, endpoint, model, key, timeout, concurrency)
     with progress_bar(console, f"asking {address.root}", len(chosen)) as advance:
         asked = ask_server(server, chosen, chat.template_kwargs, advance)
-    comparison = compare_counts(chat, asked, reading.tool_arguments, may_skip=on_error == "skip")
+    comparison = compare_counts(chat, asked, may_skip=on_error == "skip")
     skipped = data.turns - len(every)
     summary = Sample(len(every), seed, tuple(left_out(every, chosen)), skipped)
     check = Check(address.root, data, summary, asked, comparison, chat.fingerprint)
@@ -156,21 +157,20 @@ def check_command(
     return EXIT_CODES[comparison.verdict]
 
 
-def _counted(
+def _counts(
     conversations: Sequence[Conversation],
     chat: ChatTokenizer,
-    tool_arguments: ToolArguments,
     on_error: OnError,
     console: Messages,
 ) -> Counts:
-    """Return our counts of all turns: a stratum is also a range of them."""
-    read = [replace(each, tool_arguments=tool_arguments) for each in conversations]
-    warn(console, chat.name, traceless(read, chat))
+    """Return our counts of all turns: the sample needs their sizes."""
+    warn(console, chat.name, traceless(conversations, chat))
+    turns = count_turns(conversations)
     with (
-        progress_bar(console, f"counting with {chat.name}", count_turns(read)) as advance,
+        progress_bar(console, f"counting with {chat.name}", turns) as advance,
         open_available(get("auto"), chat, available_cores()) as counter,
     ):
         try:
-            return count_with(counter, chat, read, progress=advance, on_error=on_error)
+            return count_with(counter, chat, conversations, progress=advance, on_error=on_error)
         except TurnError as error:
-            raise hinted(error, read, chat) from error
+            raise hinted(error, conversations, chat) from error

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -80,17 +80,26 @@ def count_in(value: Any, path: str, field: str) -> int:
 
 
 def ids_in(value: Any, path: str, field: str) -> tuple[int, ...]:
-    """Return token ids that a server answered. Parameters and errors are those of `count_in`."""
+    """Return token ids that a server answered.
+
+    Parameters
+    ----------
+    value
+        As they stand in the answer.
+    path, field
+        Where they stand, for the error.
+
+    Raises
+    ------
+    UnansweredError
+        If they are no token ids.
+    """
     if not isinstance(value, list) or not value:
         raise UnansweredError(f"{path}: the answer holds no {field}")
-    return tuple(_ids(value, path, field))
-
-
-def _ids(value: Sequence[Any], path: str, field: str) -> Sequence[int]:
     for each in value:
         if isinstance(each, bool) or not isinstance(each, int) or not 0 <= each < _MOST_TOKENS:
             raise UnansweredError(f"{path}: the answer holds wrong {field}")
-    return value
+    return tuple(value)
 
 
 def field_of(document: Any, *names: str) -> Any:
