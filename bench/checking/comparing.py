@@ -148,7 +148,7 @@ def compare_counts(chat: ChatTokenizer, asked: Asked, *, may_skip: bool) -> Comp
     departures = [
         Departure(
             kind,
-            _where([outcome for outcome, _ in group], compared),
+            _where(kind, [outcome for outcome, _ in group], compared),
             tuple(outcome for outcome, _ in group),
             # The shortest prompt shows it best.
             group[0][1],
@@ -197,8 +197,8 @@ def _kind(outcome: Outcome, place: Place | None, usual: int, explainer: Explaine
     return NOT_SHOWN if place is None else place.kind
 
 
-def _where(group: Sequence[Outcome], compared: Sequence[Outcome]) -> str:
-    """Say which turns are in a group: the smallest stratum that holds all of them."""
+def _where(kind: str, group: Sequence[Outcome], compared: Sequence[Outcome]) -> str:
+    """Say which turns are in a group: what they all have, and few others."""
     if len(group) == len(compared):
         return "every turn"
     having: Counter[str] = Counter(
@@ -207,7 +207,8 @@ def _where(group: Sequence[Outcome], compared: Sequence[Outcome]) -> str:
     shared = set(group[0].turn.strata).intersection(*(each.turn.strata for each in group))
     # That a group lies in a range of sizes says something only if it fills the range.
     telling = {each for each in shared if is_content(each) or having[each] == len(group)}
-    smallest = min(telling, key=lambda stratum: (having[stratum], stratum), default=None)
+    # What the kind speaks of comes first.
+    smallest = min(telling, key=lambda each: (each not in kind, having[each], each), default=None)
     if smallest is None or having[smallest] == len(compared):
         return f"{len(group):,} of {many(len(compared), 'turn')}"
     if having[smallest] == len(group):

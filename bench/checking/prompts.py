@@ -27,6 +27,7 @@ _DATES = re.compile(
     r"|\b(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]* \d{1,2}, \d{4}\b"
     r"|\b\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2})?)?\b"
 )
+_NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?", re.ASCII)
 _ESCAPE = re.compile(r"\\u[0-9a-fA-F]{4}")
 
 SAME = "the same tokens"
@@ -160,9 +161,14 @@ def _without_blanks(text: str) -> str:
     return "".join(text.split())
 
 
+def _without_numbers(text: str) -> str:
+    return _NUMBER.sub("", text)
+
+
 _PLAIN: dict[str, Callable[[str], object]] = {
     "other white space": _without_blanks,
     "characters are escaped": _unescaped,
+    "other numbers, or written in another way": _without_numbers,
     "another order": Counter,
 }
 """Kinds of differences: what makes two such texts equal."""
