@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
@@ -32,7 +32,6 @@ _ESCAPE = re.compile(r"\\u[0-9a-fA-F]{4}")
 
 SAME = "the same tokens"
 TOKENS = "the same text, other tokens"
-TEXT = "another text"
 NOT_SHOWN = "the prompt is not shown"
 
 
@@ -137,13 +136,7 @@ def _name(chat: ChatTokenizer, number: int) -> str:
 
 def _kind(ours: str, theirs: str) -> str:
     """Return how the texts of two prompts differ, as far as it can be told from them alone."""
-    if _without_dates(ours) == _without_dates(theirs):
-        return "another date"
-    if ours.startswith(theirs):
-        return "less at the end"
-    if theirs.startswith(ours):
-        return "more at the end"
-    return next((kind for kind, plain in _PLAIN.items() if plain(ours) == plain(theirs)), TEXT)
+    return next(kind for kind, holds in TEXT_KINDS.items() if holds(ours, theirs))
 
 
 def _unescaped(text: str) -> str:
@@ -165,13 +158,21 @@ def _without_numbers(text: str) -> str:
     return _NUMBER.sub("", text)
 
 
-_PLAIN: dict[str, Callable[[str], object]] = {
-    "other white space": _without_blanks,
-    "characters are escaped": _unescaped,
-    "other numbers, or written in another way": _without_numbers,
-    "another order": Counter,
+def _equal_after(change: Callable[[str], object]) -> Callable[[str, str], bool]:
+    return lambda ours, theirs: change(ours) == change(theirs)
+
+
+TEXT_KINDS: Mapping[str, Callable[[str, str], bool]] = {
+    "another date": _equal_after(_without_dates),
+    "less at the end": str.startswith,
+    "more at the end": lambda ours, theirs: theirs.startswith(ours),
+    "other white space": _equal_after(_without_blanks),
+    "characters are escaped": _equal_after(_unescaped),
+    "other numbers, or written in another way": _equal_after(_without_numbers),
+    "another order": _equal_after(Counter),
+    "another text": lambda _ours, _theirs: True,
 }
-"""Kinds of differences: what makes two such texts equal."""
+"""Kinds of differences between two texts, with what tells them. The first that holds is told."""
 
 
 def _common(ours: Sequence[Any], theirs: Sequence[Any]) -> int:
