@@ -177,6 +177,9 @@ class Client:
             raise UnansweredError(f"{path}: HTTP {status}: {words}", status=status)
         if document is None:
             raise UnansweredError(f"{path}: the answer is no JSON: {self._start(content)}")
+        if isinstance(document, dict) and document.get("error"):
+            # Some gateways put the errors of others into an answer that is none itself.
+            raise UnansweredError(f"{path}: {self._words(document, content)}")
         return document
 
     def _words(self, document: Any, content: bytes) -> str:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 _REASONING = ("reasoning", "reasoning_content", "thinking")
 _MOST_CHANGES = 3
+_MOST_FAILURES = 10
+"""After so many turns that nothing explains, only what explained others is tried."""
 
 
 def _each(change: Callable[[Message], Message]) -> Callable[[Conversation], Conversation]:
@@ -86,6 +88,8 @@ class Explainer:
         self._tried = [(profile, names) for names in every for profile in self._chats]
         # The first one is how we counted.
         del self._tried[0]
+        self._known = 0
+        self._failures = 0
 
     def explain(self, turn: Turn, seen: Seen) -> str | None:
         """Return a change after which we count what the server counts; None if there is none.
@@ -96,13 +100,17 @@ class Explainer:
         alone = turn.alone()
         changes = {name: change(alone) for name, change in CHANGES.items()}
         works = {name for name, changed in changes.items() if changed != alone}
-        for place, (profile, names) in enumerate(self._tried):
+        # Each try renders and encodes the prompt again.
+        tried = self._tried if self._failures < _MOST_FAILURES else self._tried[: self._known]
+        for place, (profile, names) in enumerate(tried):
             if not works.issuperset(names):
                 continue
             if self._fits(self._chats[profile], self._changed(alone, names), seen):
                 # It is likely to explain the next turn, too.
+                self._known += place >= self._known
                 self._tried.insert(0, self._tried.pop(place))
                 return ", ".join(_told(profile, next(iter(self._chats)), names))
+        self._failures += 1
         return None
 
     def _changed(self, conversation: Conversation, names: Sequence[str]) -> Conversation:

@@ -182,8 +182,7 @@ def _common(ours: Sequence[Any], theirs: Sequence[Any]) -> int:
 
 def _excerpt(text: str, at: int) -> str:
     start, end = max(0, at - _BEFORE), at + _AFTER
-    cut = json.dumps(text[start:end], ensure_ascii=False)[1:-1]
-    return printable(f"{'…' if start else ''}{cut}{'…' if end < len(text) else ''}")
+    return printable(f"{'…' if start else ''}{text[start:end]}{'…' if end < len(text) else ''}")
 
 
 def _token_excerpts(

@@ -20,7 +20,7 @@ from bench.cli.options import (
     shared_options,
     tokenizer_option,
 )
-from bench.cli.progress import progress_bar
+from bench.cli.progress import progress_bar, working
 from strategies import (
     Conversation,
     InputError,
@@ -145,7 +145,8 @@ def check_command(
     server = Server(address, endpoint, model, key, timeout, concurrency)
     with progress_bar(console, f"asking {address.root}", len(chosen)) as advance:
         asked = ask_server(server, chosen, chat.template_kwargs, advance)
-    comparison = compare_counts(chat, asked, may_skip=on_error == "skip")
+    with working(console, "comparing"):
+        comparison = compare_counts(chat, asked, may_skip=on_error == "skip")
     skipped = data.turns - len(every)
     summary = Sample(len(every), seed, tuple(left_out(every, chosen)), skipped)
     check = Check(address.root, data, summary, asked, comparison, chat.fingerprint)
