@@ -86,12 +86,11 @@ def place_of(chat: ChatTokenizer, turn: Turn, seen: Seen) -> Place | None:
         text, their_text = _decoded(chat, ids), _decoded(chat, seen.ids)
     else:
         their_text = seen.text
-    around = None if seen.ids is None else _end_token(chat, ids, seen.ids)
-    if around is not None and (seen.text is None or text == their_text):
-        at = 0 if seen.ids is None or seen.ids[1:] == ids or ids[1:] == seen.ids else len(ids)
-        return Place(around, at, "token", *_token_excerpts(chat, ids, seen.ids or (), at))
+    their_ids = seen.ids or ()
+    one = _one_token(chat, ids, their_ids)
+    if one is not None and (one[1] == 0 or text == their_text):
+        return Place(*one, "token", *_token_excerpts(chat, ids, their_ids, one[1]))
     if text == their_text:
-        their_ids = seen.ids or ()
         at = _common(ids, their_ids)
         return Place(TOKENS, at, "token", *_token_excerpts(chat, ids, their_ids, at))
     at = _common(text, their_text)
@@ -117,16 +116,20 @@ def _decoded(chat: ChatTokenizer, ids: Sequence[int]) -> str:
     return text
 
 
-def _end_token(chat: ChatTokenizer, ours: Sequence[int], theirs: Sequence[int]) -> str | None:
-    """Return what differs if it is one token at the beginning or at the end."""
-    if theirs and tuple(theirs[1:]) == tuple(ours):
-        return f"{_name(chat, theirs[0])} more at the beginning"
-    if ours and tuple(ours[1:]) == tuple(theirs):
-        return f"{_name(chat, ours[0])} less at the beginning"
-    if theirs and tuple(theirs[:-1]) == tuple(ours):
-        return f"{_name(chat, theirs[-1])} more at the end"
-    if ours and tuple(ours[:-1]) == tuple(theirs):
-        return f"{_name(chat, ours[-1])} less at the end"
+def _one_token(
+    chat: ChatTokenizer, ours: tuple[int, ...], theirs: tuple[int, ...]
+) -> tuple[str, int] | None:
+    """Return what differs, and after how many tokens, if it is one at the beginning or the end."""
+    if not theirs:
+        return None
+    if theirs[1:] == ours:
+        return f"{_name(chat, theirs[0])} more at the beginning", 0
+    if ours[1:] == theirs:
+        return f"{_name(chat, ours[0])} less at the beginning", 0
+    if theirs[:-1] == ours:
+        return f"{_name(chat, theirs[-1])} more at the end", len(ours)
+    if ours[:-1] == theirs:
+        return f"{_name(chat, ours[-1])} less at the end", len(theirs)
     return None
 
 

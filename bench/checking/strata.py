@@ -73,10 +73,15 @@ class Turn:
         return f"{self.conversation.id!r}, turn {self.index + 1}"
 
     def alone(self) -> Conversation:
-        """Return its conversation with this turn only."""
+        """Return its conversation with this turn only, and no later message."""
         k = self.conversation.turns[self.index]
-        continued = self.conversation.continued & {k}
-        return replace(self.conversation, turns=(k,), continued=continued, requests=None)
+        return replace(
+            self.conversation,
+            messages=self.conversation.messages[:k],
+            turns=(k,),
+            continued=self.conversation.continued & {k},
+            requests=None,
+        )
 
 
 def turns_with_strata(
