@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from strategies import _native
 from strategies.chat.backend import NO_SEPARATE_RENDERING
 from strategies.chat.failures import is_failure
+from strategies.chat.keeping import let_go
 from strategies.chat.serving import Served, serve_all
 from strategies.conversations.conversation import Conversation
 from strategies.conversations.counts import Columns
@@ -29,6 +30,7 @@ from strategies.native_sentencepiece import (
 from strategies.native_templates import Templates
 from strategies.plain import first_failure, reference_turn
 from strategies.profiles.catalog import profiles
+from strategies.runtime.memory import give_back
 from strategies.runtime.workers import no_threads
 from strategies.words import many
 
@@ -82,6 +84,9 @@ class Rust:
         Its threads live for one call. So there is no thread to stop, or to lose in a fork.
         """
         native, templates = self.core(chat, workers=workers)
+        if _is_kept(chat):
+            # The core has all that a count needs.
+            let_go(chat)
         yield _Counter(chat, native, templates)
         templates.keep()
 
@@ -149,6 +154,8 @@ def _loaded(chat: ChatTokenizer, workers: int, templates: Templates) -> _native.
     from concurrent.futures import ThreadPoolExecutor
 
     backend = chat.backend
+    # To load a tokenizer takes more memory than it needs then.
+    give_back()
     if backend is None:
         load = sentencepiece_loader(chat, workers=workers)
     else:

@@ -136,10 +136,6 @@ class Counting:
             first = next(batches, None)
         kept = None if job.folder is None else kept_of(job.spec, job.folder)
         self.chat: ChatTokenizer = load_tokenizer(job.spec, self._console, kept)
-        # What is loaded stays until the end. The garbage collector need not look at it each time,
-        # and seldom at the counts of a part: they are in no circle.
-        gc.freeze()
-        gc.set_threshold(SEEN_AT_ONCE)
         self._contents = Contents(self.chat)
         self._contents.go_on(state.contents)
         if earlier is not None and job.out is not None:
@@ -214,6 +210,11 @@ class Counting:
             self._written = time.monotonic()
             with closing(counted):
                 for part in counted:
+                    if not gc.get_freeze_count():
+                        # What is loaded by now stays until the end. The garbage collector need
+                        # not look at it each time, and seldom at counts: they are in no circle.
+                        gc.freeze()
+                        gc.set_threshold(SEEN_AT_ONCE)
                     self._add(part)
                     self._note(counter)
                     pace.end()

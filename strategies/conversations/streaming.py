@@ -39,6 +39,9 @@ if TYPE_CHECKING:
 PART_BYTES = 1 << 23
 """Bytes of a part, unless a single conversation is longer."""
 
+FIRST_PART = 8
+"""The first part has one of so many bytes of the others: it is held while a tokenizer is loaded."""
+
 MOST_PACKED = 250
 """How many times its size a file may unpack to, if that is more than a document may have."""
 
@@ -257,10 +260,11 @@ class DatasetStream:
         carry = b""
         # Bytes are read into the same memory again and again: new memory takes time.
         room = bytearray()
+        least = max(PART_BYTES // FIRST_PART, 1)
         ended = False
         while not ended:
             # A conversation that is longer than a part is looked for in twice as many bytes.
-            more = max(PART_BYTES, len(carry))
+            more, least = max(least, len(carry)), PART_BYTES
             if more != len(room):
                 room = bytearray(more)
             read = stream.readinto(room)
