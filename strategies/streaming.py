@@ -235,6 +235,8 @@ def count_batches(
 
                 raise hinted(error, conversations, chat) from error
             yield Counted(batch, counts, figures)
+            # It need not be there while the next one is counted.
+            del batch, conversations, counts, figures
 
 
 def stream(

@@ -219,6 +219,8 @@ class Counting:
                     self._note(counter)
                     pace.end()
                     self._remember(part.batch.place)
+                    # It need not be there while the next one is counted.
+                    del part
         warn(self._console, job.dataset.name, self._dataset.warnings)
         warn(self._console, self.chat.name, self._contents.traceless())
 
