@@ -134,9 +134,14 @@ def _fitting(turns: Turns) -> Turns:
 def read_ahead(batches: Iterable[Batch]) -> Generator[Batch]:
     """Yield the same, and read the next one in a thread meanwhile.
 
-    If the system gives no thread, each is read when it is needed.
+    Nothing is read beside the first one: before it is counted, a strategy may load the tokenizer,
+    which takes most memory. If the system gives no thread, each is read when it is needed.
     """
     iterator = iter(batches)
+    for first in iterator:
+        yield first
+        del first
+        break
     asked: SimpleQueue[bool] = SimpleQueue()
     read: SimpleQueue[tuple[Batch | None, BaseException | None]] = SimpleQueue()
 
@@ -230,6 +235,8 @@ def count_batches(
 
                 raise hinted(error, conversations, chat) from error
             yield Counted(batch, counts, figures)
+            # It need not be there while the next one is counted.
+            del batch, conversations, counts, figures
 
 
 def stream(
