@@ -31,6 +31,17 @@ def cuts(tokenizer: str, *, split_special_tokens: bool = False) -> list[tuple[st
 # Pairs of characters between which a text is cut; if there are none, the condition that fails.
 def places(tokenizer: str) -> tuple[list[str], str | None]: ...
 
+# One row for each turn of some conversations, as bytes: the head of its conversation, its number
+# from 1, and after the label of each column the cell. A text is written as it is, None as
+# `nothing`.
+def rows(
+    conversations: Iterable[tuple[str, list[list[int] | list[int | None] | list[str]]]],
+    labels: Sequence[str],
+    *,
+    nothing: str,
+    end: str,
+) -> bytes: ...
+
 @final
 class Template:
     def __new__(
@@ -144,12 +155,14 @@ class Counter:
     def session(self, template: Template, tools: Iterable[dict[str, Any]] | None) -> Session: ...
     def given_session(self) -> GivenSession: ...
     def remembered_bytes(self) -> tuple[int, int]: ...
+    # With `remembers`, spans and words of earlier calls and of sessions are not counted again.
     def count(
         self,
         template: Template,
         waiting: Waiting,
         places: Sequence[int],
         *,
+        remembers: bool = False,
         progress: Callable[[int], object] | None = None,
     ) -> _Counted: ...
     # The same, and the columns `shared` and `osl`, empty if they are not wanted; and the places of
@@ -162,6 +175,7 @@ class Counter:
         *,
         shared: bool,
         osl: bool,
+        remembers: bool = False,
         progress: Callable[[int], object] | None = None,
     ) -> tuple[_Counted, tuple[list[list[int | None]], list[list[int | None]], list[int]]]: ...
     def count_prompts(

@@ -69,6 +69,9 @@ class DirectCounter(Protocol):
     ) -> Counts | None:
         """Return what `Counter.count` returns; None, before it has counted, if it cannot.
 
+        It may remember, in a bounded memory, what it has counted in an earlier call: the
+        conversations are a part of a dataset.
+
         Parameters
         ----------
         conversations

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from strategies import _native
 from strategies.chat.backend import NO_SEPARATE_RENDERING
 from strategies.chat.failures import is_failure
+from strategies.chat.keeping import let_go
 from strategies.chat.serving import Served, serve_all
 from strategies.conversations.conversation import Conversation
 from strategies.conversations.counts import Columns
@@ -29,6 +30,7 @@ from strategies.native_sentencepiece import (
 from strategies.native_templates import Templates
 from strategies.plain import first_failure, reference_turn
 from strategies.profiles.catalog import profiles
+from strategies.runtime.memory import give_back
 from strategies.runtime.workers import no_threads
 from strategies.words import many
 
@@ -82,6 +84,9 @@ class Rust:
         Its threads live for one call. So there is no thread to stop, or to lose in a fork.
         """
         native, templates = self.core(chat, workers=workers)
+        if _is_kept(chat):
+            # The core has all that a count needs.
+            let_go(chat)
         yield _Counter(chat, native, templates)
         templates.keep()
 
@@ -149,6 +154,8 @@ def _loaded(chat: ChatTokenizer, workers: int, templates: Templates) -> _native.
     from concurrent.futures import ThreadPoolExecutor
 
     backend = chat.backend
+    # To load a tokenizer takes more memory than it needs then.
+    give_back()
     if backend is None:
         load = sentencepiece_loader(chat, workers=workers)
     else:
@@ -224,10 +231,15 @@ class _Found:
         How many turns each of them has.
     wanted
         The columns beside the counts.
+    remembers
+        Whether the core may know spans and words from the calls before.
     """
 
-    def __init__(self, turns: Sequence[int], wanted: AbstractSet[Column]) -> None:
+    def __init__(
+        self, turns: Sequence[int], wanted: AbstractSet[Column], *, remembers: bool = False
+    ) -> None:
         self.wanted = wanted
+        self.remembers = remembers
         self.counts: Counts = [[None] * number for number in turns]
         self.shared: Counts = [[None] * number for number in turns] if "shared" in wanted else []
         self.osl: Counts = [[None] * number for number in turns] if "osl" in wanted else []
@@ -246,6 +258,8 @@ class _Found:
         """Return the columns, with so many turns more for each conversation that have none."""
 
         def whole(column: Counts) -> Counts:
+            if not any(refused):
+                return column
             return [[*turns, *[None] * more] for turns, more in zip(column, refused, strict=True)]
 
         return Columns(
@@ -456,7 +470,9 @@ class _Counter:
             return None
         waiting, groups = served
         self.figures, self.parts, self.restarts = {}, {}, None
-        found = _Found([len(turns) for _, turns in conversations.outlines], wanted)
+        # They are a part of a dataset. What comes in one part often comes in the next, too.
+        turns = [len(turns) for _, turns in conversations.outlines]
+        found = _Found(turns, wanted, remembers=True)
         failures: list[tuple[int, int, bool, str]] = []
         for template, places in groups.items():
             failures += self._count_waiting(found, template, waiting, places, progress)
@@ -527,7 +543,7 @@ class _Counter:
     ) -> list[tuple[int, int, bool, str]]:
         """Count conversations that the core renders, as `_merge` does."""
         if not found.wanted:
-            run = partial(self.native.count, template, waiting, places)
+            run = partial(self.native.count, template, waiting, places, remembers=found.remembers)
             return self._merge(found, places, run, progress)
 
         def with_columns(**options: Any) -> tuple[Any, Any, Any]:
@@ -537,6 +553,7 @@ class _Counter:
                 places,
                 shared="shared" in found.wanted,
                 osl="osl" in found.wanted,
+                remembers=found.remembers,
                 **options,
             )
             found.take(places, shared, osl, left)
@@ -565,6 +582,9 @@ class _Counter:
         except _native.ThreadsError as error:
             raise WorkerError(f"the threads of rust cannot be started: {error}") from error
         for place, turns in zip(places, counted, strict=True):
+            if None not in turns:
+                found.counts[place] = turns
+                continue
             for index, count in enumerate(turns):
                 if count is not None:
                     found.counts[place][index] = count

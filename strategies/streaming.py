@@ -149,7 +149,8 @@ def read_ahead(
 ) -> Generator[Batch]:
     """Yield the same, and read the next one in a thread meanwhile.
 
-    If the system gives no thread, each is read when it is needed.
+    Nothing is read beside the first one: before it is counted, a strategy may load the tokenizer,
+    which takes most memory. If the system gives no thread, each is read when it is needed.
 
     Parameters
     ----------
@@ -159,6 +160,10 @@ def read_ahead(
         Called if nobody wants the rest, while the thread may wait for a pipe.
     """
     iterator = iter(batches)
+    for first in iterator:
+        yield first
+        del first
+        break
     asked: SimpleQueue[bool] = SimpleQueue()
     read: SimpleQueue[tuple[Batch | None, BaseException | None]] = SimpleQueue()
 
@@ -259,6 +264,8 @@ def count_batches(
 
                 raise hinted(error, conversations, chat).at(batch.file) from error
             yield Counted(batch, counts, figures)
+            # It need not be there while the next one is counted.
+            del batch, conversations, counts, figures
 
 
 def stream(

@@ -561,18 +561,24 @@ def test_requests_that_are_joined_are_read_as_a_whole(
     assert [batch.place for batch in batches] == [None]
 
 
-def test_a_part_is_read_while_the_one_before_it_is_counted() -> None:
+def test_a_part_is_read_while_the_one_before_it_is_counted_but_for_the_first() -> None:
+    readers = []
     reading = threading.Event()
 
     def batches() -> Iterator[Batch]:
-        yield Batch([], (), None, 1)
-        reading.set()
-        yield Batch([], (), None, 2)
+        for number in range(1, 4):
+            readers.append(threading.current_thread().name)
+            if number == 3:
+                reading.set()
+            yield Batch([], (), None, number)
 
     ahead = read_ahead(batches())
     assert next(ahead).done == 1
+    assert len(readers) == 1
+    assert next(ahead).done == 2
     assert reading.wait(30)
-    assert [batch.done for batch in ahead] == [2]
+    assert [batch.done for batch in ahead] == [3]
+    assert readers[1:] == ["reading"] * 2
 
 
 @every_size

@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 JOURNAL_SECONDS = 1.0
 """The least time between two journals."""
 
+SEEN_AT_ONCE = 100_000
+"""New objects after which the garbage collector looks at them."""
+
 KEPT = "what was counted is kept; go on with --resume"
 
 
@@ -148,8 +151,6 @@ class Counting:
             self._tell_source(first)
         kept = None if job.folder is None else kept_of(job.spec, job.folder)
         self.chat: ChatTokenizer = load_tokenizer(job.spec, self._console, kept)
-        # What is loaded stays until the end. The garbage collector need not look at it each time.
-        gc.freeze()
         self._contents = Contents(self.chat)
         self._contents.go_on(state.contents)
         if earlier is not None and job.out is not None:
@@ -250,10 +251,17 @@ class Counting:
             with closing(counted):
                 for part in counted:
                     self._tell_source(part.batch)
+                    if not gc.get_freeze_count():
+                        # What is loaded by now stays until the end. The garbage collector need
+                        # not look at it each time, and seldom at counts: they are in no circle.
+                        gc.freeze()
+                        gc.set_threshold(SEEN_AT_ONCE)
                     self._add(part)
                     self._note(counter)
                     pace.end()
                     self._remember(part.batch.place)
+                    # It need not be there while the next one is counted.
+                    del part
         warn(self._console, Path(job.name).name, self._dataset.warnings)
         warn(self._console, self.chat.name, self._contents.traceless())
 

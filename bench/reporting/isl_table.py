@@ -18,7 +18,7 @@ from bench.reporting.growing import GrowingFile
 from bench.reporting.json_file import json_line
 from bench.reporting.output import is_stream
 from bench.reporting.words import CONTROLS
-from strategies import Counts, InputError
+from strategies import Counts, InputError, _native
 from strategies.streaming import Turns
 
 Cell: TypeAlias = str | int | None
@@ -89,13 +89,10 @@ def _ending(path: Path) -> str:
 
 def _cells(turns: Turns, columns: tuple[str, ...]) -> list[Sequence[Cell]]:
     """Return the cells of the columns after those of the conversation and the turn."""
-    fixed: dict[str, Any] = {
-        "messages": turns.messages,
-        "isl": turns.isl,
-        REQUEST: turns.request,
-        FILE: turns.file,
-    }
-    return [turns.more[name] if name in turns.more else fixed[name] for name in columns[2:]]
+    # `Turns` names the others as the table does.
+    return [
+        turns.more[name] if name in turns.more else getattr(turns, name) for name in columns[2:]
+    ]
 
 
 def _no_rows(_columns: tuple[str, ...]) -> bytes:
@@ -182,21 +179,22 @@ def _described(table: Any, schema: Any) -> Any:
 
 
 def _jsonl_rows(columns: tuple[str, ...], conversations: Iterable[Turns]) -> bytes:
-    lines: list[str] = []
-    line = "".join(f', "{column}": %s' for column in columns[2:])
-    for turns in conversations:
-        # The id may have a percent sign, so it is put in last.
-        head = f'{{"conversation": {json_line(turns.conversation)}, "turn": '
-        cells = zip(*(_json_cells(each) for each in _cells(turns, columns)), strict=True)
-        lines += [f"{head}{turn}{line % row}}}\n" for turn, row in enumerate(cells, 1)]
-    return "".join(lines).encode()
+    heads = [
+        (
+            f'{{"conversation": {json_line(turns.conversation)}, "turn": ',
+            [_json_cells(cells) for cells in _cells(turns, columns)],
+        )
+        for turns in conversations
+    ]
+    labels = [f', "{column}": ' for column in columns[2:]]
+    return _native.rows(heads, labels, nothing="null", end="}\n")
 
 
-def _json_cells(cells: Sequence[Cell]) -> Sequence[Cell]:
-    """Return cells that a number formats as JSON does."""
-    if None in cells or any(isinstance(cell, str) for cell in cells[:1]):
+def _json_cells(cells: Sequence[Cell]) -> list[Any]:
+    """Return cells in which each text is JSON."""
+    if cells and isinstance(cells[0], str):
         return [json_line(cell) for cell in cells]
-    return cells
+    return cells if isinstance(cells, list) else list(cells)
 
 
 def _jsonl_ids(file: IO[bytes]) -> Iterator[str]:

@@ -31,8 +31,10 @@ def json_line(document: Any) -> str:
 
     What a terminal obeys is written as escapes, which read back as the same text.
     """
-    text = json.dumps(document, ensure_ascii=False, allow_nan=False)
-    return escape_controls(text)
+    return escape_controls(_ON_A_LINE.encode(document))
+
+
+_ON_A_LINE = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
 
 
 def json_bytes(document: Any) -> bytes:

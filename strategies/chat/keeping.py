@@ -14,6 +14,7 @@ from strategies.chat.spec import ChatSpec
 from strategies.kept.files import files_digest
 from strategies.kept.libraries import libraries
 from strategies.kept.store import Kept
+from strategies.runtime.memory import give_back
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -60,6 +61,27 @@ def keep(chat: ChatTokenizer) -> None:
         chat.kept.put(PART, facts.to_bytes())
     if chat.kept.changed and files_digest(chat.spec.name_or_path) == chat.kept.about["files"]:
         chat.kept.save()
+
+
+def let_go(chat: ChatTokenizer) -> None:
+    """Free the memory of a loaded tokenizer, if all that a count needs is known of it.
+
+    Something that needs it after all loads it again. Call this when a counter is open that does
+    without it.
+
+    Parameters
+    ----------
+    chat
+        The tokenizer.
+    """
+    if chat.kept is None or chat.facts is not None:
+        return
+    facts = _facts_of(chat)
+    if facts is None:
+        return
+    chat.kept.put(PART, facts.to_bytes())
+    chat.let_go(facts)
+    give_back()
 
 
 def _key(spec: ChatSpec, files: str, depends: Mapping[str, Any]) -> str:

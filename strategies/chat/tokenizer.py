@@ -95,6 +95,19 @@ class ChatTokenizer:
     def __reduce__(self) -> tuple[Callable[[ChatSpec, str], ChatTokenizer], tuple[ChatSpec, str]]:
         return _load_same, (self.spec, self.digest())
 
+    def let_go(self, facts: Facts) -> None:
+        """Go on with facts about the loaded tokenizer, which is loaded again at its next use.
+
+        Parameters
+        ----------
+        facts
+            What is known of it.
+        """
+        self.facts = facts
+        self._backend_state = None
+        for loaded in ("tokenizer", "backend"):
+            vars(self).pop(loaded, None)
+
     def load_again(self) -> ChatTokenizer:
         """Load the same tokenizer again, for use in another thread.
 
@@ -349,7 +362,7 @@ class ChatTokenizer:
         """Digest of the tokenizer's state."""
         if self.facts is not None:
             return self.facts.tokenizer_sha256
-        return _sha256(self._tokenizer_state())
+        return _sha256(*self._tokenizer_state())
 
     @cached_property
     def template_sha256(self) -> str:
@@ -370,7 +383,7 @@ class ChatTokenizer:
         # Not cached, because it shows whether the tokenizer has been changed since.
         if self.facts is not None and "tokenizer" not in vars(self):
             return self.facts.digest
-        return _sha256(self._tokenizer_state() + self._template_state())
+        return _sha256(*self._tokenizer_state(), self._template_state())
 
     def backend_state(self) -> str:
         """Return the backend as JSON. There must be one."""
@@ -382,14 +395,15 @@ class ChatTokenizer:
             self._backend_state = self.backend.to_str()
         return self._backend_state
 
-    def _tokenizer_state(self) -> bytes:
+    def _tokenizer_state(self) -> list[bytes]:
+        """Return the state in pieces: it is long, and need not be copied to be read."""
         added = {index: repr(token) for index, token in self.tokenizer.added_tokens_decoder.items()}
         parts = [json.dumps(added, sort_keys=True).encode()]
         if self.backend is not None:
-            parts.append(self.backend_state().encode())
+            parts += [b"\0", self.backend_state().encode()]
         elif hasattr(self.tokenizer, "sp_model"):
-            parts.append(self.tokenizer.sp_model.serialized_model_proto())
-        return b"\0".join(parts)
+            parts += [b"\0", self.tokenizer.sp_model.serialized_model_proto()]
+        return parts
 
     def _template_state(self) -> bytes:
         template = self.template or self.tokenizer.chat_template
@@ -489,5 +503,8 @@ def _changed(spec: ChatSpec) -> InputError:
     )
 
 
-def _sha256(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
+def _sha256(*pieces: bytes) -> str:
+    digest = hashlib.sha256()
+    for piece in pieces:
+        digest.update(piece)
+    return digest.hexdigest()

@@ -45,6 +45,9 @@ if TYPE_CHECKING:
 PART_BYTES = 1 << 23
 """Bytes of a part, unless a single conversation is longer."""
 
+FIRST_PART = 8
+"""The first part has one of so many bytes of the others: it is held while a tokenizer is loaded."""
+
 MOST_PACKED = 250
 """How many times its size a file may unpack to, if that is more than a document may have."""
 
@@ -267,7 +270,7 @@ class DatasetStream:
         with io.BufferedReader(text, START_BYTES) as buffered:
             if lines and self._options.records != "request":
                 packed = container != "JSON"
-                yield from self._by_lines(cast("IO[bytes]", buffered), packed=packed)
+                yield from self._by_lines(buffered, packed=packed)
             else:
                 yield self._whole(cast("IO[bytes]", buffered))
 
@@ -299,17 +302,23 @@ class DatasetStream:
         conversations = all_of(self.assembly, items_of(data, self._name, self._needs))
         return Batch(conversations, self.assembly.take_rejects(), None, self.size)
 
-    def _by_lines(self, stream: IO[bytes], *, packed: bool) -> Generator[Batch]:
+    def _by_lines(self, stream: io.BufferedReader[Any], *, packed: bool) -> Generator[Batch]:
         digest = hashlib.sha256()
         offset = self._start.offset + self._pass_over(stream, digest)
         carry = b""
+        # Bytes are read into the same memory again and again: new memory takes time.
+        room = bytearray()
+        least = max(PART_BYTES // FIRST_PART, 1)
         ended = False
         while not ended:
             # A conversation that is longer than a part is looked for in twice as many bytes.
-            more = max(PART_BYTES, len(carry))
-            block = stream.read(more)
-            ended = len(block) < more
-            part, carry = self._cut(carry + block, ended=ended)
+            more, least = max(least, len(carry)), PART_BYTES
+            if more != len(room):
+                room = bytearray(more)
+            read = stream.readinto(room)
+            ended = read < more
+            with memoryview(room)[:read] as block:
+                part, carry = self._cut(carry, block, room.rfind(b"\n", 0, read) + 1, ended=ended)
             overlong = len(carry) > records.MAX_RECORD_BYTES and b"\n" not in carry
             if overlong and not part:
                 part, carry = carry, b""
@@ -392,8 +401,23 @@ class DatasetStream:
                 line=self._lines + 1,
             )
 
-    def _cut(self, block: bytes, *, ended: bool) -> tuple[bytes, bytes]:
-        """Cut a block after its last whole conversation; the first part is empty if it has none."""
+    def _cut(self, carry: bytes, read: memoryview, end: int, *, ended: bool) -> tuple[bytes, bytes]:
+        """Cut bytes after their last whole conversation; the first part is empty if it has none.
+
+        Parameters
+        ----------
+        carry
+            Bytes that were left before.
+        read
+            The bytes after them.
+        end
+            The place after the last line break of these; 0 if they have none.
+        ended
+            Whether no bytes follow.
+        """
+        if end and not ended and self.assembly.form is not None and self.assembly.form.whole:
+            return b"".join((carry, read[:end])), bytes(read[end:])
+        block = b"".join((carry, read))
         if ended:
             return block, b""
         end = block.rfind(b"\n") + 1
@@ -646,13 +670,18 @@ class FilesStream:
                     before=tuple(each.sha256 or "" for each in self._before),
                 )
                 name = shown_path(current.path)
-                yield replace(
-                    batch,
-                    place=place,
-                    done=before + batch.done,
-                    file=name if self._several else None,
-                    source=(name, current.form, current.container or ""),
-                )
+                whole = [
+                    replace(
+                        batch,
+                        place=place,
+                        done=before + batch.done,
+                        file=name if self._several else None,
+                        source=(name, current.form, current.container or ""),
+                    )
+                ]
+                # Nobody else may hold it when it is counted.
+                del batch
+                yield whole.pop()
             if len(self._before) + 1 == len(self.files):
                 break
             name = shown_path(current.path)

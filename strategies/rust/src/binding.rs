@@ -2,6 +2,7 @@
 
 mod errors;
 mod reading;
+mod rows;
 mod session;
 mod taking;
 mod waiting;
@@ -203,7 +204,7 @@ type PyColumns = (PyColumn, PyColumn, Vec<usize>);
 struct Counter {
     inner: Arc<dyn SpanLengths>,
     workers: usize,
-    /// What its sessions share.
+    /// What its sessions share, and calls that remember.
     remembered: Arc<Remembered>,
 }
 
@@ -228,6 +229,7 @@ impl Counter {
         py: Python<'py>,
         source: Arc<dyn Source>,
         wanted: Wanted,
+        remembers: bool,
         convert_seconds: f64,
         progress: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<(PyCounts<'py>, PyColumns)> {
@@ -249,7 +251,11 @@ impl Counter {
                 workers: self.workers,
                 watch: &mut watch,
             };
-            (count(&self.inner, source, wanted, &mut options), error)
+            let memory = remembers.then_some(&self.remembered);
+            (
+                count(&self.inner, source, wanted, memory, &mut options),
+                error,
+            )
         });
         if let Some(error) = error {
             return Err(error);
@@ -389,17 +395,22 @@ impl Counter {
     }
 
     /// Renders and counts the turns of conversations that wait, at some places.
-    #[pyo3(signature = (template, waiting, places, *, progress=None))]
+    ///
+    /// With `remembers`, spans and words that an earlier call or a session has counted are not
+    /// counted again.
+    #[pyo3(signature = (template, waiting, places, *, remembers=false, progress=None))]
     fn count<'py>(
         &self,
         py: Python<'py>,
         template: &Bound<'py, Template>,
         waiting: &Bound<'py, Waiting>,
         places: Vec<usize>,
+        remembers: bool,
         progress: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<PyCounts<'py>> {
-        let (counts, _) =
-            self.count_columns(py, template, waiting, places, false, false, progress)?;
+        let (counts, _) = self.count_columns(
+            py, template, waiting, places, false, false, remembers, progress,
+        )?;
         Ok(counts)
     }
 
@@ -408,7 +419,7 @@ impl Counter {
     ///
     /// A column that is not wanted is empty.
     #[allow(clippy::too_many_arguments)] // Python gives most of them by name
-    #[pyo3(signature = (template, waiting, places, *, shared, osl, progress=None))]
+    #[pyo3(signature = (template, waiting, places, *, shared, osl, remembers=false, progress=None))]
     fn count_columns<'py>(
         &self,
         py: Python<'py>,
@@ -417,6 +428,7 @@ impl Counter {
         places: Vec<usize>,
         shared: bool,
         osl: bool,
+        remembers: bool,
         progress: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<(PyCounts<'py>, PyColumns)> {
         let started = Instant::now();
@@ -424,7 +436,8 @@ impl Counter {
         let source = Rendered::new(Arc::clone(&template.get().inner), taken, osl);
         let convert_seconds = started.elapsed().as_secs_f64();
         let wanted = Wanted { shared, osl };
-        self.run(py, Arc::new(source), wanted, convert_seconds, progress)
+        let source = Arc::new(source);
+        self.run(py, source, wanted, remembers, convert_seconds, progress)
     }
 
     /// Counts prompts that Jinja2 rendered, one list for each conversation.
@@ -442,13 +455,15 @@ impl Counter {
             .map(|turns| turns.into_iter().map(text).collect())
             .collect();
         let source = Arc::new(Prompts(prompts));
-        let (counts, _) = self.run(py, source, Wanted::default(), 0.0, progress)?;
+        let (counts, _) = self.run(py, source, Wanted::default(), false, 0.0, progress)?;
         Ok(counts)
     }
 }
 
 #[pymodule]
 mod _native {
+    #[pymodule_export]
+    use super::rows::rows;
     #[pymodule_export]
     use super::{
         Counter, GivenSession, NativeError, Records, RefusedError, Session, Template,

@@ -1,7 +1,9 @@
 //! What a template reads: plain JSON-like data, built once and borrowed by every render.
 
+use std::fmt::{self, Display, Formatter};
 use std::hash::{Hash, Hasher};
 use std::ops::Deref;
+use std::ptr;
 use std::sync::Arc;
 
 /// A text of the data. Copies share it.
@@ -19,6 +21,12 @@ impl Text {
             Some(common) => Self::Known(common),
             None => Self::Own(text.into()),
         }
+    }
+
+    /// Whether it is this text. Common ones mostly lie at the same place.
+    #[must_use]
+    pub fn is(&self, text: &str) -> bool {
+        ptr::eq::<str>(&raw const **self, text) || **self == *text
     }
 }
 
@@ -62,6 +70,12 @@ impl From<&'static str> for Text {
 impl From<String> for Text {
     fn from(text: String) -> Self {
         Self::Own(text.into())
+    }
+}
+
+impl Display for Text {
+    fn fmt(&self, formatter: &mut Formatter) -> fmt::Result {
+        (**self).fmt(formatter)
     }
 }
 
@@ -126,7 +140,7 @@ impl Dict {
     pub fn get(&self, key: &str) -> Option<&Data> {
         self.entries
             .iter()
-            .find_map(|(name, value)| (&**name == key).then_some(value))
+            .find_map(|(name, value)| name.is(key).then_some(value))
     }
 
     pub fn get_mut(&mut self, key: &str) -> Option<&mut Data> {

@@ -18,6 +18,10 @@ mod render;
 mod session;
 mod tokenizer;
 
+/// What a render and a part of a dataset need is many small pieces, given back soon.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Version of the crate, which is also the version of the Python distribution.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 

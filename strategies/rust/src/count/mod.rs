@@ -26,6 +26,7 @@ use crate::tokenizer::markers::{Marker, is_token};
 use chunks::{Chunk, chunks, next_batch};
 use columns::{Aside, Wanted, in_common};
 use prompt::{Common, CutTurn, Cuts};
+use remembered::Remembered;
 use source::{Prompt, Reader, Source, Turn};
 use spans::{Span, Spans};
 use workers::{Options, Progress, Stop, parallel};
@@ -74,6 +75,9 @@ pub struct Counts {
     pub report: Report,
 }
 
+/// Turns that a worker counts before it tells that they are done.
+const TOLD_TOGETHER: usize = 64;
+
 /// Figures that the workers add to.
 #[derive(Debug, Default)]
 struct Tally {
@@ -107,12 +111,26 @@ fn add(figure: &AtomicU64, amount: usize) {
     figure.fetch_add(amount as u64, Ordering::Relaxed);
 }
 
-fn add_time(figure: &AtomicU64, since: Instant) {
-    let nanoseconds = u64::try_from(since.elapsed().as_nanos()).unwrap_or(u64::MAX);
+fn add_time(figure: &AtomicU64, time: Duration) {
+    let nanoseconds = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
     figure.fetch_add(nanoseconds, Ordering::Relaxed);
 }
 
+/// Figures of one chunk. Its worker adds them to those of all when it is done.
+#[derive(Debug, Default)]
+struct Own {
+    render: Duration,
+    cut: Duration,
+    characters: usize,
+    found: usize,
+    /// Turns that are not told yet.
+    turns: usize,
+}
+
 /// Counts every turn of `source`, and finds the columns that are wanted.
+///
+/// Spans and words that `memory` has are not counted again; without it, nothing is known from
+/// another call.
 ///
 /// # Errors
 ///
@@ -121,6 +139,7 @@ pub fn count<T: SpanLengths + ?Sized + 'static>(
     tokenizer: &Arc<T>,
     source: Arc<dyn Source>,
     wanted: Wanted,
+    memory: Option<&Arc<Remembered>>,
     options: &mut Options,
 ) -> Result<Counts, Stop> {
     let turns = source.turns();
@@ -139,6 +158,8 @@ pub fn count<T: SpanLengths + ?Sized + 'static>(
         source,
         wanted,
         spans: Spans::default(),
+        memory: memory.map_or_else(Arc::default, Arc::clone),
+        remembers: memory.is_some(),
         progress: Arc::default(),
         tally: Tally::default(),
     });
@@ -170,6 +191,9 @@ struct Call<T: ?Sized> {
     source: Arc<dyn Source>,
     wanted: Wanted,
     spans: Spans,
+    memory: Arc<Remembered>,
+    /// Whether spans stay in the memory: this call itself numbers each of them once.
+    remembers: bool,
     progress: Arc<Progress>,
     tally: Tally,
 }
@@ -226,22 +250,25 @@ impl<T: SpanLengths + ?Sized + 'static> Call<T> {
         {
             return out;
         }
+        let mut own = Own::default();
+        let mut started = Instant::now();
         for index in chunk.first..chunk.end {
             if self.progress.is_cancelled() {
                 break;
             }
-            let started = Instant::now();
             let prompt = reader.read(index);
-            add_time(&self.tally.render, started);
+            let rendered = Instant::now();
+            own.render += rendered - started;
+            started = rendered;
             match prompt {
                 Ok(prompt) => {
-                    let started = Instant::now();
                     let cutter = self.tokenizer.cutter();
                     let mut cut = cuts.cut(prompt, cutter, numbered(&self.spans, &mut out.spans));
-                    add_time(&self.tally.cut, started);
-                    add(&self.tally.characters, prompt.text.len());
+                    started = Instant::now();
+                    own.cut += started - rendered;
+                    own.characters += prompt.text.len();
                     // After the last span there is no cut.
-                    add(&self.tally.found, cut.added - 1);
+                    own.found += cut.added - 1;
                     if self.wanted.any() {
                         if self.wanted.shared {
                             let common =
@@ -281,8 +308,20 @@ impl<T: SpanLengths + ?Sized + 'static> Call<T> {
                     out.turns.push(None);
                 }
             }
-            self.progress.add_turn();
+            own.turns += 1;
+            if own.turns == TOLD_TOGETHER {
+                self.progress.add_turns(std::mem::take(&mut own.turns));
+            }
+            if self.wanted.any() {
+                // What takes time for the columns is no rendering.
+                started = Instant::now();
+            }
         }
+        self.progress.add_turns(own.turns);
+        add_time(&self.tally.render, own.render);
+        add_time(&self.tally.cut, own.cut);
+        add(&self.tally.characters, own.characters);
+        add(&self.tally.found, own.found);
         self.tally
             .statements
             .fetch_add(reader.statements(), Ordering::Relaxed);
@@ -357,36 +396,55 @@ impl<T: SpanLengths + ?Sized + 'static> Call<T> {
             groups.len(),
             &self.progress,
             options,
-            move |index, worker: &mut Worker| {
+            move |index, (): &mut ()| {
                 let started = Instant::now();
-                for place in groups[index].clone() {
-                    if call.progress.is_cancelled() {
-                        break;
+                call.memory.with_worker(|worker| {
+                    for place in groups[index].clone() {
+                        if call.progress.is_cancelled() {
+                            break;
+                        }
+                        let (_, before, text, after) = &texts[place];
+                        let span = Span {
+                            before: *before,
+                            text,
+                            after: *after,
+                        };
+                        if let Some(count) = call.count_span(span, worker) {
+                            found[place].store(count, Ordering::Relaxed);
+                        }
                     }
-                    let (_, before, text, after) = &texts[place];
-                    let mut memory = Memory {
-                        worker,
-                        stop: call.progress.stop(),
-                    };
-                    // A text that the model cannot encode, or that the library panics on, fails
-                    // the turns that hold it, not the call.
-                    let counted = catch_unwind(AssertUnwindSafe(|| {
-                        call.tokenizer
-                            .count_span(*before, text, *after, &mut memory)
-                    }));
-                    if let Ok(Ok(count)) = counted {
-                        // Together with the marker after it.
-                        let count = count + u32::from(is_token(*after));
-                        found[place].store(count, Ordering::Relaxed);
-                    }
-                }
-                add_time(&call.tally.encode, started);
+                });
+                add_time(&call.tally.encode, started.elapsed());
             },
         )?;
         for (span, count) in fresh.iter().zip(encoded.iter()) {
             counts[span.0 as usize] = count.load(Ordering::Relaxed);
         }
         Ok(())
+    }
+}
+
+impl<T: SpanLengths + ?Sized> Call<T> {
+    /// The count of a span together with the marker after it.
+    ///
+    /// A text that the model cannot encode, or that the library panics on, has none: it fails the
+    /// turns that hold it, not the call.
+    fn count_span(&self, span: Span, worker: &mut Worker) -> Option<u32> {
+        let stop = self.progress.stop();
+        let mut memory = Memory { worker, stop };
+        let mut count = || {
+            self.tokenizer
+                .count_span(span.before, span.text, span.after, &mut memory)
+        };
+        let counted = catch_unwind(AssertUnwindSafe(|| {
+            if self.remembers {
+                self.memory.count(span, count)
+            } else {
+                count()
+            }
+        }));
+        let count = counted.ok()?.ok()?;
+        Some(count + u32::from(is_token(span.after)))
     }
 }
 
@@ -567,7 +625,7 @@ mod tests {
             watch: &mut |_| true,
         };
         let source = Arc::new(source.clone());
-        count(tokenizer, source, Wanted::default(), &mut options).unwrap()
+        count(tokenizer, source, Wanted::default(), None, &mut options).unwrap()
     }
 
     fn prompts(texts: &[&[&str]]) -> Texts {
@@ -715,7 +773,14 @@ mod tests {
             watch: &mut |_| false,
         };
         assert_eq!(
-            count(&counter, Arc::new(source), Wanted::default(), &mut options).err(),
+            count(
+                &counter,
+                Arc::new(source),
+                Wanted::default(),
+                None,
+                &mut options
+            )
+            .err(),
             Some(Stop::Cancelled)
         );
     }

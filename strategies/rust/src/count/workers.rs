@@ -47,8 +47,8 @@ pub struct Progress {
 }
 
 impl Progress {
-    pub fn add_turn(&self) {
-        self.done.fetch_add(1, Ordering::Relaxed);
+    pub fn add_turns(&self, turns: usize) {
+        self.done.fetch_add(turns, Ordering::Relaxed);
     }
 
     pub fn turns(&self) -> usize {

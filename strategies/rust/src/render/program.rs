@@ -3,6 +3,7 @@
 use super::attributes::Owners;
 use super::environment::{DictMethod, Environment, Filter, LoopAttribute, StrMethod, Test};
 use super::ops::{BinOp, CmpOp};
+use crate::data::Text;
 
 /// Where a variable lives: the template's own slots, or those of the running macro.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -31,13 +32,13 @@ pub enum Const {
     Bool(bool),
     Int(i64),
     Float(f64),
-    Str(Box<str>),
+    Str(Text),
 }
 
 /// An attribute by its name, with all that the name could mean.
 #[derive(Debug, Clone)]
 pub struct Attr {
-    pub name: Box<str>,
+    pub name: Text,
     pub owners: Owners,
     pub dict_method: Option<&'static DictMethod>,
     pub str_method: Option<&'static StrMethod>,

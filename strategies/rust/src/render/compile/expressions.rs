@@ -1,6 +1,7 @@
 //! Expressions.
 
 use super::Compiler;
+use crate::data::Text;
 use crate::render::attributes::{Owners, SANDBOXED_DICT, SANDBOXED_LIST};
 use crate::render::environment::{Filter, Form};
 use crate::render::ops::{BinOp, CmpOp};
@@ -35,7 +36,7 @@ pub const EXPRESSIONS: &[(&str, CompileExpression)] = &[
     ("Pos", |this, node| Ok(Expr::Pos(this.boxed(node, "node")?))),
     ("Slice", |_, _| refuse("a slice other than as an index")),
     ("Sub", |this, node| this.binary(BinOp::Sub, node)),
-    ("TemplateData", |_, node| Ok(Expr::Const(Const::Str(text_field(node, "data")?.into())))),
+    ("TemplateData", |_, node| Ok(Expr::Const(Const::Str(Text::new(text_field(node, "data")?))))),
     ("Test", Compiler::test),
     ("Tuple", |this, node| Ok(Expr::Tuple(this.exprs(list_field(node, "items")?)?))),
 ];
@@ -165,7 +166,7 @@ impl Compiler {
     /// An attribute, looked up in everything that has it.
     fn attribute(&self, name: &str) -> Attr {
         Attr {
-            name: name.into(),
+            name: Text::new(name),
             owners: Owners::of(name),
             dict_method: self.environment.dict_method(name),
             str_method: self.environment.str_method(name),
@@ -262,8 +263,8 @@ impl Compiler {
                 let [Expr::Const(Const::Str(format))] = args.positional.as_slice() else {
                     return refuse(format!("{name} with a format that is not a literal"));
                 };
-                if !self.date_formats.contains(format) {
-                    self.date_formats.push(format.clone());
+                if !self.date_formats.iter().any(|known| format.is(known)) {
+                    self.date_formats.push((&**format).into());
                 }
             }
         }
@@ -348,7 +349,7 @@ fn constant(value: &Node) -> Refusal<Const> {
     Ok(match value {
         Node::Null => Const::None,
         Node::Bool(value) => Const::Bool(*value),
-        Node::String(text) => Const::Str(text.as_str().into()),
+        Node::String(text) => Const::Str(Text::new(text)),
         Node::Number(number) => match (number.as_i64(), number.as_f64()) {
             (Some(value), _) => Const::Int(value),
             (None, Some(value)) if number.is_f64() => Const::Float(value),

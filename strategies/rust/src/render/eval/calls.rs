@@ -205,7 +205,8 @@ impl<'a> Evaluator<'a> {
         let outer_len = self.stack.len();
         self.base = outer_len;
         self.depth += 1;
-        self.stack.resize(outer_len + inner.slots, Value::Missing);
+        self.stack
+            .resize_with(outer_len + inner.slots, || Value::Missing);
         self.load(&inner.loads);
         let mut defaults = Vec::new();
         for (param, value) in inner.params.iter().zip(given) {

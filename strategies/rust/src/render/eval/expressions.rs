@@ -117,39 +117,37 @@ impl<'a> Evaluator<'a> {
 
     /// Prints a chain of additions; strings, which they nearly always are, go straight out.
     fn print_sum(&mut self, expr: &'a Expr) -> Outcome<()> {
-        let mut operands = Vec::new();
-        let mut rest = expr;
-        while let Expr::Bin(BinOp::Add, left, right) = rest {
-            operands.push(&**right);
-            rest = left;
-        }
         let start = self.out.len();
-        let mut sum = self.eval(rest)?;
-        let mut printed = false;
-        while let Some(operand) = operands.pop() {
-            let value = self.eval(operand)?;
-            match (&sum, &value) {
-                (Value::Str(left), Value::Str(right)) => {
-                    if !printed {
-                        self.out.push_str(left.as_str());
-                        printed = true;
-                    }
-                    self.out.push_str(right.as_str());
-                    check_bytes(self.out.len() - start)?;
+        match self.sum(expr, start)? {
+            Some(sum) => sum.print(&mut self.out),
+            None => Ok(()),
+        }
+    }
+
+    /// The value of a chain of additions; None if it is a text, which is printed then. The output
+    /// had the length `start` before.
+    fn sum(&mut self, expr: &'a Expr, start: usize) -> Outcome<Option<Value<'a>>> {
+        let Expr::Bin(BinOp::Add, left, right) = expr else {
+            return self.eval(expr).map(Some);
+        };
+        let sum = self.sum(left, start)?;
+        let value = self.eval(right)?;
+        match (sum, &value) {
+            (sum @ (None | Some(Value::Str(_))), Value::Str(right)) => {
+                if let Some(Value::Str(left)) = sum {
+                    self.out.push_str(left.as_str());
                 }
-                _ if printed => {
-                    // Not a plain string after all: go on with the sum as a value.
-                    let text = self.out.split_off(start);
-                    sum = binary(BinOp::Add, &Value::text(text), &value)?;
-                    printed = false;
-                }
-                _ => sum = binary(BinOp::Add, &sum, &value)?,
+                self.out.push_str(right.as_str());
+                check_bytes(self.out.len() - start)?;
+                Ok(None)
             }
+            (None, value) => {
+                // Not a plain string after all: go on with the sum as a value.
+                let text = self.out.split_off(start);
+                binary(BinOp::Add, &Value::text(text), value).map(Some)
+            }
+            (Some(sum), value) => binary(BinOp::Add, &sum, value).map(Some),
         }
-        if printed {
-            return Ok(());
-        }
-        sum.print(&mut self.out)
     }
 
     pub fn eval(&mut self, expr: &'a Expr) -> Outcome<Value<'a>> {
@@ -289,7 +287,11 @@ impl<'a> Evaluator<'a> {
     }
 
     pub fn eval_all(&mut self, exprs: &'a [Expr]) -> Outcome<Vec<Value<'a>>> {
-        exprs.iter().map(|expr| self.eval(expr)).collect()
+        let mut values = Vec::with_capacity(exprs.len());
+        for expr in exprs {
+            values.push(self.eval(expr)?);
+        }
+        Ok(values)
     }
 
     fn item(&mut self, object: &'a Expr, key: &'a Expr) -> Outcome<Value<'a>> {

@@ -99,6 +99,8 @@ pub struct Evaluator<'a> {
     /// Number of statements that were run.
     statements: u64,
     out: String,
+    /// Length of the output of this passage that was checked.
+    checked: usize,
 }
 
 impl<'a> Evaluator<'a> {
@@ -128,6 +130,7 @@ impl<'a> Evaluator<'a> {
             passing_reads: 0,
             statements: 0,
             out: String::new(),
+            checked: 0,
         }
     }
 
@@ -140,7 +143,8 @@ impl<'a> Evaluator<'a> {
         self.scanning = false;
         self.loops.clear();
         self.stack.clear();
-        self.stack.resize(self.program.slots, Value::Missing);
+        self.stack
+            .resize_with(self.program.slots, || Value::Missing);
         self.steps_left = self.limits.steps;
         self.statements = 0;
         self.begin(Vec::new());
@@ -196,13 +200,22 @@ impl<'a> Evaluator<'a> {
     fn run(&mut self, body: &'a [Stmt]) -> Outcome<Flow> {
         for statement in body {
             self.statements += 1;
-            limits::check_bytes(self.out.len())?;
+            self.check_output()?;
             match self.step(statement)? {
                 Flow::Next => {}
                 flow => return Ok(flow),
             }
         }
         Ok(Flow::Next)
+    }
+
+    /// Fails if the output is too long. It is checked once for each length that it reaches.
+    fn check_output(&mut self) -> Outcome<()> {
+        if self.out.len() <= self.checked {
+            return Ok(());
+        }
+        self.checked = self.out.len();
+        limits::check_bytes(self.checked)
     }
 
     fn step(&mut self, statement: &'a Stmt) -> Outcome<Flow> {

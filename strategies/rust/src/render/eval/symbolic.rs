@@ -170,14 +170,19 @@ impl<'a> Evaluator<'a> {
                 Value::Line(line) => Symbol::Line(*line),
                 _ => Symbol::Value(self.eval(expr)?),
             },
-            Expr::Attr(inner, attr) => match self.eval(inner)? {
-                Value::Namespace(namespace) => self.attribute_symbol(namespace, &attr.name),
-                Value::Loop(index) => match self.loop_line(index, attr) {
-                    Some(line) => Symbol::Line(line),
-                    None => Symbol::Value(self.loop_attr(index, attr)?),
-                },
-                object => Symbol::Value(self.get_attr(&object, attr)?),
-            },
+            Expr::Attr(inner, attr) => {
+                if let Found::Data(data) = self.find(expr) {
+                    return Ok(Symbol::Value(Value::from_data(data)));
+                }
+                match self.eval(inner)? {
+                    Value::Namespace(namespace) => self.attribute_symbol(namespace, &attr.name),
+                    Value::Loop(index) => match self.loop_line(index, attr) {
+                        Some(line) => Symbol::Line(line),
+                        None => Symbol::Value(self.loop_attr(index, attr)?),
+                    },
+                    object => Symbol::Value(self.get_attr(&object, attr)?),
+                }
+            }
             other => Symbol::Value(self.eval(other)?),
         })
     }
@@ -332,10 +337,10 @@ impl<'a> Evaluator<'a> {
         // Most comparisons are `message.role == 'user'`.
         if let (CmpOp::Eq | CmpOp::Ne, Expr::Const(Const::Str(text))) = (op, operand) {
             if let Found::Data(Data::Str(left)) = self.find(first) {
-                return Ok((**left == **text) == (*op == CmpOp::Eq));
+                return Ok(left.is(text) == (*op == CmpOp::Eq));
             }
             return Ok(match self.eval(first)? {
-                Value::Str(left) => (left.as_str() == &**text) == (*op == CmpOp::Eq),
+                Value::Str(left) => text.is(left.as_str()) == (*op == CmpOp::Eq),
                 left => compare(*op, &left, &Value::Str(Text::Ref(text)))?,
             });
         }

@@ -156,7 +156,9 @@ pub struct Turns<'a> {
     sure: usize,
     /// Number of bytes of the evaluator's output that are those of the last prompt given out.
     common: usize,
+    /// Empty texts that have room, for the next piece that is printed and the next rest.
     spare: String,
+    unused: String,
     /// Set if the unit that failed has passes that did not.
     partly: bool,
     /// Set if the steps that were counted may be more than those of this turn.
@@ -185,6 +187,7 @@ impl<'a> Turns<'a> {
             sure: 0,
             common: 0,
             spare: String::new(),
+            unused: String::new(),
             partly: false,
             loose: false,
             give_up: false,
@@ -231,7 +234,10 @@ impl<'a> Turns<'a> {
         self.run.prepare(end);
         self.at = 0;
         self.sure = 0;
-        self.rest = None;
+        if let Some((_, mut rest)) = self.rest.take() {
+            rest.clear();
+            self.unused = rest;
+        }
         self.loose = false;
         let body = &self.run.program.body;
         for (index, statement) in body.iter().enumerate() {
@@ -287,7 +293,9 @@ impl<'a> Turns<'a> {
 
     /// From here on the prompt may differ from the one before.
     fn part(&mut self) {
-        let rest = self.run.out.split_off(self.at);
+        let mut rest = take(&mut self.unused);
+        rest.push_str(&self.run.out[self.at..]);
+        self.run.out.truncate(self.at);
         self.rest = Some((self.at, rest));
     }
 

@@ -21,6 +21,7 @@ impl<'a> Evaluator<'a> {
         self.open_steps = 0;
         self.list.watch();
         limits::watch();
+        self.checked = 0;
     }
 
     /// The value of a variable as it is stored.
