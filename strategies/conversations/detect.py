@@ -55,7 +55,7 @@ def detect(record: dict[str, Any]) -> Format:
 @cache
 def needs() -> Needs:
     """Return what the formats together need of a container."""
-    read = frozenset({"_type"}).union(*(form.fields for form in formats()))
+    read = frozenset({"_type"}).union(*(form.fields | form.shows for form in formats()))
     return Needs(
         skipped=RECORD.harmless - read,
         read=read | RECORD.refused.keys() | ROW.refused.keys(),

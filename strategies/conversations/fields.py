@@ -6,8 +6,9 @@ A field that is dropped silently makes a plausible wrong count, which is worse t
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
+from contextlib import contextmanager
 from typing import Any
 
 from strategies.conversations.json_text import Doubled, shown
@@ -103,6 +104,16 @@ class Reader:
                 field=place,
             )
         self.leave_out(place)
+
+
+@contextmanager
+def inside(place: str) -> Iterator[None]:
+    """Name the place of an object in the errors about its fields that are raised inside."""
+    try:
+        yield
+    except InputError as error:
+        field = f"{place}.{error.field}" if error.field else place
+        raise InputError(error.reason, file=error.file, line=error.line, field=field) from None
 
 
 def _can_change(name: str, known: Known) -> bool:

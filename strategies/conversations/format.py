@@ -120,6 +120,8 @@ class Format:
         that are complete, if a format needs them; it adds to them.
     whole
         Whether a record holds all that a request needs.
+    shows
+        Fields that are not read, and that `matches` looks at.
     """
 
     name: str
@@ -132,6 +134,7 @@ class Format:
     known: Known = RECORD
     groups: Callable[[Iterable[Record | Unread], set[str]], Iterator[Group]] = one_by_one
     whole: bool = True
+    shows: AbstractSet[str] = frozenset()
 
 
 def is_metadata(record: dict[str, Any]) -> bool:
@@ -152,3 +155,31 @@ def messages_field(record: dict[str, Any]) -> str | None:
 
 
 _WHOLE = ("messages", "conversations", "conversation")
+
+
+def is_request(record: dict[str, Any]) -> bool:
+    """Whether a record is the body of one request to a chat server.
+
+    It names a model, says how to answer, and ends with what is asked. A record of a whole
+    conversation ends with an answer, or says nothing of how to answer.
+    """
+    messages = record.get("messages")
+    if not isinstance(messages, list) or not messages or not isinstance(messages[-1], dict):
+        return False
+    last = messages[-1]
+    open_ended = record.get("continue_final_message") or last.get("prefix") or last.get("partial")
+    return (
+        isinstance(record.get("model"), str)
+        and any(record.get(field) is not None for field in REQUEST_FIELDS - {"model"})
+        and (last.get("role") != "assistant" or bool(open_ended))
+    )
+
+
+REQUEST_FIELDS = frozenset(
+    {
+        *("model", "stream", "stream_options", "max_tokens", "max_completion_tokens"),
+        *("temperature", "top_p", "n", "stop", "frequency_penalty", "presence_penalty"),
+        *("logit_bias", "parallel_tool_calls", "tool_choice", "service_tier", "store"),
+    }
+)
+"""Fields by which the body of a request is known: the model, and how it is to answer."""
