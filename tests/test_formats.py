@@ -289,10 +289,11 @@ def richest(form: Format) -> list[Row]:
     return list(max((example.records for example in form.examples), key=lambda r: len(str(r))))
 
 
+ROWS = next(form for form in formats() if form.name == "MLCommons endpoints")
 SEEDS = {
     **{form.name: CONTAINERS["lines"](richest(form)) for form in formats()},
     # For damage to the container, one format is enough.
-    **{name: pack(richest(formats()[0])) for name, pack in CONTAINERS.items() if name != "lines"},
+    **{name: pack(richest(ROWS)) for name, pack in CONTAINERS.items() if name != "lines"},
 }
 damages = st.lists(
     st.tuples(

@@ -183,3 +183,57 @@ REQUEST_FIELDS = frozenset(
     }
 )
 """Fields by which the body of a request is known: the model, and how it is to answer."""
+
+
+def is_anthropic(record: dict[str, Any]) -> bool:
+    """Whether the messages of a record are Anthropic's, by what only these have."""
+    messages = record.get("messages")
+    if not isinstance(messages, list) or not all(isinstance(each, dict) for each in messages):
+        return False
+    if any(_is_openai(each) for each in messages):
+        return False
+    thinking, tools = record.get("thinking"), record.get("tools")
+    return (
+        bool(record.get("anthropic_version"))
+        or _has_system(record)
+        or (isinstance(thinking, dict) and isinstance(thinking.get("type"), str))
+        or (isinstance(tools, list) and any(map(_has_input_schema, tools)))
+        or (isinstance(tools, str) and '"input_schema"' in tools)
+        or any(_is_block(block) for each in messages for block in _blocks(each))
+    )
+
+
+def _has_system(record: dict[str, Any]) -> bool:
+    """Whether there is a system prompt in the place that it has in requests to Anthropic."""
+    system = record.get("system")
+    is_request = isinstance(record.get("model"), str) and record.get("max_tokens") is not None
+    return bool(system) and (isinstance(system, list) or (isinstance(system, str) and is_request))
+
+
+def _is_openai(message: dict[str, Any]) -> bool:
+    return message.get("role") in ("tool", "function", "developer") or any(
+        message.get(name) for name in _OPENAI
+    )
+
+
+_OPENAI = ("tool_calls", "tool_call_id", "function_call", "reasoning_content", "reasoning")
+
+
+def _has_input_schema(tool: Any) -> bool:
+    return isinstance(tool, dict) and isinstance(tool.get("input_schema"), dict)
+
+
+def _blocks(message: dict[str, Any]) -> list[Any]:
+    content = message.get("content")
+    return content if isinstance(content, list) else []
+
+
+def _is_block(block: Any) -> bool:
+    if not isinstance(block, dict):
+        return False
+    kind = block.get("type")
+    return kind in _BLOCKS or (kind == "thinking" and isinstance(block.get("signature"), str))
+
+
+_BLOCKS = ("tool_use", "tool_result", "redacted_thinking")
+"""Types of blocks that only Anthropic's interface has."""

@@ -12,6 +12,7 @@ from strategies.conversations.format import (
     BrokenExample,
     Example,
     Format,
+    is_anthropic,
     is_metadata,
     is_request,
     messages_field,
@@ -24,7 +25,7 @@ from strategies.conversations.whole import WHOLE_FIELDS, read_whole
 def _matches(record: dict[str, Any]) -> bool:
     if messages_field(record) != "messages" or is_metadata(record):
         return False
-    return is_request(record)
+    return is_request(record) and not is_anthropic(record)
 
 
 def _read(records: tuple[Record, ...], number: int, reader: Reader) -> Conversation:
