@@ -293,7 +293,7 @@ class Counting:
         """All that the counts depend on, beside the dataset."""
         return {
             "tokenizer": self.chat.fingerprint,
-            "reading": asdict(self._job.reading),
+            "reading": self._job.reading.facts(),
             "columns": list(self._columns),
             "block_size": self._job.columns.block_size,
             "rejects": None if self._job.rejects is None else str(self._job.rejects.absolute()),
@@ -303,7 +303,7 @@ class Counting:
         """Return what the counts depend on, for the metadata of a Parquet file."""
         from bench.reporting.facts import Reading
 
-        reading = Reading(**asdict(self._job.reading), not_read=self._dataset.not_read)
+        reading = Reading(**self._job.reading.facts(), not_read=self._dataset.not_read)
         return {
             "tokenizer": self.chat.fingerprint,
             "dataset_sha256": self._dataset.sha256(),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from bench.reporting.facts import Reading
@@ -42,7 +42,7 @@ class Dataset:
     @property
     def reading(self) -> Reading:
         """How it was read, as reports hold it."""
-        return Reading(**asdict(self.options), not_read=len(self.conversations.rejects))
+        return Reading(**self.options.facts(), not_read=len(self.conversations.rejects))
 
 
 def read_dataset_file(path: Path, options: ReadOptions) -> Dataset:

@@ -9,6 +9,7 @@ from typing import Any
 
 from strategies.conversations.conversation import Conversation
 from strategies.conversations.fields import Reader
+from strategies.conversations.json_text import Doubled
 from strategies.conversations.known_fields import RECORD, Known
 from strategies.conversations.records import Record, Unread
 from strategies.errors import InputError
@@ -142,6 +143,31 @@ def is_metadata(record: dict[str, Any]) -> bool:
     return record.get("_type") == "dataset_metadata"
 
 
+def with_beside(inner: dict[str, Any], record: dict[str, Any], name: str) -> dict[str, Any]:
+    """Return an object out of a field of a record, with the fields that are beside that field.
+
+    So what is beside is checked as that of a record.
+
+    Parameters
+    ----------
+    inner
+        The object.
+    record
+        The record.
+    name
+        The field.
+    """
+    beside = {key: value for key, value in record.items() if key != name}
+    both = list({**beside, **inner}.items())
+    if not (isinstance(inner, Doubled) or isinstance(record, Doubled)):
+        return dict(both)
+    found = Doubled(both)
+    for each in (inner, record):
+        if isinstance(each, Doubled):
+            found.doubled |= each.doubled
+    return found
+
+
 def messages_field(record: dict[str, Any]) -> str | None:
     """Return the field of a record that holds all messages of a conversation, if there is one."""
     present = [field for field in _WHOLE if field in record]
@@ -155,6 +181,12 @@ def messages_field(record: dict[str, Any]) -> str | None:
 
 
 _WHOLE = ("messages", "conversations", "conversation")
+
+
+def stands_alone(record: dict[str, Any]) -> bool:
+    """Whether a record has none of the fields by which most formats are known."""
+    known = is_metadata(record) or "conversation_id" in record
+    return not known and messages_field(record) is None
 
 
 def is_request(record: dict[str, Any]) -> bool:

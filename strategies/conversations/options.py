@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias, get_args
+from typing import Any, Literal, TypeAlias, get_args
 
-from strategies.conversations.conversation import ToolArguments
+from strategies.conversations.conversation import Tool, ToolArguments
 from strategies.conversations.counts import OnError
 from strategies.errors import InputError
 
@@ -33,6 +34,9 @@ class ReadOptions:
     records
         ``"conversation"`` if each record is one conversation, ``"request"`` if each is one
         request.
+    tools, system
+        For data that hold none: the tools that every request offers, and the system prompt; None
+        if they are not given.
 
     Raises
     ------
@@ -44,6 +48,8 @@ class ReadOptions:
     unknown_fields: UnknownFields = "refuse"
     on_error: OnError = "raise"
     records: Records = "conversation"
+    tools: Sequence[Tool] | None = None
+    system: str | None = None
 
     def __post_init__(self) -> None:
         for name, known in _KNOWN.items():
@@ -51,6 +57,10 @@ class ReadOptions:
             if value not in known:
                 either = " or ".join(map(repr, known))
                 raise InputError(f"must be {either}, got {value!r}", field=name)
+
+    def facts(self) -> dict[str, Any]:
+        """Return what reports and journals hold of the options."""
+        return {name: getattr(self, name) for name in _KNOWN}
 
 
 _KNOWN = {

@@ -1,0 +1,44 @@
+"""Logs that do not hold all of a prompt: what is not in them has to be given."""
+
+from __future__ import annotations
+
+from strategies.conversations.options import ReadOptions
+from strategies.errors import InputError
+
+
+def check_given(
+    options: ReadOptions,
+    where: str,
+    *,
+    tools: bool = False,
+    system: bool = False,
+    field: str | None = None,
+) -> None:
+    """Refuse data that lack tools or a system prompt, unless these are given.
+
+    Parameters
+    ----------
+    options
+        How the data are read.
+    where
+        What lacks them, as the beginning of a sentence.
+    tools, system
+        Which of them it lacks.
+    field
+        The place that shows it, for the error.
+
+    Raises
+    ------
+    InputError
+        With the names of the options that give them.
+    """
+    lacks = []
+    if tools and options.tools is None:
+        lacks.append(("tools", "--tools FILE"))
+    if system and options.system is None:
+        lacks.append(("system prompt", "--system FILE"))
+    if not lacks:
+        return
+    what = " and no ".join(name for name, _ in lacks)
+    ways = " and ".join(way for _, way in lacks)
+    raise InputError(f"{where} holds no {what}; give {ways}", field=field)
