@@ -34,6 +34,9 @@ from tests.datasets import (
     values,
 )
 
+# Some formats tell that the data hold no answers.
+pytestmark = pytest.mark.filterwarnings("ignore:fields were left out. answers")
+
 EXAMPLES = [
     pytest.param(form, example, id=f"{form.name}::{example.name}")
     for form in formats()
@@ -242,6 +245,24 @@ def test_an_unknown_format_lists_the_known_ones(tmp_path: Path, record: Row) -> 
     assert "\x1b" not in message
     for known in ("MLCommons endpoints", "OpenAI chat", "ShareGPT"):
         assert known in message
+
+
+@pytest.mark.parametrize(
+    ("record", "place"),
+    [
+        ({"timestamp": 0, "input_length": 6, "output_length": 5, "hash_ids": [46]}, "hash_ids"),
+        ({"chat_id": 1, "input_length": 6, "output_length": 1, "hash_ids": []}, "hash_ids"),
+        ({"TIMESTAMP": "x", "ContextTokens": 374, "GeneratedTokens": 44}, "ContextTokens"),
+        ({"Timestamp": 5, "Model": "m", "Request tokens": 4, "Response tokens": 1}, "Request tok"),
+    ],
+)
+def test_a_trace_without_text_is_refused_in_a_sentence_that_says_so(
+    tmp_path: Path, record: Row, place: str
+) -> None:
+    message = refusal(tmp_path, [record])
+    assert message.startswith(f":1: {place}")
+    assert ": this trace has no text, only " in message
+    assert message.endswith(": ISLs cannot be counted from it")
 
 
 @pytest.mark.parametrize("empty", ["", "\n\n", "[]"])

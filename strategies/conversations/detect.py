@@ -12,6 +12,7 @@ from strategies.conversations.format import Format
 from strategies.conversations.json_text import shown
 from strategies.conversations.known_fields import MESSAGE, RECORD, ROW
 from strategies.conversations.records import Needs
+from strategies.conversations.textless import refuse_without_text
 from strategies.errors import InputError
 
 
@@ -48,7 +49,8 @@ def detect(record: dict[str, Any]) -> Format:
     if fitting:
         names = " and ".join(form.name for form in fitting)
         raise InputError(f"looks like several formats, {names} (fields: {keys})")
-    known = "; ".join(f"{form.name}: {form.summary}" for form in formats())
+    refuse_without_text(record)
+    known = ", ".join(form.name for form in formats())
     raise InputError(f"unknown format (fields: {keys}); known are {known}")
 
 

@@ -183,6 +183,12 @@ def messages_field(record: dict[str, Any]) -> str | None:
 _WHOLE = ("messages", "conversations", "conversation")
 
 
+def holds_lists_of_turns(record: dict[str, Any]) -> bool:
+    """Whether the conversations of a record are several, each a list of its turns."""
+    conversations = record.get("conversations")
+    return isinstance(conversations, list) and any(isinstance(c, list) for c in conversations[:1])
+
+
 def stands_alone(record: dict[str, Any]) -> bool:
     """Whether a record has none of the fields by which most formats are known."""
     known = is_metadata(record) or "conversation_id" in record
@@ -205,6 +211,15 @@ def is_request(record: dict[str, Any]) -> bool:
         and any(record.get(field) is not None for field in REQUEST_FIELDS - {"model"})
         and (last.get("role") != "assistant" or bool(open_ended))
     )
+
+
+def is_mooncake(record: dict[str, Any]) -> bool:
+    """Whether a record is a request of a mooncake trace that holds messages."""
+    messages = record.get("messages")
+    if not isinstance(messages, list) or not messages or not isinstance(messages[-1], dict):
+        return False
+    lengths = any(record.get(name) is not None for name in ("output_length", "hash_ids"))
+    return lengths and "model" not in record and messages[-1].get("role") != "assistant"
 
 
 REQUEST_FIELDS = frozenset(

@@ -14,6 +14,7 @@ from strategies.conversations.format import (
     Format,
     is_anthropic,
     is_metadata,
+    is_mooncake,
     is_request,
     messages_field,
 )
@@ -25,7 +26,7 @@ from strategies.conversations.whole import WHOLE_FIELDS, read_whole
 def _matches(record: dict[str, Any]) -> bool:
     if messages_field(record) != "messages" or is_metadata(record):
         return False
-    return not is_request(record) and not is_anthropic(record)
+    return not (is_request(record) or is_anthropic(record) or is_mooncake(record))
 
 
 def _read(records: tuple[Record, ...], number: int, reader: Reader) -> Conversation:
