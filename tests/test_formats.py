@@ -17,9 +17,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from strategies import InputError, parse_conversations, read_conversations
+from strategies import Conversations, InputError, parse_conversations, read_conversations
+from strategies.conversations.datasets import parse_dataset
 from strategies.conversations.detect import detect, formats
 from strategies.conversations.format import BrokenExample, Example, Format
+from strategies.conversations.options import ReadOptions
 from tests.datasets import (
     USER,
     Row,
@@ -65,6 +67,11 @@ def packed(records: tuple[Row, ...], container: str) -> bytes:
         pytest.skip(f"Arrow cannot hold these records: {error}")
 
 
+def read_with(path: Path, example: Example, **more: Any) -> Conversations:
+    """Read a file as an example has to be read."""
+    return parse_dataset(path.read_bytes(), str(path), ReadOptions(**{**example.options, **more}))
+
+
 def without_nulls(value: Any) -> Any:
     """Drop nulls, which a Parquet struct cannot tell from missing keys."""
     if isinstance(value, dict):
@@ -96,7 +103,7 @@ def test_an_example_becomes_its_conversations_from_every_container(
 ) -> None:
     path = tmp_path / "data.jsonl"
     path.write_bytes(packed(example.records, container))
-    got = read_conversations(path)
+    got = read_with(path, example)
     assert [conversation.id for conversation in got] == [c.id for c in example.conversations]
     assert [conversation.turns for conversation in got] == [c.turns for c in example.conversations]
     for mine, wanted in zip(got, example.conversations, strict=True):
@@ -105,10 +112,11 @@ def test_an_example_becomes_its_conversations_from_every_container(
             assert mine.tools == wanted.tools
         else:
             assert exactly(mine) == exactly(wanted)
-    assert parse_conversations(path.read_bytes(), name="data.jsonl") == got
-    assert [len(c.turns) for c in read_conversations(path, tool_arguments="as-given")] == [
-        len(conversation.turns) for conversation in got
-    ], form.name
+    if not example.options:
+        assert read_conversations(path) == got
+        assert parse_conversations(path.read_bytes(), name="data.jsonl") == got
+    as_given = read_with(path, example, tool_arguments="as-given")
+    assert [len(each.turns) for each in as_given] == [len(each.turns) for each in got], form.name
 
 
 @pytest.mark.parametrize("container", CONTAINERS)
@@ -119,11 +127,11 @@ def test_a_broken_example_is_refused_with_its_line_and_field(
     path = tmp_path / "data.jsonl"
     path.write_bytes(packed(broken.records, container))
     place = f":{broken.line}: {broken.field}: {broken.reason}"
-    line = outcome(path)
+    line = outcome(path, **broken.options)
     assert line.startswith(f"{path}{place}"), form.name
     assert len(line.splitlines()) == 1
     with pytest.raises(InputError) as caught:
-        parse_conversations(path.read_bytes(), name="what was sent")
+        parse_dataset(path.read_bytes(), "what was sent", ReadOptions(**broken.options))
     assert str(caught.value).startswith(f"what was sent{place}")
 
 
@@ -152,7 +160,7 @@ def test_what_is_no_json_is_refused_and_never_mended(
 ) -> None:
     path = tmp_path / "data.jsonl"
     last = write_damaged(path, example, damage, "documents")
-    line = outcome(path)
+    line = outcome(path, **example.options)
     assert line.startswith(f"{path}:{last}: documents"), form.name
     assert reason in line or "documents" not in form.fields
 
@@ -164,8 +172,9 @@ def test_what_is_no_json_refuses_nothing_in_a_field_that_is_not_read(
 ) -> None:
     path = tmp_path / "data.jsonl"
     write_damaged(path, example, damage, "metadata")
-    whole = parse_conversations("\n".join(map(json.dumps, example.records)).encode())
-    assert read_conversations(path) == whole, (form.name, reason)
+    damaged = read_with(path, example)
+    path.write_text("\n".join(map(json.dumps, example.records)))
+    assert damaged == read_with(path, example), (form.name, reason)
 
 
 @pytest.mark.parametrize("depth", [150, 300, 900])
@@ -184,7 +193,7 @@ def test_deep_nesting_never_ends_in_a_traceback(
     for changed in ({**record, **deep}, {**record, **inside}):
         path = tmp_path / "data.jsonl"
         path.write_text("\n".join(map(json.dumps, [*example.records[:-1], changed])))
-        assert len(outcome(path).splitlines()) == 1, form.name
+        assert len(outcome(path, **example.options).splitlines()) == 1, form.name
 
 
 # --- which format -----------------------------------------------------------------------
@@ -305,11 +314,16 @@ def test_what_concerns_the_file_has_no_line(tmp_path: Path, damage: str) -> None
 # --- any damage is either harmless or one line ------------------------------------------
 
 
+def largest(form: Format) -> Example:
+    return max(form.examples, key=lambda example: len(str(example.records)))
+
+
 def richest(form: Format) -> list[Row]:
     """Return the records of the largest example."""
-    return list(max((example.records for example in form.examples), key=lambda r: len(str(r))))
+    return list(largest(form).records)
 
 
+OPTIONS = {form.name: largest(form).options for form in formats()}
 ROWS = next(form for form in formats() if form.name == "MLCommons endpoints")
 SEEDS = {
     **{form.name: CONTAINERS["lines"](richest(form)) for form in formats()},
@@ -350,7 +364,7 @@ def damaged(data: bytes, damage: list[tuple[str, float, int]]) -> bytes:
 def test_what_is_damaged_below_can_be_read_before(tmp_path: Path, seed: str) -> None:
     path = tmp_path / "d"
     path.write_bytes(SEEDS[seed])
-    assert outcome(path) == "read"
+    assert outcome(path, **OPTIONS.get(seed, {})) == "read"
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -361,7 +375,7 @@ def test_a_damaged_file_is_read_or_refused_in_one_line(
 ) -> None:
     path = tmp_path / "d"
     path.write_bytes(damaged(SEEDS[seed], damage))
-    line = outcome(path)
+    line = outcome(path, **OPTIONS.get(seed, {}))
     assert line == "read" or line.startswith(str(path))
     assert len(line.splitlines()) == 1
 
@@ -394,6 +408,6 @@ def test_a_value_of_another_type_anywhere_is_read_or_refused_in_one_line(
         inside[last] = value
     path = tmp_path / "d"
     path.write_text("\n".join(map(json.dumps, records)))
-    line = outcome(path)
+    line = outcome(path, **OPTIONS[form.name])
     assert line == "read" or line.startswith(str(path))
     assert len(line.splitlines()) == 1

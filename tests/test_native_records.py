@@ -177,10 +177,10 @@ READ_BY_THE_CORE = {"OpenAI chat", "ShareGPT", "MLCommons endpoints"}
 
 @pytest.mark.parametrize("form", formats(), ids=lambda form: form.name)
 def test_examples_of_formats_are_read_alike_or_not_at_all(form: Any) -> None:
-    read = [same(lines(example.records)) for example in form.examples]
+    read = [same(lines(example.records), **example.options) for example in form.examples]
     assert any(read) is (form.name in READ_BY_THE_CORE)
     for broken in form.broken:
-        assert not same(lines(broken.records))
+        assert not same(lines(broken.records), **broken.options)
 
 
 @pytest.mark.parametrize("shape", SHAPES)

@@ -12,8 +12,10 @@ from strategies.conversations.conversation import Conversation
 from strategies.conversations.detect import detect
 from strategies.conversations.fields import Reader
 from strategies.conversations.format import Format, Group, unread
+from strategies.conversations.lacking import check_lacks
 from strategies.conversations.options import ReadOptions
 from strategies.conversations.records import Record, Unread
+from strategies.conversations.supplied import supplied
 from strategies.errors import InputError, placed
 from strategies.words import many
 
@@ -179,11 +181,13 @@ class Assembly:
             if group.error is not None:
                 raise group.error
             with placed(line=group.records[0].line):
+                check_lacks(form, self.options)
                 conversation = form.read(tuple(_read_fields(form, group)), number, reader)
             # Checked last: a record of another shape is told what it lacks.
             for line, value in group.records:
                 with placed(line=line):
                     reader.check(value, form.fields, form.known)
+            conversation = supplied(conversation, self.options)
         except InputError as error:
             if self.any_read or not group.records:
                 raise

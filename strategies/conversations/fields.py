@@ -36,6 +36,28 @@ class Reader:
         """Note that a field is not read, so that users are told."""
         self.left_out.add(_PLACES.sub("[]", place))
 
+    def unclear(self, place: str, what: str) -> None:
+        """Refuse what changes prompts in a way that the data do not show; or note it.
+
+        Parameters
+        ----------
+        place
+            Its place in the record.
+        what
+            What it does, as the beginning of a sentence.
+
+        Raises
+        ------
+        InputError
+            Unless what nobody knows is left out.
+        """
+        if self.options.unknown_fields == "refuse":
+            raise InputError(
+                f"{what}; take it out, or leave out what is not known with --unknown-fields ignore",
+                field=place,
+            )
+        self.leave_out(place)
+
     def needed(
         self, holder: Mapping[str, Any], reads: AbstractSet[str], known: Known, at: str = ""
     ) -> dict[str, Any]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+import dataclasses
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any
@@ -28,11 +29,14 @@ class Example:
     conversations
         The conversations that the records become, complete with ids, messages, tools and
         turns. Arguments of tool calls are objects.
+    options
+        Values of `ReadOptions` without which the records cannot be read.
     """
 
     name: str
     records: tuple[dict[str, Any], ...]
     conversations: tuple[Conversation, ...]
+    options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,8 @@ class BrokenExample:
         Place in that record, such as ``messages[0].role``.
     reason
         Beginning of the error's text after the field.
+    options
+        Values of `ReadOptions` with which they are read.
     """
 
     name: str
@@ -58,6 +64,7 @@ class BrokenExample:
     line: int
     field: str
     reason: str
+    options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +94,15 @@ def one_by_one(items: Iterable[Record | Unread], _finished: set[str]) -> Iterato
     """Yield a group for each record."""
     for item in items:
         yield Group((item,)) if isinstance(item, Record) else unread(item)
+
+
+def torn(lost: InputError | None, name: str) -> InputError | None:
+    """Return why a conversation is not read if a record that may belong to it is lost."""
+    if lost is None:
+        return None
+    return InputError(
+        f"this row was not read, and may belong to conversation {name!r}", line=lost.line
+    )
 
 
 def unread(item: Unread) -> Group:
@@ -123,6 +139,8 @@ class Format:
         Whether a record holds all that a request needs.
     shows
         Fields that are not read, and that `matches` looks at.
+    lacks
+        What no record of this format holds, of ``tools`` and ``system``. It has to be given.
     """
 
     name: str
@@ -136,6 +154,7 @@ class Format:
     groups: Callable[[Iterable[Record | Unread], set[str]], Iterator[Group]] = one_by_one
     whole: bool = True
     shows: AbstractSet[str] = frozenset()
+    lacks: AbstractSet[str] = frozenset()
 
 
 def is_metadata(record: dict[str, Any]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from strategies.conversations.format import Format
 from strategies.conversations.options import ReadOptions
 from strategies.errors import InputError
 
@@ -41,4 +42,21 @@ def check_given(
         return
     what = " and no ".join(name for name, _ in lacks)
     ways = " and ".join(way for _, way in lacks)
-    raise InputError(f"{where} holds no {what}; give {ways}", field=field)
+    raise InputError(f"{where} holds no {what}: give {ways}", field=field)
+
+
+def check_lacks(form: Format, options: ReadOptions) -> None:
+    """Refuse data of a format that lacks tools or a system prompt, unless these are given.
+
+    Raises
+    ------
+    InputError
+        As `check_given` does.
+    """
+    if form.lacks:
+        check_given(
+            options,
+            f"a log of {form.name}",
+            tools="tools" in form.lacks,
+            system="system" in form.lacks,
+        )

@@ -394,7 +394,7 @@ FORMAT = Format(
             ({**_HEAD, "agent": {"name": "a", "version": "1"}, "steps": _STEPS},),
             line=1,
             field="agent.tool_definitions",
-            reason="the trajectory calls tools and holds no tools; give --tools FILE",
+            reason="the trajectory calls tools and holds no tools: give --tools FILE",
         ),
         BrokenExample(
             "an image",

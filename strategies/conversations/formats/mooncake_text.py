@@ -13,6 +13,7 @@ from strategies.conversations.format import (
     Format,
     Group,
     stands_alone,
+    torn,
     unread,
 )
 from strategies.conversations.known_fields import RECORD, Known
@@ -32,9 +33,11 @@ def _matches(record: dict[str, Any]) -> bool:
 def _groups(items: Iterable[Record | Unread], _finished: set[str]) -> Iterator[Group]:
     """Yield the requests of each session together, wherever they are in the file."""
     sessions: dict[str, list[Record]] = {}
+    lost: InputError | None = None
     for item in items:
         if isinstance(item, Unread):
             yield unread(item)
+            lost = lost or item.error
             continue
         name = item.value.get("session_id")
         if isinstance(name, str):
@@ -42,7 +45,7 @@ def _groups(items: Iterable[Record | Unread], _finished: set[str]) -> Iterator[G
         else:
             yield Group((item,))
     for name, records in sessions.items():
-        yield Group(tuple(records), name=name)
+        yield Group(tuple(records), torn(lost, name), name)
 
 
 def _read(records: tuple[Record, ...], number: int, reader: Reader) -> Conversation:

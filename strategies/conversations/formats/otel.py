@@ -331,7 +331,7 @@ FORMAT = Format(
             ),
             line=1,
             field=_TOOLS,
-            reason="the span calls a tool and holds no tools; give --tools FILE",
+            reason="the span calls a tool and holds no tools: give --tools FILE",
         ),
         BrokenExample(
             "an image",
