@@ -16,7 +16,7 @@ from typing import overload
 from strategies import _native
 from strategies.conversations import records
 from strategies.conversations.conversation import Conversation, ToolArguments
-from strategies.conversations.detect import detect
+from strategies.conversations.detect import detect, form_named
 from strategies.conversations.format import Format
 from strategies.conversations.json_records import read_lines
 from strategies.conversations.known_fields import CALL, MESSAGE, RECORD, ROW
@@ -120,9 +120,13 @@ def read_directly(
     """
     if options.records != "conversation":
         return "each record is one request"
+    if options.messages_field is not None or options.supplies:
+        return "messages, tools or a system prompt come from elsewhere"
     if len(data) > records.MAX_DOCUMENT_BYTES:
         return "it is larger than a dataset may be"
     form = None if part is None else part.form
+    if form is None and options.format is not None:
+        form = form_named(options.format).name
     if form is None and (shown := _form_shown(data, name, is_lines=part is not None)):
         # Found by the same rules as for Python's readers, so that both read the same.
         form = shown.name
