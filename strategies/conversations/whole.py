@@ -23,6 +23,9 @@ from strategies.errors import InputError, one_line
 IDS = ("id", "conversation_id")
 REQUEST_IDS = ("request_id", "id")
 
+NAMES = frozenset(IDS)
+"""Fields in which every record may have a name."""
+
 WHOLE_FIELDS = PROMPT_FIELDS | {"id", "conversation_id", "request_id"}
 """What every format reads whose records hold a whole conversation, beside its messages."""
 
@@ -218,6 +221,20 @@ def record_name(record: Mapping[str, Any], fields: tuple[str, ...]) -> str | Non
             check_plain(name, field)
             return str(name)
     return None
+
+
+def named(record: Mapping[str, Any], other: Any = None) -> dict[str, Any]:
+    """Return the names of a record, or another one if it has none.
+
+    Parameters
+    ----------
+    record
+        The record.
+    other
+        The name that its format has for it.
+    """
+    own = {name: record[name] for name in IDS if record.get(name) is not None}
+    return own or ({} if other is None else {"id": other})
 
 
 def read_array(record: Mapping[str, Any], field: str) -> list[Any]:

@@ -11,7 +11,7 @@ from strategies.conversations.known_fields import RECORD, Known
 from strategies.conversations.live import live_turns
 from strategies.conversations.messages import brief
 from strategies.conversations.records import Record
-from strategies.conversations.whole import conversation_of, read_array
+from strategies.conversations.whole import NAMES, conversation_of, named, read_array
 from strategies.errors import InputError
 
 _TURN = Known(
@@ -44,7 +44,7 @@ def _read(records: tuple[Record, ...], number: int, reader: Reader) -> Conversat
         raise InputError("holds a system prompt and no request", field="turns")
     parts[0] = [*system, *parts[0]]
     messages, turns = live_turns(parts, reader)
-    fields = {"id": record.get("session_id")}
+    fields = named(record, record.get("session_id"))
     return conversation_of(Record(line, fields), messages, number, reader, turns=turns)
 
 
@@ -83,7 +83,7 @@ FORMAT = Format(
     "AIPerf multi-turn",
     "one session per record with turns of text",
     _matches,
-    frozenset({"session_id", "turns"}),
+    frozenset({"session_id", "turns"}) | NAMES,
     _read,
     examples=(
         Example(

@@ -19,10 +19,10 @@ from strategies.conversations.format import (
 )
 from strategies.conversations.known_fields import RECORD
 from strategies.conversations.records import Record, Unread
-from strategies.conversations.whole import record_name
+from strategies.conversations.whole import NAMES, named, record_name
 from strategies.errors import InputError
 
-_FIELDS = frozenset({"payload", "payloads", "data", "session_id", "extra"})
+_FIELDS = frozenset({"payload", "payloads", "data", "session_id", "extra"}) | NAMES
 
 
 def _matches(record: dict[str, Any]) -> bool:
@@ -82,7 +82,7 @@ def _read(records: tuple[Record, ...], number: int, reader: Reader) -> Conversat
     # It becomes a part of the body of the request.
     reader.check(extra or {}, frozenset(), RECORD, "extra")
     session = record_name(record, ("session_id",))
-    names = _names(session, None, reader)
+    names = {**_names(session, None, reader), **named(record)}
     if "payloads" not in record:
         return read_body_in(Record(line, record), "payload", names, number, reader)
     found = record["payloads"]
@@ -90,7 +90,7 @@ def _read(records: tuple[Record, ...], number: int, reader: Reader) -> Conversat
         raise InputError("must be a non-empty array", field="payloads")
     ((place, payload),) = found.items()
     body = Record(line, {f"payloads[{place}]": payload})
-    names = _names(session, place, reader)
+    names = {**_names(session, place, reader), **named(record)}
     return read_body_in(body, f"payloads[{place}]", names, number, reader)
 
 
@@ -140,9 +140,9 @@ FORMAT = Format(
     broken=(
         BrokenExample(
             "no role",
-            ({"session_id": "s", "payloads": [_BODY, {"messages": [{"content": "x"}]}]},),
-            line=1,
-            field="payloads[1].messages[0].role",
+            ({"payload": _BODY}, {"payload": {**_BODY, "messages": [{"content": "x"}]}}),
+            line=2,
+            field="payload.messages[0].role",
             reason="is missing",
         ),
         BrokenExample(

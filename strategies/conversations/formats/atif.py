@@ -20,7 +20,7 @@ from strategies.conversations.known_fields import RECORD, Known
 from strategies.conversations.lacking import check_given
 from strategies.conversations.messages import brief, read_message
 from strategies.conversations.records import Record, Unread
-from strategies.conversations.whole import conversation_of, read_array, read_tools
+from strategies.conversations.whole import NAMES, conversation_of, named, read_array, read_tools
 from strategies.errors import InputError
 
 _RECORD_FIELDS = frozenset(
@@ -93,7 +93,7 @@ def _read(records: tuple[Record, ...], number: int, reader: Reader) -> Conversat
         field = "agent.tool_definitions"
         check_given(reader.options, "the trajectory calls tools and", tools=True, field=field)
     fields = {
-        "id": record.get("trajectory_id") or record.get("session_id"),
+        **named(record, record.get("trajectory_id") or record.get("session_id")),
         "tools": None if tools is None else list(tools),
         "reasoning_effort": steps.effort,
     }
@@ -307,7 +307,7 @@ FORMAT = Format(
     "ATIF",
     "one trajectory per record with schema_version and steps",
     _matches,
-    _RECORD_FIELDS,
+    _RECORD_FIELDS | NAMES,
     _read,
     known=_KNOWN,
     groups=_groups,

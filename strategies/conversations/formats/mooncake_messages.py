@@ -18,7 +18,7 @@ from strategies.conversations.format import (
 from strategies.conversations.known_fields import RECORD, Known
 from strategies.conversations.messages import read_message
 from strategies.conversations.records import Record
-from strategies.conversations.whole import read_whole
+from strategies.conversations.whole import NAMES, named, read_whole
 from strategies.errors import InputError
 
 _KNOWN = Known(RECORD.refused, RECORD.harmless | {"hash_ids"})
@@ -39,10 +39,9 @@ def _read(records: tuple[Record, ...], number: int, reader: Reader) -> Conversat
     reader.check(extra or {}, frozenset(), RECORD, "extra")
     fields = {"messages": record.get("messages"), "tools": record.get("tools")}
     session = record.get("session_id")
-    if reader.options.records == "request":
+    if reader.options.records == "request" and session is not None:
         fields["conversation_id"] = session
-    elif session is not None:
-        fields["id"] = session
+    fields |= named(record, session)
     return read_whole(Record(line, fields), "messages", number, reader, read_message, request=True)
 
 
@@ -54,7 +53,7 @@ FORMAT = Format(
     "mooncake messages",
     "one request per record with messages and output_length",
     _matches,
-    frozenset({"messages", "tools", "session_id", "extra"}),
+    frozenset({"messages", "tools", "session_id", "extra"}) | NAMES,
     _read,
     known=_KNOWN,
     shows=frozenset({"output_length", "hash_ids", "input_length"}),

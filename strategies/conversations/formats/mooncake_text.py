@@ -20,7 +20,7 @@ from strategies.conversations.known_fields import RECORD, Known
 from strategies.conversations.live import live_turns
 from strategies.conversations.records import Record, Unread
 from strategies.conversations.textless import refuse_without_text
-from strategies.conversations.whole import conversation_of
+from strategies.conversations.whole import NAMES, conversation_of, named
 from strategies.errors import InputError, placed
 
 _KNOWN = Known(RECORD.refused, RECORD.harmless | {"hash_ids"})
@@ -54,7 +54,8 @@ def _read(records: tuple[Record, ...], number: int, reader: Reader) -> Conversat
         with placed(line=line):
             parts.append([_message(record, reader)])
     messages, turns = live_turns(parts, reader)
-    fields = {"id": records[0].value.get("session_id")}
+    first = records[0].value
+    fields = named(first, first.get("session_id"))
     return conversation_of(Record(records[0].line, fields), messages, number, reader, turns=turns)
 
 
@@ -81,7 +82,7 @@ FORMAT = Format(
     "mooncake text",
     "one request per record with text_input",
     _matches,
-    frozenset({"text_input", "session_id", "extra", "input_length", "hash_ids"}),
+    frozenset({"text_input", "session_id", "extra", "input_length", "hash_ids"}) | NAMES,
     _read,
     known=_KNOWN,
     groups=_groups,

@@ -11,6 +11,7 @@ from strategies.conversations.format import BrokenExample, Example, Format
 from strategies.conversations.known_fields import RECORD
 from strategies.conversations.messages import brief
 from strategies.conversations.records import Record
+from strategies.conversations.whole import NAMES, named
 from strategies.errors import InputError
 
 _CHAT = "/v1/chat/completions"
@@ -27,7 +28,7 @@ def _read(records: tuple[Record, ...], number: int, reader: Reader) -> Conversat
         raise InputError(
             f"must be {_CHAT}, got {brief(url)}: other requests are no chat", field="url"
         )
-    names = {"id": record.value.get("custom_id")}
+    names = named(record.value, record.value.get("custom_id"))
     return read_body_in(record, "body", names, number, reader)
 
 
@@ -40,7 +41,7 @@ FORMAT = Format(
     "OpenAI batch",
     "one request per record with custom_id, url and body",
     _matches,
-    frozenset({"custom_id", "url", "body"}),
+    frozenset({"custom_id", "url", "body"}) | NAMES,
     _read,
     known=RECORD,
     examples=(

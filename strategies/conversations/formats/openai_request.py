@@ -82,11 +82,11 @@ FORMAT = Format(
     ),
     broken=(
         BrokenExample(
-            "a request that ends with an answer",
-            (_BODY, {**_BODY, "messages": [_USER, _ANSWER]}),
+            "a field that nobody knows",
+            (_BODY, {**_BODY, "mood": "sad"}),
             line=2,
-            field="the last message is an answer",
-            reason="this request asks nothing",
+            field="mood",
+            reason="is not known",
         ),
         BrokenExample(
             "an image",

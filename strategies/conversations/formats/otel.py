@@ -23,7 +23,7 @@ from strategies.conversations.messages import brief
 from strategies.conversations.otel_attributes import attributes_of
 from strategies.conversations.otel_messages import calls_tools, otel_message, otel_system
 from strategies.conversations.records import Record, Unread
-from strategies.conversations.whole import conversation_of, maybe_json, read_tools
+from strategies.conversations.whole import NAMES, conversation_of, maybe_json, named, read_tools
 from strategies.errors import InputError, placed
 
 _INPUT = "gen_ai.input.messages"
@@ -163,8 +163,8 @@ def _read(records: tuple[Record, ...], number: int, reader: Reader) -> Conversat
     if tools is None and any(map(calls_tools, [*items, *answer])):
         check_given(reader.options, "the span calls a tool and", tools=True, field=_TOOLS)
     fields = {
-        "id": _name(span),
         "conversation_id": attributes.get(_CONVERSATION),
+        **named(span, _name(span)),
         "tools": None if tools is None else list(tools),
     }
     return conversation_of(Record(line, fields), messages, number, reader, request=True)
@@ -269,7 +269,8 @@ FORMAT = Format(
     "one span per record with gen_ai.input.messages, or an export of spans",
     _matches,
     frozenset({"attributes", "events", "context", "spanId", "span_id", *_EXPORTS})
-    | _READ_ATTRIBUTES,
+    | _READ_ATTRIBUTES
+    | NAMES,
     _read,
     known=_SPAN,
     groups=_groups,

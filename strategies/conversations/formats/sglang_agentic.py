@@ -22,7 +22,7 @@ from strategies.conversations.known_fields import RECORD
 from strategies.conversations.live import live_turns
 from strategies.conversations.messages import read_message, read_messages
 from strategies.conversations.records import Record, Unread
-from strategies.conversations.whole import conversation_of
+from strategies.conversations.whole import NAMES, conversation_of, named
 from strategies.errors import InputError
 
 
@@ -74,7 +74,7 @@ def _read(records: tuple[Record, ...], number: int, reader: Reader) -> Conversat
             raise InputError("ends with an answer, and asks nothing", field=f"{within}.messages")
         parts.append(read)
     messages, asked = live_turns(parts, reader)
-    return conversation_of(Record(line, {}), messages, number, reader, turns=asked)
+    return conversation_of(Record(line, named(record)), messages, number, reader, turns=asked)
 
 
 _SYSTEM = {"role": "system", "content": "Be brief."}
@@ -85,7 +85,7 @@ FORMAT = Format(
     "SGLang agentic trace",
     "conversations of turns with their new messages, all in one record",
     _matches,
-    frozenset({"conversations"}),
+    frozenset({"conversations"}) | NAMES,
     _read,
     groups=_groups,
     examples=(
