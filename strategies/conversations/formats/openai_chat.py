@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from strategies.conversations.conversation import Conversation
@@ -110,6 +111,21 @@ FORMAT = Format(
                     (2, 4),
                 ),
             ),
+        ),
+        Example(
+            "traces of SWE-smith: messages and tools as JSON texts",
+            (
+                {
+                    "messages": json.dumps([_USER, _ANSWER, _USER]),
+                    "tools": json.dumps([_TOOL]),
+                    "instance_id": "i1",
+                    "resolved": True,
+                    "model": "m",
+                    "traj_id": "t1",
+                    "patch": "",
+                },
+            ),
+            (Conversation("conversation-1", (_USER, _ANSWER, _USER), (_TOOL,), (1, 3)),),
         ),
         Example(
             "an answer is continued, with kwargs of its own",
