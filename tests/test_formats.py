@@ -274,6 +274,22 @@ def test_a_trace_without_text_is_refused_in_a_sentence_that_says_so(
     assert message.endswith(": ISLs cannot be counted from it")
 
 
+@pytest.mark.parametrize(
+    "table",
+    [
+        "TIMESTAMP,ContextTokens,GeneratedTokens\n2023-11-16 18:17:03.97,4808,10\n",
+        "Timestamp,Model,Request tokens,Response tokens,Total tokens,Log Type\n5,m,4,1,5,Conv\n",
+    ],
+)
+def test_a_table_of_lengths_is_refused_in_such_a_sentence(tmp_path: Path, table: str) -> None:
+    path = tmp_path / "trace.csv"
+    path.write_text(table)
+    with pytest.raises(InputError) as caught:
+        read_conversations(path)
+    reason = "this trace has no text, only lengths: ISLs cannot be counted from it"
+    assert str(caught.value) == f"{path}: {reason}"
+
+
 @pytest.mark.parametrize("empty", ["", "\n\n", "[]"])
 def test_an_empty_file_holds_no_conversations(tmp_path: Path, empty: str) -> None:
     path = tmp_path / "d.jsonl"
