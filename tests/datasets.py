@@ -101,10 +101,35 @@ def exactly(conversation: Conversation) -> str:
 
 def as_parquet(records: list[Row]) -> bytes:
     """Write records as Parquet. Values that a struct cannot hold become JSON strings."""
+    sink = io.BytesIO()
+    pq.write_table(_table(records), sink)
+    return sink.getvalue()
+
+
+def as_arrow(records: list[Row]) -> bytes:
+    """Write records as an Arrow stream, likewise."""
+    return arrow_stream(_table(records))
+
+
+def _table(records: list[Row]) -> pa.Table:
     columns = dict.fromkeys(key for record in records for key in record)
     stored = [{key: _storable(record.get(key), key) for key in columns} for record in records]
+    return pa.Table.from_pylist(stored)
+
+
+def zstd(data: bytes) -> bytes:
+    sink = pa.BufferOutputStream()
+    with pa.CompressedOutputStream(sink, "zstd") as stream:
+        stream.write(data)
+    packed: bytes = sink.getvalue().to_pybytes()
+    return packed
+
+
+def arrow_stream(table: pa.Table, rows: int = 2, **options: Any) -> bytes:
     sink = io.BytesIO()
-    pq.write_table(pa.Table.from_pylist(stored), sink)
+    how = pa.ipc.IpcWriteOptions(**options)
+    with pa.ipc.new_stream(sink, table.schema, options=how) as writer:
+        writer.write_table(table, max_chunksize=rows)
     return sink.getvalue()
 
 

@@ -25,6 +25,7 @@ from strategies.conversations.options import ReadOptions
 from tests.datasets import (
     USER,
     Row,
+    as_arrow,
     as_parquet,
     exactly,
     in_files,
@@ -34,6 +35,7 @@ from tests.datasets import (
     rows,
     said,
     values,
+    zstd,
 )
 
 # Some formats tell that the data hold no answers.
@@ -55,7 +57,9 @@ CONTAINERS: dict[str, Callable[[list[Row]], bytes]] = {
     "lines": lambda records: "\n".join(map(json.dumps, records)).encode(),
     "array": lambda records: b"[" + ",\n".join(map(json.dumps, records)).encode() + b"]",
     "gzip": lambda records: gzip.compress("\n".join(map(json.dumps, records)).encode(), mtime=0),
+    "zstd": lambda records: zstd("\n".join(map(json.dumps, records)).encode()),
     "Parquet": as_parquet,
+    "Arrow": as_arrow,
 }
 """In each of them, record N is in line N."""
 
@@ -107,7 +111,7 @@ def test_an_example_becomes_its_conversations_from_every_container(
     assert [conversation.id for conversation in got] == [c.id for c in example.conversations]
     assert [conversation.turns for conversation in got] == [c.turns for c in example.conversations]
     for mine, wanted in zip(got, example.conversations, strict=True):
-        if container == "Parquet":  # A struct has its keys in one order for all rows.
+        if container in {"Parquet", "Arrow"}:  # A struct has its keys in one order for all rows.
             assert without_nulls([*mine.messages]) == without_nulls([*wanted.messages])
             assert mine.tools == wanted.tools
         else:

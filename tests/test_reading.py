@@ -21,7 +21,7 @@ import pytest
 from strategies import InputError
 from strategies.conversations import records
 from strategies.conversations.json_text import parse_json
-from tests.datasets import read_records, records_of
+from tests.datasets import arrow_stream, read_records, records_of, zstd
 
 RECORDS = [{"n": 1, "text": "один"}, {"n": 2, "text": "line\nbreak"}, {"n": 3, "text": "🎈"}]
 LINES = "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in RECORDS)
@@ -43,24 +43,8 @@ def refusal(folder: Path, data: bytes | str, name: str = "data.jsonl") -> str:
     return text.removeprefix(str(folder / name))
 
 
-def zstd(data: bytes) -> bytes:
-    sink = pa.BufferOutputStream()
-    with pa.CompressedOutputStream(sink, "zstd") as stream:
-        stream.write(data)
-    packed: bytes = sink.getvalue().to_pybytes()
-    return packed
-
-
 SKIPPED = b"\x5a\x2a\x4d\x18\x03\0\0\0abc"
 """A frame of zstd that holds no data."""
-
-
-def arrow_stream(table: pa.Table, rows: int = 2, **options: Any) -> bytes:
-    sink = io.BytesIO()
-    how = pa.ipc.IpcWriteOptions(**options)
-    with pa.ipc.new_stream(sink, table.schema, options=how) as writer:
-        writer.write_table(table, max_chunksize=rows)
-    return sink.getvalue()
 
 
 def parquet(table: pa.Table) -> bytes:
@@ -313,7 +297,11 @@ def test_a_kind_of_file_that_is_not_read_is_named(
     assert len(message) < 200
 
 
-@pytest.mark.parametrize("data", [zstd(b"{}"), gzip.compress(b"{}"), parquet(pa.table({}))])
+@pytest.mark.parametrize(
+    "data",
+    [zstd(b"{}"), gzip.compress(b"{}"), parquet(pa.table({}))],
+    ids=["zstd", "gzip", "Parquet"],
+)
 def test_what_is_packed_twice_is_named(tmp_path: Path, data: bytes) -> None:
     for pack, name in ((gzip.compress, "gzip"), (zstd, "zstd")):
         message = refusal(tmp_path, pack(data))

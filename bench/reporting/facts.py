@@ -62,7 +62,7 @@ class File:
 
     path: str
     sha256: str
-    format: str | None
+    format: str | None = field(default=None, metadata=LATER)
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,14 +32,17 @@ def located(record: dict[str, Any], path: str, reader: Reader | None = None) -> 
     InputError
         If the record has no such field, or what is beside it can change the prompt.
     """
-    root, *way = _way(record, path)
-    value = record[root]
-    beside: dict[str, Any] = {}
-    for key in way:
+    way = _way(record, path)
+    if way is None:
+        raise InputError("is missing", field=path)
+    root, *inner = way
+    value, place = record[root], root
+    for key in inner:
         beside = {**value}
         value = beside.pop(key)
         if reader is not None:
-            reader.check(beside, frozenset(), RECORD, path.rpartition(".")[0])
+            reader.check(beside, frozenset(), RECORD, place)
+        place = f"{place}.{key}"
     others = {name: each for name, each in record.items() if name != root}
     items = isinstance(value, list) and value and isinstance(value[0], dict)
     holder = HOLDERS[1] if items and "from" in value[0] and "role" not in value[0] else HOLDERS[0]
@@ -78,15 +81,16 @@ def renamed(field: str | None, path: str) -> str | None:
     return field
 
 
-def _way(holder: Any, path: str) -> list[str]:
-    """Return the keys that lead to a place; the longest names that are there are taken."""
-    if isinstance(holder, dict):
-        if path in holder:
-            return [path]
-        start = path
-        while "." in start:
-            start = start.rpartition(".")[0]
-            if start in holder:
-                rest = path[len(start) + 1 :]
-                return [start, *_way(holder[start], rest)]
-    raise InputError("is missing", field=path)
+def _way(holder: Any, path: str) -> list[str] | None:
+    """Return the keys that lead to a place, if it is there; long names are tried first."""
+    if not isinstance(holder, dict):
+        return None
+    if path in holder:
+        return [path]
+    start = path
+    while "." in start:
+        start = start.rpartition(".")[0]
+        rest = _way(holder.get(start), path[len(start) + 1 :])
+        if rest is not None:
+            return [start, *rest]
+    return None

@@ -233,7 +233,7 @@ class _Name:
 
 
 _PART = re.compile(
-    r"(?P<start>(?:.*[-_.])?)(?P<number>\d+)(?:-of-(?P<parts>\d+))?(?:-[0-9a-f]{16})?"
+    r"(?P<start>(?:.*?[-_.])?)(?P<number>\d+)(?:-of-(?P<parts>\d+))?(?:-[0-9a-f]{16})?"
 )
 
 

@@ -372,8 +372,8 @@ class DatasetStream:
     @property
     def _taken(self) -> int:
         """How many bytes of the file are read."""
-        packed = self._packed
-        return self._stream.tell() if packed is None else packed.taken
+        stream = self._packed or self._stream
+        return stream.taken if isinstance(stream, Pipe) else stream.tell()
 
     def _check_packed(self, offset: int) -> None:
         size = self._taken if self._once else self.size
