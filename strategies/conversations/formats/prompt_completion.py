@@ -34,7 +34,7 @@ def _read(records: tuple[Record, ...], number: int, reader: Reader) -> Conversat
         if isinstance(completion, list)
         else ([], False)
     )
-    if answer and (continued or asked[-1]["role"] == "assistant"):
+    if continued or asked[-1]["role"] == "assistant":
         # TRL asks the server to go on with such a message, and not for a new one.
         if any(message["role"] != "assistant" for message in answer):
             raise InputError(
@@ -71,11 +71,13 @@ FORMAT = Format(
         ),
         Example(
             "the prompt begins the answer",
-            ({"prompt": [_USER, _ANSWER], "completion": [_ANSWER]},),
             (
-                Conversation(
-                    "conversation-1", (_USER, _ANSWER), None, (2,), continued=frozenset({2})
-                ),
+                {"prompt": [_USER, _ANSWER], "completion": [_ANSWER]},
+                {"prompt": [_USER, _ANSWER]},
+            ),
+            tuple(
+                Conversation(name, (_USER, _ANSWER), None, (2,), continued=frozenset({2}))
+                for name in ("conversation-1", "conversation-2")
             ),
         ),
     ),
