@@ -61,13 +61,13 @@ def _sessions(record: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _payloads(record: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Yield a record for each request of a session, with its place."""
+    """Yield a record for each request of a session, with its place, which is no text."""
     payloads = record.get("payloads")
     if not isinstance(payloads, list) or not payloads:
         yield record
         return
     for i, payload in enumerate(payloads):
-        yield with_beside({"payloads": {str(i): payload}}, record, "payloads")
+        yield with_beside({"payloads": {i: payload}}, record, "payloads")
 
 
 def _read(records: tuple[Record, ...], number: int, reader: Reader) -> Conversation:
@@ -86,7 +86,7 @@ def _read(records: tuple[Record, ...], number: int, reader: Reader) -> Conversat
     if "payloads" not in record:
         return read_body_in(Record(line, record), "payload", names, number, reader)
     found = record["payloads"]
-    if not isinstance(found, dict) or len(found) != 1:
+    if not (isinstance(found, dict) and found) or not all(isinstance(k, int) for k in found):
         raise InputError("must be a non-empty array", field="payloads")
     ((place, payload),) = found.items()
     body = Record(line, {f"payloads[{place}]": payload})
@@ -94,11 +94,11 @@ def _read(records: tuple[Record, ...], number: int, reader: Reader) -> Conversat
     return read_body_in(body, f"payloads[{place}]", names, number, reader)
 
 
-def _names(session: str | None, place: str | None, reader: Reader) -> dict[str, Any]:
+def _names(session: str | None, place: int | None, reader: Reader) -> dict[str, Any]:
     """Return the names of a request: that of its session, and its own."""
     if session is None:
         return {}
-    own = session if place is None else f"{session}-{int(place) + 1}"
+    own = session if place is None else f"{session}-{place + 1}"
     if reader.options.records == "request":
         return {"conversation_id": session, "request_id": own}
     return {"id": own}

@@ -44,15 +44,15 @@ def _groups(items: Iterable[Record | Unread], _finished: set[str]) -> Iterator[G
             yield Group((item,), InputError(reason, line=line, field="conversations"))
             continue
         for place, turns in enumerate(conversations):
-            # Each with its place, for errors.
-            inner = {"conversations": {str(place): turns}}
+            # Each with its place, which is no text, for errors.
+            inner = {"conversations": {place: turns}}
             yield Group((Record(line, with_beside(inner, value, "conversations")),))
 
 
 def _read(records: tuple[Record, ...], number: int, reader: Reader) -> Conversation:
     ((line, record),) = records
     found = record.get("conversations")
-    if not isinstance(found, dict) or len(found) != 1:
+    if not (isinstance(found, dict) and found) or not all(isinstance(k, int) for k in found):
         raise InputError("holds several conversations; write each as a record of its own")
     ((place, turns),) = found.items()
     at = f"conversations[{place}]"
