@@ -291,6 +291,6 @@ def test_a_span_that_cannot_be_counted_is_refused(tmp_path: Path, record: Row, p
     assert refusal(tmp_path, [record]).startswith(f":1: {place}")
 
 
-def test_a_batch_of_spans_without_messages_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="holds no conversations"):
+def test_spans_without_a_request_are_an_error(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"conversations \(read as OpenTel"):
         read(tmp_path, [{**SPAN, "attributes": {"http.method": "GET"}}])

@@ -177,6 +177,9 @@ class Assembly:
             return InputError(
                 f"holds no conversations, and neither does any of {number} files", file=self.name
             )
+        if self.first is None and self.form is not None:
+            reason = f"holds no conversations (read as {self.form.name})"
+            return InputError(reason, file=self.name)
         if self.first is None:
             return InputError("holds no conversations: the file is empty", file=self.name)
         return InputError(f"no record can be read, the first because {self.first}", file=self.name)
