@@ -41,6 +41,11 @@ from tests.datasets import (
 # Some formats tell that the data hold no answers.
 pytestmark = pytest.mark.filterwarnings("ignore:fields were left out. answers")
 
+
+def largest(form: Format) -> Example:
+    return max(form.examples, key=lambda example: len(str(example.records)))
+
+
 EXAMPLES = [
     pytest.param(form, example, id=f"{form.name}::{example.name}")
     for form in formats()
@@ -50,6 +55,9 @@ BROKEN = [
     pytest.param(form, broken, id=f"{form.name}::{broken.name}")
     for form in formats()
     for broken in form.broken
+]
+LARGEST = [
+    pytest.param(form, largest(form), id=f"{form.name}::{largest(form).name}") for form in formats()
 ]
 FORMATS = [pytest.param(form, id=form.name) for form in formats()]
 
@@ -183,7 +191,7 @@ def test_what_is_no_json_refuses_nothing_in_a_field_that_is_not_read(
 
 @pytest.mark.parametrize("depth", [150, 300, 900])
 @pytest.mark.parametrize("place", ["role", "content", "x", "tools", "system", "id", "from"])
-@pytest.mark.parametrize(("form", "example"), EXAMPLES)
+@pytest.mark.parametrize(("form", "example"), LARGEST)
 def test_deep_nesting_never_ends_in_a_traceback(
     tmp_path: Path, form: Format, example: Example, place: str, depth: int
 ) -> None:
@@ -332,10 +340,6 @@ def test_what_concerns_the_file_has_no_line(tmp_path: Path, damage: str) -> None
 
 
 # --- any damage is either harmless or one line ------------------------------------------
-
-
-def largest(form: Format) -> Example:
-    return max(form.examples, key=lambda example: len(str(example.records)))
 
 
 def richest(form: Format) -> list[Row]:
