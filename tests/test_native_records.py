@@ -173,7 +173,10 @@ def test_the_core_reads_what_python_reads(read: list[Row], arguments: str, name:
         assert same(data, name, tool_arguments=arguments, unknown_fields="ignore")
 
 
-READ_BY_THE_CORE = {"OpenAI chat", "ShareGPT", "MLCommons endpoints"}
+READ_BY_THE_CORE = {
+    *("OpenAI chat", "OpenAI request", "WildChat"),
+    *("ShareGPT", "MLCommons endpoints"),
+}
 
 
 @pytest.mark.parametrize("form", formats(), ids=lambda form: form.name)

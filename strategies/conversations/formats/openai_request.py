@@ -49,23 +49,20 @@ FORMAT = Format(
     shows=REQUEST_FIELDS,
     examples=(
         Example(
-            "with tools, with history, with kwargs",
+            "with tools, with history",
             (
                 {**_BODY, "tools": [_TOOL], "tool_choice": "auto", "max_tokens": 8},
                 {**_BODY, "messages": [_USER, _ANSWER, _USER], "temperature": 0},
-                {**_BODY, "id": "r3", "chat_template_kwargs": {"enable_thinking": False}},
             ),
             (
                 Conversation("conversation-1", (_SYSTEM, _USER), (_TOOL,), (2,)),
                 Conversation("conversation-2", (_USER, _ANSWER, _USER), None, (3,)),
-                Conversation(
-                    "r3", (_SYSTEM, _USER), None, (2,), template_kwargs={"enable_thinking": False}
-                ),
             ),
         ),
         Example(
-            "an answer is continued",
+            "with variables of its own, and to go on with an answer",
             (
+                {**_BODY, "id": "r1", "chat_template_kwargs": {"enable_thinking": False}},
                 {
                     **_BODY,
                     "messages": [_USER, _ANSWER],
@@ -75,7 +72,10 @@ FORMAT = Format(
             ),
             (
                 Conversation(
-                    "conversation-1", (_USER, _ANSWER), None, (2,), continued=frozenset({2})
+                    "r1", (_SYSTEM, _USER), None, (2,), template_kwargs={"enable_thinking": False}
+                ),
+                Conversation(
+                    "conversation-2", (_USER, _ANSWER), None, (2,), continued=frozenset({2})
                 ),
             ),
         ),
