@@ -262,6 +262,19 @@ def test_that_the_answers_are_not_in_a_trace_is_told(tmp_path: Path, records: li
     assert got.turns == (1, 2)
 
 
+@pytest.mark.parametrize(
+    "record",
+    [
+        {"session_id": "s", "turns": [{"text": "hi"}]},
+        {"conversations": [[{"messages": [USER]}]]},
+        {**ATIF, "steps": STEPS},
+    ],
+)
+def test_a_record_of_several_requests_is_no_request(tmp_path: Path, record: Row) -> None:
+    with pytest.raises(InputError, match="holds several requests, so --records request does not"):
+        read(tmp_path, [record], records="request")
+
+
 def test_answers_that_a_trace_holds_are_counted(tmp_path: Path) -> None:
     turns = [{"messages": [USER]}, {"messages": [ANSWER, USER]}]
     (got,) = read(tmp_path, [{"conversations": [turns]}])

@@ -247,6 +247,7 @@ def test_values_may_be_json_texts_or_typed_values_in_an_event(tmp_path: Path) ->
     operation = [{"key": "gen_ai.operation.name", "value": {"stringValue": "chat"}}]
     for record, expected in (
         (span(input__messages=json.dumps(messages)), (USER, ANSWER, USER)),
+        ({**SPAN, "attributes": json.dumps(SPAN["attributes"])}, (USER, ANSWER, USER)),
         ({**SPAN, "attributes": operation, "events": [{"attributes": event}]}, (USER,)),
     ):
         assert read(tmp_path, [record])[0].messages == expected

@@ -286,6 +286,11 @@ def test_a_trace_without_text_is_refused_in_a_sentence_that_says_so(
     assert message.endswith(": ISLs cannot be counted from it")
 
 
+def test_a_trace_with_a_text_of_an_unknown_name_is_not_called_textless(tmp_path: Path) -> None:
+    record = {"timestamp": 0, "input_length": 6, "hash_ids": [46], "prompt": "What is 1 + 1?"}
+    assert refusal(tmp_path, [record]).startswith(":1: unknown format (fields: ")
+
+
 @pytest.mark.parametrize(
     "table",
     [

@@ -119,8 +119,8 @@ class Format:
     name, summary
         For errors and documentation.
     matches
-        Whether a file has this format if this is its first record. No record may match two
-        formats.
+        Whether a file has this format if this is its first record. No record of a format may
+        match two: one that does, such as a mixture of two, is refused.
     fields
         The fields of records that are read. `read` gets no others.
     read

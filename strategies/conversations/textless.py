@@ -15,6 +15,13 @@ _LENGTHS = frozenset(
         *("request tokens", "request_tokens", "num_input_tokens", "isl", "out_lens", "obs_lens"),
     }
 )
+_TEXTS = frozenset(
+    {
+        *("text", "texts", "prompt", "prompts", "input", "inputs", "input_text", "text_input"),
+        *("messages", "content", "question", "query", "body", "payload", "request", "output_text"),
+    }
+)
+"""Fields that may hold a text, so that such a record says something."""
 
 
 def refuse_without_text(record: Mapping[str, Any]) -> None:
@@ -25,6 +32,8 @@ def refuse_without_text(record: Mapping[str, Any]) -> None:
     InputError
         With the field that shows it.
     """
+    if any(_folded(name) in _TEXTS and value for name, value in record.items()):
+        return
     reason = without_text(name for name, value in record.items() if value is not None)
     if reason is not None:
         field = next(name for name in record if _folded(name) in _HASHES | _LENGTHS)

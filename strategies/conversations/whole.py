@@ -102,6 +102,8 @@ def conversation_of(
         With the field that is missing or wrong. Also if there is no client turn.
     """
     fields = record.value
+    if turns is not None and reader.options.records == "request":
+        raise InputError("holds several requests, so --records request does not fit")
     continued |= _continues_last(fields, messages)
     without = len(messages)
     read_system(fields, messages)
@@ -113,7 +115,7 @@ def conversation_of(
     if reader.options.records == "request":
         requests = (record_name(fields, REQUEST_IDS) or f"request-{number}",)
         name = record_name(fields, ("conversation_id",)) or requests[0]
-    if turns is None or requests is not None:
+    if turns is None:
         turns = turns_of(messages, continued=continued, request=request or requests is not None)
     return make_conversation(
         name,

@@ -65,6 +65,8 @@ def _matches(record: dict[str, Any]) -> bool:
     if any(isinstance(record.get(name), list) for name in _EXPORTS):
         return True
     attributes = record.get("attributes")
+    if isinstance(attributes, str) and '"gen_ai.' in attributes:
+        return True
     if isinstance(attributes, (dict, list)):
         has_place = any(name in record for name in ("traceId", "trace_id", "spanId", "span_id"))
         return has_place or "context" in record or _INPUT in attributes
@@ -131,7 +133,8 @@ _OLDER = ("gen_ai.prompt.0.", "llm.prompts", "gen_ai.prompt")
 
 def _attributes(span: dict[str, Any]) -> dict[str, Any]:
     """Return the attributes of a span, with those of the event that holds its messages."""
-    found = dict(attributes_of(span.get("attributes"), "attributes"))
+    own = maybe_json(span.get("attributes"), "attributes")
+    found = dict(attributes_of(own, "attributes"))
     found |= {name: value for name, value in span.items() if name in _READ_ATTRIBUTES}
     if _INPUT not in found:
         for i, event in enumerate(_objects(span.get("events"), "events")):
