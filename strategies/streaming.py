@@ -71,12 +71,10 @@ class Turns(NamedTuple):
     ----------
     conversation
         Its id.
-    messages, isl, request
+    messages, isl, request, file
         One value for each turn, as in `Row`.
     more
         The same for further columns, by their names.
-    file
-        As in `Row`.
     """
 
     conversation: str
@@ -84,7 +82,7 @@ class Turns(NamedTuple):
     isl: Sequence[int | None]
     request: Sequence[str] | None = None
     more: Mapping[str, Sequence[int | None]] = {}  # nobody changes it
-    file: str | None = None
+    file: Sequence[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,12 +126,16 @@ def turns_of(
     # What the core has read has no requests, and need not become Python objects here.
     if isinstance(conversations, DirectConversations):
         for (name, prefixes), lengths in zip(conversations.outlines, counts, strict=True):
-            yield _fitting(Turns(name, prefixes, lengths, file=file))
+            yield _fitting(Turns(name, prefixes, lengths, file=_repeated(file, prefixes)))
         return
     for conversation, lengths in zip(conversations, counts, strict=True):
-        requests = conversation.requests
-        turns = Turns(conversation.id, conversation.turns, lengths, requests, file=file)
+        requests, files = conversation.requests, _repeated(file, conversation.turns)
+        turns = Turns(conversation.id, conversation.turns, lengths, requests, file=files)
         yield _fitting(turns)
+
+
+def _repeated(file: str | None, prefixes: Sequence[int]) -> Sequence[str] | None:
+    return None if file is None else [file] * len(prefixes)
 
 
 def _fitting(turns: Turns) -> Turns:
@@ -380,4 +382,4 @@ def _turn_rows(turns: Turns, figures: Sequence[Figures]) -> Iterator[Row]:
     for cell, found in zip_longest(cells, figures):
         others = (found.shared, found.osl) if found else ()
         row = Row(turns.conversation, *cell, *others)
-        yield row if turns.file is None else row._replace(file=turns.file)
+        yield row if turns.file is None else row._replace(file=turns.file[0])

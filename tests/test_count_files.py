@@ -7,6 +7,8 @@ import gzip
 import hashlib
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -158,6 +160,17 @@ def test_standard_input_is_counted(tmp_path: Path, bench: Bench, given: str, pac
     assert len(done.error.splitlines()) == 1
 
 
+@pytest.mark.parametrize("given", ["-", "/dev/stdin"])
+def test_a_standard_input_that_is_closed_is_not_waited_for(given: str) -> None:
+    command = [sys.executable, "-m", "bench", "count", given, "--tokenizer", "bpe-chatml"]
+    code = f"import os, sys; os.close(0); os.execv(sys.executable, {command!r})"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
+    )
+    name = "standard input" if given == "-" else given
+    assert (done.returncode, done.stderr) == (3, f"bench: {name}: is closed\n")
+
+
 def test_a_comparison_takes_several_files_and_names_each(
     shards: Path, bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -182,10 +195,12 @@ def test_a_comparison_takes_several_files_and_names_each(
     assert asked == [data.conversations]
 
 
-def test_revisions_do_not_count_a_pipe(bench: Bench) -> None:
+def test_revisions_count_one_file_and_no_pipe(bench: Bench, tmp_path: Path) -> None:
     done = bench("decide", "-", "--base", "HEAD", "--head", "HEAD")
     assert done.code == 3
     assert done.error.startswith("bench: standard input: both revisions read the dataset")
+    done = bench("decide", tmp_path, "--base", "HEAD", "--head", "HEAD")
+    assert done.error == f"bench: {tmp_path}: is a folder; name a dataset file in it\n"
 
 
 @pytest.mark.parametrize("terminal", [True, False])

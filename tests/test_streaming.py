@@ -480,6 +480,47 @@ def test_several_files_are_one_dataset_and_go_on_at_any_place(
             assert rest.digests() == digests
 
 
+records_of_chats = st.lists(
+    st.integers(0, 99).map(chat)
+    | st.integers(0, 9).map(lambda number: chat(number, id=f"chat {number}"))
+    | st.sampled_from([chat(1, unknown=2), {"messages": 1}, {"messages": [3]}]),
+    max_size=6,
+)
+
+
+@both_readers
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    deadline=None,
+    max_examples=30,
+)
+@given(
+    parts=st.lists(
+        st.tuples(records_of_chats, st.sampled_from([bytes, gzip.compress, zstd])),
+        min_size=1,
+        max_size=4,
+    ),
+    size=st.integers(1, 400),
+)
+def test_records_in_any_files_are_those_of_one_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, directly: bool, parts: Any, size: int
+) -> None:
+    first = [chat(0)]
+    whole = write(tmp_path / "whole.jsonl", [*first, *(row for rows, _ in parts for row in rows)])
+    expected = read(whole, SKIP, directly=directly)
+    paths = [write(tmp_path / "first.jsonl", first)]
+    for number, (rows, pack) in enumerate(parts):
+        paths.append(tmp_path / f"{number}.jsonl")
+        paths[-1].write_bytes(pack(PACKS["lines"](rows)))
+    with monkeypatch.context() as patch:
+        patch.setattr(streaming, "PART_BYTES", size)
+        with FilesStream(paths, SKIP, directly=directly) as dataset:
+            batches = list(dataset)
+    assert [each for batch in batches for each in batch.conversations] == expected[0]
+    found = [each for batch in batches for each in batch.rejects]
+    assert [each.record for each in found] == [each.record for each in expected[1]]
+
+
 def test_files_before_the_place_are_those_that_were_read(tmp_path: Path) -> None:
     paths = several(tmp_path)
     with FilesStream(paths, SKIP) as dataset:

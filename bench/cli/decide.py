@@ -167,6 +167,8 @@ def _of_revisions(
                 "it to a file",
                 file=shown_path(source),
             )
+        if source.is_dir():
+            raise InputError("is a folder; name a dataset file in it", file=source)
         if not source.is_file():
             raise InputError("no such file", file=source)
     template: Path | None = options["template"]

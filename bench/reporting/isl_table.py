@@ -93,7 +93,7 @@ def _cells(turns: Turns, columns: tuple[str, ...]) -> list[Sequence[Cell]]:
         "messages": turns.messages,
         "isl": turns.isl,
         REQUEST: turns.request,
-        FILE: [turns.file] * len(turns.isl),
+        FILE: turns.file,
     }
     return [turns.more[name] if name in turns.more else fixed[name] for name in columns[2:]]
 

@@ -7,6 +7,7 @@ import io
 import os
 import select
 import stat
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +18,8 @@ from strategies.errors import InputError
 
 STANDARD_INPUT = Path("-")
 """What stands for standard input on a command line."""
+
+_OF_STANDARD_INPUT = frozenset({"-", "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"})
 
 _PIPE_BYTES = 1 << 17
 
@@ -92,6 +95,9 @@ def open_file(path: Path) -> Iterator[IO[bytes]]:
             with path.open("rb") as file:
                 yield file
             return
+        if sys.stdin is None and str(path) in _OF_STANDARD_INPUT:
+            # Its descriptor may be that of something else meanwhile.
+            raise InputError("is closed", file=shown_path(path))
         # The descriptor of standard input belongs to the program.
         descriptor = os.dup(0) if path == STANDARD_INPUT else os.open(path, os.O_RDONLY)
         with os.fdopen(descriptor, "rb", buffering=0) as raw:

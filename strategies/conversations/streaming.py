@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import tempfile
 import zlib
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -472,6 +471,8 @@ class DatasetStream:
     def _copied(self, stream: IO[bytes]) -> IO[bytes]:
         """Return a pipe of Parquet as a file: what it holds is said at its end."""
         self.notes.append(f"{self._name}: Parquet of a pipe is copied to a temporary file first")
+        import tempfile
+
         copy = tempfile.TemporaryFile()  # noqa: SIM115  # closed with what is held
         left = records.MAX_DOCUMENT_BYTES
         while block := stream.read(PART_BYTES):
