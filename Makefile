@@ -27,12 +27,17 @@ ASV_QUICK := --bench 'correctness|repetition' --bench "warm.*, 1, 'agentic'"
 PEERS := .venv-peers
 export ISL_BENCH_TOKENIZERS_1 ?= $(CURDIR)/$(PEERS)/bin/python
 
+# Where make check-servers puts servers that others wrote. Other Pythons may have vLLM and Dynamo:
+# ISL_BENCH_VLLM=.../bin/python ISL_BENCH_DYNAMO=.../bin/python make check-servers
+SERVERS := .venv-servers
+export ISL_BENCH_SERVERS ?= $(CURDIR)/$(SERVERS)/bin/python
+
 # How long make fuzz searches, and what else it is told: make fuzz FUZZ='--seed 7 --peers'
 SECONDS ?= 600
 FUZZ ?= --resume
 
 .PHONY: help setup compare compare-quick matrix test test-matrix test-signals fuzz bench asv asv-quick asv-libraries \
-	asv-demo dashboard notebooks peers lint format lock clean
+	asv-demo dashboard notebooks docs peers check-servers lint format lock clean
 
 help:
 	@echo "make compare        set up, then compare all strategies on the bundled sample"
@@ -49,7 +54,9 @@ help:
 	@echo "make asv-demo       slow one strategy down in a throw-away clone: asv must find it"
 	@echo "make dashboard      publish the results of asv as web pages, and serve them"
 	@echo "make notebooks      execute the notebooks, and write a page for each to results/notebooks"
+	@echo "make docs           build the site of the documentation in results/docs"
 	@echo "make peers          make the environment of tokenizers 1.0, to compare with"
+	@echo "make check-servers  test bench check against servers that others wrote (3 GB, 5 minutes)"
 	@echo "make lint           ruff, mypy, zizmor, cargo fmt, cargo clippy"
 	@echo "make format         apply ruff and cargo formatting"
 	@echo "make lock           resolve requirements.lock again from pyproject.toml"
@@ -150,6 +157,17 @@ $(PEERS)/.ready: requirements-peers.lock $(READY)
 		--require-hashes -r requirements-peers.lock
 	@touch $@
 
+check-servers: $(SERVERS)/.ready
+	$(BIN)/python -m pytest tests/test_check_servers.py -m servers
+
+# They need PyTorch, which nothing else here does.
+$(SERVERS)/.ready: requirements-servers.lock $(READY)
+	@$(BIN)/python $(STEP) "Making the environment $(SERVERS) (seconds)" $(BIN)/python -m venv $(SERVERS)
+	@$(BIN)/python $(STEP) "Installing servers and PyTorch into $(SERVERS) (minutes, 3 GB)" \
+		$(SERVERS)/bin/python -m pip install --disable-pip-version-check --progress-bar off \
+		--require-hashes -r requirements-servers.lock
+	@touch $@
+
 lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -165,12 +183,19 @@ format: $(READY)
 	$(BIN)/ruff format .
 	cargo fmt --manifest-path strategies/rust/Cargo.toml
 
+# A link that leads nowhere is an error.
+docs: $(READY)
+	$(BIN)/python -m sphinx --builder html --quiet --fail-on-warning --keep-going docs results/docs
+	@echo "results/docs/index.html"
+
 lock: $(VENV)/.python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'uv>=0.8'
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --all-extras --generate-hashes \
 		--custom-compile-command 'make lock' pyproject.toml -o requirements.lock
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 		--custom-compile-command 'make lock' requirements-peers.in -o requirements-peers.lock
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+		--custom-compile-command 'make lock' requirements-servers.in -o requirements-servers.lock
 
 clean:
-	rm -rf $(VENV) $(PEERS) .asv strategies/rust/target strategies/*.so results
+	rm -rf $(VENV) $(PEERS) $(SERVERS) .asv strategies/rust/target strategies/*.so results

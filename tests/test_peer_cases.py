@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from base64 import b64encode
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from tokenizers import Tokenizer
 import bench
 from bench.conformance.peer_cases import count_of, library_versions, peer_case, pieces
 from bench.measuring.causes import Difference
-from bench.measuring.shrinking import smallest_tokenizer
+from bench.measuring.shrinking import File, smallest_tokenizer
 from strategies import get, is_peer, names
 from strategies.fewest import fewest
 from tests.conftest import Bench, bundled_chat
@@ -77,6 +78,34 @@ def test_a_tokenizer_becomes_as_small_as_its_difference() -> None:
     assert len(json.dumps(case.file)) < 2_000
     assert pieces(case.file, text) == tokens
     assert case.wrong == {"spliced-alone": counted}
+
+
+def test_a_large_table_of_a_normalizer_gives_way_to_an_empty_one() -> None:
+    file = small_file()
+    # The tree of a table, and a hundred thousand bytes of texts.
+    table = b64encode((1024).to_bytes(4, "little") + bytes(1024 + 100_000)).decode()
+    file["normalizer"] = {"type": "Precompiled", "precompiled_charsmap": table}
+
+    def differs(smaller: File) -> bool:
+        return smaller["normalizer"] is not None and pieces(smaller, "a ") == pieces(file, "a ")
+
+    small = smallest_tokenizer(file, "a ", differs)
+    assert small is not None
+    assert small["normalizer"]["type"] == "Precompiled"
+    assert len(json.dumps(small)) < 5_000
+
+
+def test_words_that_span_a_lost_white_space_stay() -> None:
+    file = small_file()
+    words = file["model"]["vocab"]
+    assert "in" in words
+
+    def differs(smaller: File) -> bool:
+        return "in" in smaller["model"]["vocab"]
+
+    small = smallest_tokenizer(file, "i\nn", differs)
+    assert small is not None
+    assert "in" in small["model"]["vocab"]
 
 
 def test_a_part_is_left_out_once_another_is() -> None:

@@ -18,6 +18,7 @@ COMMANDS = {
     "fuzz": "bench.cli.fuzz:fuzz_command",
     "peers": "bench.cli.peers:peers_command",
     "matrix": "bench.cli.matrix:matrix_command",
+    "check": "bench.cli.check:check_command",
     "conformance": "bench.cli.conformance:conformance_command",
     "cache": "bench.cli.cache:cache_command",
     "history": "bench.cli.history:history_command",

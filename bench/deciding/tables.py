@@ -118,12 +118,17 @@ def who_table(decision: Decision) -> Table:
         Head("setting", left=True),
         Head("use", left=True),
         Head("speedup [all 95 %]"),
-        # Most decisions leave nothing open. An empty column has the lowest rank.
-        Head("may be faster still", rank=2 if any(row[5] for row in rows) else 6, left=True),
+        Head("may be faster still", rank=2, left=True),
         Head("noise floor", rank=3),
         Head("rounds", rank=4),
     )
-    return Table("What to use", heads, tuple(rows))
+    # Most decisions leave nothing open.
+    filled = [place for place, cells in enumerate(zip(*rows, strict=True)) if any(cells)]
+    return Table(
+        "What to use",
+        tuple(heads[place] for place in filled),
+        tuple(tuple(row[place] for place in filled) for row in rows),
+    )
 
 
 def _maybe(verdict: CaseVerdict) -> str:

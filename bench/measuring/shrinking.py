@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -18,6 +19,9 @@ _STEPS = ("post_processor", "truncation", "padding", "decoder", "normalizer", "p
 _LISTS = {"normalizer": "normalizers", "pre_tokenizer": "pretokenizers", "decoder": "decoders"}
 _BYTES = frozenset(pre_tokenizers.ByteLevel.alphabet())
 _FALLBACK = frozenset(f"<0x{byte:02X}>" for byte in range(256))
+_EMPTY_TABLE = b64encode((1024).to_bytes(4, "little") + bytes(1024 + 1)).decode()
+"""Replaces nothing: the length of a tree, its units (one for each first byte, all empty), and the
+texts that it puts in, none."""
 
 
 def narrowed(text: str, differing: Callable[[Sequence[str]], Sequence[bool]]) -> str:
@@ -144,6 +148,8 @@ def _shorter(step: str, content: Any) -> Iterator[Any]:
     if content is None:
         return
     yield None
+    if content.get("precompiled_charsmap") is not None:
+        yield {**content, "precompiled_charsmap": _EMPTY_TABLE}
     children = content.get(_LISTS.get(step, "")) or []
     yield from children
     for place in range(len(children)):
@@ -156,7 +162,9 @@ def _units(model: Mapping[str, Any], text: str) -> list[list[str]]:
     words = [word for word, _ in model["vocab"]] if model["type"] == "Unigram" else model["vocab"]
     steps = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
     shown = "".join(part for part, _ in steps.pre_tokenize_str(text))
-    images = (text, shown, "▁" + text.replace(" ", "▁"))
+    # Many a tokenizer takes every white space as a blank, and a peer may lose it.
+    blanks = "".join("▁" if letter.isspace() else letter for letter in text)
+    images = (text, shown, "▁" + blanks, "".join(text.split()))
     parts = [word for word in words if any(word in image for image in images)]
     others = (_FALLBACK | _BYTES).difference(parts)
     return [[word for word in words if word in others], *([word] for word in parts)]

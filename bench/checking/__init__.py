@@ -1,0 +1,1 @@
+"""Our counts against those of a server: a sample of turns, asked and compared."""
