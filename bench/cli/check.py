@@ -132,9 +132,9 @@ def check_command(
     if key is not None and not (address.is_encrypted or address.is_loopback):
         console.print("warning: the key is sent to another machine, and nothing encrypts it")
     (spec,) = chat_specs([tokenizer], options)
-    reading = read_options({**options, "on_error": on_error})
+    reading = read_options({**options, "on_error": on_error}, console)
     # The server gets arguments of calls as they are written.
-    data = read_dataset(dataset, replace(reading, tool_arguments="as-given"), console)
+    data = read_dataset([dataset], replace(reading, tool_arguments="as-given"), console)
     chat = load_tokenizer(spec, console)
     counted = [as_counted(each, reading.tool_arguments) for each in data.conversations]
     counts = _counts(counted, chat, on_error, console)

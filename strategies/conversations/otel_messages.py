@@ -93,6 +93,15 @@ class _Parts:
 def otel_system(value: Any, at: str, reader: Reader) -> list[Message]:
     """Return the system message of instructions, which are parts; none if there are no parts.
 
+    Parameters
+    ----------
+    value
+        The parts, or one text.
+    at
+        Its place, for errors.
+    reader
+        How the data are read.
+
     Raises
     ------
     InputError
