@@ -169,6 +169,15 @@ def test_anthropic_messages_are_known_by_what_only_they_have(record: Row, name: 
     assert detect(record).name == name
 
 
+def test_blocks_in_a_file_of_another_format_are_named_with_what_reads_them(tmp_path: Path) -> None:
+    use = block("tool_use", id="t", name="f", input={})
+    blocks = {**BODY, "messages": [USER, {"role": "assistant", "content": [use]}, USER]}
+    reason = "a part of type 'tool_use' is Anthropic's; --format anthropic-messages reads it"
+    place = "messages[1].content[0].type"
+    assert refusal(tmp_path, [BODY, blocks]) == f":2: {place}: {reason}"
+    assert len(read(tmp_path, [BODY, blocks], format="anthropic-messages")) == 2
+
+
 @pytest.mark.parametrize(
     ("changes", "place"),
     [
