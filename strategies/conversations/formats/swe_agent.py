@@ -62,6 +62,8 @@ def _message(item: Any, at: str, reader: Reader) -> Message:
 
 def _check_queries(steps: Any, messages: list[Message]) -> None:
     """Check that the model was asked with the history, if the steps say with what it was asked."""
+    if not isinstance(steps, (list, type(None))):
+        raise InputError("must be an array", field="trajectory")
     answers = [k for k, message in enumerate(messages) if message["role"] == "assistant"]
     asked = [
         (i, step["query"])
