@@ -98,17 +98,27 @@ def test_what_is_added_in_its_own_way_is_left_out_only_if_that_is_asked_for(unsu
     assert left.warnings
 
 
-def test_an_agent_in_the_same_log_is_a_conversation_of_its_own() -> None:
+def test_an_agent_has_a_prompt_of_its_own_and_is_counted_in_a_dataset_of_its_own() -> None:
     side = {"isSidechain": True}
-    log = [
-        LOG[0],
+    agent = [
         {**said("k1", None, "Add."), **side},
         {**answered("k2", "k1", "n1", text("2")), **side},
-        LOG[1],
     ]
-    main, agent = parsed(log)
-    assert main.messages == (SYSTEM, USER, ANSWER)
-    assert [agent.id, agent.messages[1]["content"]] == ["s/k1", "Add."]
+    assert refused([LOG[0], *agent, LOG[1]]).startswith(":2: isSidechain: an agent that the")
+    left = parsed([LOG[0], *agent, LOG[1]], on_error="skip")
+    assert [each.messages for each in left] == [(SYSTEM, USER, ANSWER)]
+    (alone,) = parsed(agent)
+    assert [alone.id, alone.messages[1]["content"]] == ["s/k1", "Add."]
+
+
+@pytest.mark.parametrize("marked", [True, False])
+def test_a_compacted_history_begins_a_conversation(marked: bool) -> None:
+    boundary = event("system", "b1", None, subtype="compact_boundary")
+    summary = {**said("u2", "b1" if marked else None, "hi"), "isCompactSummary": True}
+    log = [*LOG, *([boundary] if marked else []), summary, answered("a2", "u2", "m2", text("yes?"))]
+    first, second = parsed(log)
+    assert [first.id, second.id] == ["s", "s-2"]
+    assert first.messages == second.messages
 
 
 @pytest.mark.parametrize(

@@ -93,15 +93,45 @@ def _groups(items: Iterable[Record | Unread], finished: set[str]) -> Iterator[Gr
             continue
         name = _name(event, roots)
         parts = chains.setdefault(name, [_Chain(name)])
-        if event.get("subtype") == "compact_boundary" and parts[-1].events:
+        if parts[-1].events and _compacted(event, parts[-1].events[-1].value):
             parts.append(_Chain(f"{name}-{len(parts) + 1}"))
         named = with_beside({"id": parts[-1].name}, event, "id")
         parts[-1].events.append(Record(item.line, named))
-    for parts in chains.values():
-        for chain in parts:
-            if any(_is_said(record.value) for record in chain.events):
-                yield Group(tuple(chain.events), torn(lost, chain.name), chain.name)
-                finished.add(chain.name)
+    said = [
+        chain
+        for parts in chains.values()
+        for chain in parts
+        if any(_is_said(record.value) for record in chain.events)
+    ]
+    has_main = not all(map(_is_agent, said))
+    for chain in said:
+        error = torn(lost, chain.name) or (_apart(chain) if has_main else None)
+        yield Group(tuple(chain.events), error, chain.name)
+        finished.add(chain.name)
+
+
+def _compacted(event: dict[str, Any], before: dict[str, Any]) -> bool:
+    """Whether the history begins anew with an event."""
+    if event.get("subtype") == "compact_boundary":
+        return True
+    # Older versions log the summary alone.
+    return event.get("isCompactSummary") is True and before.get("subtype") != "compact_boundary"
+
+
+def _is_agent(chain: _Chain) -> bool:
+    return chain.events[0].value.get("isSidechain") is True
+
+
+def _apart(chain: _Chain) -> InputError | None:
+    """Return why an agent's own chain is not counted with that of the session."""
+    if not _is_agent(chain):
+        return None
+    return InputError(
+        "an agent that the session has started has a system prompt and tools of its own; count "
+        "its events as a dataset of their own",
+        line=chain.events[0].line,
+        field="isSidechain",
+    )
 
 
 def _name(event: dict[str, Any], roots: dict[str, str]) -> str:
@@ -328,6 +358,7 @@ _LOG = (
     _event("system", "y1", "r2", subtype="turn_duration", durationMs=5),
     _answered("a4", "r2", "m2", _text("It is 2.")),
 )
+_AGENT = {"isSidechain": True, "agentId": "g"}
 _USER = {"role": "user", "content": "What is 1 + 1?"}
 _CONTENT = (
     _SYSTEM,
@@ -356,11 +387,9 @@ FORMAT = Format(
             options=_GIVEN,
         ),
         Example(
-            "an agent, a compacted history, and texts that are sent together",
+            "a compacted history, and texts that are sent together",
             (
                 _said("u1", None, "What is 1 + 1?"),
-                {**_said("k1", None, "Add."), "isSidechain": True, "agentId": "g"},
-                {**_answered("k2", "k1", "m9", _text("2")), "isSidechain": True, "agentId": "g"},
                 _answered("a1", "u1", "m1", _text("2")),
                 _event("system", "b1", None, subtype="compact_boundary"),
                 _said("u2", "b1", "It was about sums."),
@@ -384,15 +413,18 @@ FORMAT = Format(
                     (_TOOL,),
                     (2,),
                 ),
+            ),
+            options=_GIVEN,
+        ),
+        Example(
+            "an agent of a session, in a log of its own",
+            (
+                {**_said("k1", None, "What is 1 + 1?"), **_AGENT},
+                {**_answered("k2", "k1", "m9", _text("2")), **_AGENT},
+            ),
+            (
                 Conversation(
-                    "s/g",
-                    (
-                        _SYSTEM,
-                        {"role": "user", "content": "Add."},
-                        {"role": "assistant", "content": "2"},
-                    ),
-                    (_TOOL,),
-                    (2,),
+                    "s/g", (_SYSTEM, _USER, {"role": "assistant", "content": "2"}), (_TOOL,), (2,)
                 ),
             ),
             options=_GIVEN,
@@ -412,6 +444,14 @@ FORMAT = Format(
             line=10,
             field="attachment",
             reason="an event of type 'todo_reminder' may be written into the prompt",
+            options=_GIVEN,
+        ),
+        BrokenExample(
+            "an agent beside the session",
+            (*_LOG, {**_said("k1", None, "Add."), **_AGENT}),
+            line=10,
+            field="isSidechain",
+            reason="an agent that the session has started has a system prompt and tools of its own",
             options=_GIVEN,
         ),
         BrokenExample(
