@@ -152,6 +152,15 @@ def block(kind: str, **fields: Any) -> Row:
             "Anthropic messages",
         ),
         ({"messages": [USER], "system": "x"}, "OpenAI chat"),
+        ({**BODY, "thinking": {"type": "enabled", "budget_tokens": 9}}, "Anthropic messages"),
+        ({**BODY, "thinking": {"type": "enabled"}}, "OpenAI request"),
+        (
+            {
+                "messages": [{"role": "system", "content": "x"}, USER],
+                "tools": [{"name": "f", "input_schema": {}}],
+            },
+            "OpenAI chat",
+        ),
         (
             {"messages": [USER, {"role": "assistant", "content": [block("thinking")]}]},
             "OpenAI chat",

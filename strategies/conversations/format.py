@@ -262,9 +262,11 @@ def is_anthropic(record: dict[str, Any]) -> bool:
     return (
         bool(record.get("anthropic_version"))
         or _has_system(record)
-        or (isinstance(thinking, dict) and isinstance(thinking.get("type"), str))
-        or (isinstance(tools, list) and any(map(_has_input_schema, tools)))
-        or (isinstance(tools, str) and '"input_schema"' in tools)
+        # Others have such a field, too, but no budget.
+        or (isinstance(thinking, dict) and thinking.get("budget_tokens") is not None)
+        or (
+            _has_input_schemas(tools) and not any(each.get("role") == "system" for each in messages)
+        )
         or any(_is_block(block) for each in messages for block in _blocks(each))
     )
 
@@ -285,8 +287,13 @@ def _is_openai(message: dict[str, Any]) -> bool:
 _OPENAI = ("tool_calls", "tool_call_id", "function_call", "reasoning_content", "reasoning")
 
 
-def _has_input_schema(tool: Any) -> bool:
-    return isinstance(tool, dict) and isinstance(tool.get("input_schema"), dict)
+def _has_input_schemas(tools: Any) -> bool:
+    """Whether there are tools of Anthropic's, which some also give to OpenAI's interface."""
+    if isinstance(tools, str):
+        return '"input_schema"' in tools
+    return isinstance(tools, list) and any(
+        isinstance(tool, dict) and isinstance(tool.get("input_schema"), dict) for tool in tools
+    )
 
 
 def _blocks(message: dict[str, Any]) -> list[Any]:
