@@ -15,7 +15,9 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from strategies import Conversation, Conversations, InputError, read_conversations
+from strategies.conversations.datasets import parse_dataset
 from strategies.conversations.files import open_file
+from strategies.conversations.options import ReadOptions
 from strategies.conversations.reading import items_of
 from strategies.conversations.records import Record, Unread
 
@@ -62,10 +64,13 @@ def refusal(folder: Path, records: list[Any]) -> str:
     return text.removeprefix(str(folder / "data.jsonl"))
 
 
-def outcome(path: Path) -> str:
+def outcome(path: Path, **options: Any) -> str:
     """Return "read", or the text of the only error that reading may raise."""
     try:
-        conversations = read_conversations(path)
+        if options:
+            conversations = parse_dataset(path.read_bytes(), str(path), ReadOptions(**options))
+        else:
+            conversations = read_conversations(path)
     except InputError as error:
         return str(error)
     assert all(conversation.turns for conversation in conversations)

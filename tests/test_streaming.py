@@ -131,10 +131,11 @@ def test_the_parts_of_a_sample_are_the_whole(
 def test_the_parts_of_an_example_are_the_whole(tmp_path: Path, directly: bool, form: Any) -> None:
     for number, example in enumerate(form.examples):
         path = write(tmp_path / f"{number}.jsonl", list(example.records))
-        assert read(path, ReadOptions(), directly=directly)[0] == list(example.conversations)
+        options = ReadOptions(**example.options)
+        assert read(path, options, directly=directly)[0] == list(example.conversations)
         array = tmp_path / f"{number}.json"
         array.write_text(json.dumps(example.records), encoding="utf-8")
-        assert read(array, ReadOptions(), directly=directly)[0] == list(example.conversations)
+        assert read(array, options, directly=directly)[0] == list(example.conversations)
 
 
 @every_size
@@ -144,10 +145,11 @@ def test_the_parts_of_an_example_are_the_whole(tmp_path: Path, directly: bool, f
 def test_a_mistake_is_told_in_the_same_words(tmp_path: Path, directly: bool, form: Any) -> None:
     for number, example in enumerate(form.broken):
         path = write(tmp_path / f"{number}.jsonl", list(example.records))
+        options = ReadOptions(**example.options)
         with pytest.raises(InputError) as expected:
-            whole(path, ReadOptions())
+            whole(path, options)
         with pytest.raises(InputError) as found:
-            read(path, ReadOptions(), directly=directly)
+            read(path, options, directly=directly)
         assert str(found.value) == str(expected.value)
 
 

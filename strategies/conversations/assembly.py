@@ -12,6 +12,7 @@ from strategies.conversations.conversation import Conversation
 from strategies.conversations.detect import form_of
 from strategies.conversations.fields import Reader
 from strategies.conversations.format import Format, Group, unread
+from strategies.conversations.lacking import check_lacks
 from strategies.conversations.located import located, renamed
 from strategies.conversations.options import ReadOptions
 from strategies.conversations.records import Record, Unread
@@ -176,6 +177,9 @@ class Assembly:
             return InputError(
                 f"holds no conversations, and neither does any of {number} files", file=self.name
             )
+        if self.first is None and self.form is not None:
+            reason = f"holds no conversations (read as {self.form.name})"
+            return InputError(reason, file=self.name)
         if self.first is None:
             return InputError("holds no conversations: the file is empty", file=self.name)
         return InputError(f"no record can be read, the first because {self.first}", file=self.name)
@@ -280,6 +284,7 @@ def read_group(
     InputError
         With the field; with the line, if there are several records.
     """
+    check_lacks(form, reader.options)
     path = reader.options.messages_field
     if path is None:
         return _read_group(form, group, number, reader)

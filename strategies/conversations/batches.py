@@ -337,8 +337,14 @@ class BatchReader:
         if self.id_column is not None:
             fields = record.value | dict.fromkeys(IDS, name)
             record = Record(record.line, fields)
+        groups = list(form.groups([record], set()))
+        if len(groups) != 1:
+            held = "several conversations" if groups else "no request to a model"
+            raise InputError(f"read as {form.name}: holds {held}; a row has to hold one")
+        if groups[0].error is not None:
+            raise groups[0].error
         reader = Reader(self.options)
-        read = read_group(form, (record,), record.line, reader)
+        read = read_group(form, groups[0].records, record.line, reader)
         self.left_out.update(reader.left_out)
         return read
 

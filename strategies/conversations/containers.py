@@ -10,6 +10,7 @@ import io
 import re
 from typing import IO, Any, Literal, TypeAlias, cast
 
+from strategies.conversations.textless import without_text
 from strategies.errors import InputError
 
 Container: TypeAlias = Literal["Parquet", "an Arrow stream", "gzip", "zstd", "JSON"]
@@ -43,6 +44,8 @@ def container_of(start: bytes, name: str, packed: Container | None = None) -> Co
             raise InputError(f"this is {container}{within}; unpack it first", file=name)
     for kind, advice, shows in _NOT_READ:
         if shows(start):
+            if shows is _is_table and (reason := without_text(_columns(start))):
+                raise InputError(reason, file=name)
             raise InputError(f"this is {kind}{within}, which is not read; {advice}", file=name)
     return "JSON"
 
@@ -127,6 +130,12 @@ def _is_table(start: bytes) -> bool:
     """Whether a text begins with the names of columns, and no line of JSON follows."""
     found = _SEPARATED.match(start)
     return found is not None and start[found.end() :].lstrip()[:1] not in {b"{", b"["}
+
+
+def _columns(start: bytes) -> list[str]:
+    """Return the names of the columns of a table of text."""
+    head = start.partition(b"\n")[0].decode("utf-8-sig", errors="replace")
+    return [name.strip(' "\r') for name in re.split(r"[,;\t]", head)]
 
 
 _UNPACK = "unpack it first"

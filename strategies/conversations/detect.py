@@ -14,6 +14,7 @@ from strategies.conversations.known_fields import MESSAGE, RECORD, ROW
 from strategies.conversations.located import located, root_of
 from strategies.conversations.options import ReadOptions
 from strategies.conversations.records import Needs
+from strategies.conversations.textless import refuse_without_text
 from strategies.errors import InputError
 
 
@@ -94,7 +95,8 @@ def detect(record: dict[str, Any]) -> Format:
         raise InputError(
             f"looks like several formats, {names} (fields: {keys}); --format says which"
         )
-    known = "; ".join(f"{form.name}: {form.summary}" for form in formats())
+    refuse_without_text(record)
+    known = ", ".join(form.name for form in formats())
     raise InputError(f"unknown format (fields: {keys}); known are {known}{_ADVICE}")
 
 
@@ -111,7 +113,7 @@ def needs(messages_field: str | None = None) -> Needs:
         As in `ReadOptions`.
     """
     holders = frozenset() if messages_field is None else root_of(messages_field)
-    read = frozenset({"_type"}).union(holders, *(form.fields for form in formats()))
+    read = frozenset({"_type"}).union(holders, *(form.fields | form.shows for form in formats()))
     return Needs(
         skipped=RECORD.harmless - read,
         read=read | RECORD.refused.keys() | ROW.refused.keys(),

@@ -180,6 +180,7 @@ TEXT_PARTS = {
 }
 """The field that holds the text, for each type of part that has one."""
 
+_ANTHROPIC = ("tool_use", "tool_result", "redacted_thinking")
 _MAY_BE_NULL = frozenset({"text", "refusal"})
 
 
@@ -193,9 +194,12 @@ def _part(part: Any, at: str, reader: Reader) -> Any:
         raise InputError("is missing", field=f"{at}.type")
     if not isinstance(kind, str) or kind not in TEXT_PARTS:
         # A template writes a placeholder for an image, but the server sees many tokens.
-        raise InputError(
-            f"a part of type {brief(kind)} cannot be counted; only text can", field=f"{at}.type"
-        )
+        reason = f"a part of type {brief(kind)} cannot be counted; only text can"
+        if kind in _ANTHROPIC:
+            reason = (
+                f"a part of type {brief(kind)} is Anthropic's; --format anthropic-messages reads it"
+            )
+        raise InputError(reason, field=f"{at}.type")
     key = TEXT_PARTS[kind]
     if key not in part:
         raise InputError("is missing", field=f"{at}.{key}")

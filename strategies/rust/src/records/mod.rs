@@ -107,13 +107,17 @@ pub fn read(
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Form {
     OpenAi,
+    Request,
+    WildChat,
     ShareGpt,
     Endpoints,
 }
 
 /// Each with its name in `strategies/conversations/formats/`.
-const FORMS: [(Form, &str); 3] = [
+const FORMS: [(Form, &str); 5] = [
     (Form::OpenAi, "OpenAI chat"),
+    (Form::Request, "OpenAI request"),
+    (Form::WildChat, "WildChat"),
     (Form::ShareGpt, "ShareGPT"),
     (Form::Endpoints, "MLCommons endpoints"),
 ];
@@ -142,6 +146,8 @@ impl Format {
     fn new(form: Form) -> Self {
         match form {
             Form::OpenAi => Self::Whole(Shape::OpenAi),
+            Form::Request => Self::Whole(Shape::Request),
+            Form::WildChat => Self::Whole(Shape::WildChat),
             Form::ShareGpt => Self::Whole(Shape::ShareGpt),
             Form::Endpoints => Self::Endpoints(Grouping::default()),
         }
@@ -150,6 +156,8 @@ impl Format {
     fn form(&self) -> Form {
         match self {
             Self::Whole(Shape::OpenAi) => Form::OpenAi,
+            Self::Whole(Shape::Request) => Form::Request,
+            Self::Whole(Shape::WildChat) => Form::WildChat,
             Self::Whole(Shape::ShareGpt) => Form::ShareGpt,
             Self::Endpoints(_) => Form::Endpoints,
         }
@@ -195,7 +203,7 @@ impl Reading<'_> {
     }
 }
 
-/// The format whose first record this is.
+/// The format whose first record this is, if the caller has not found it.
 fn form_of(record: &Dict) -> Outcome<Form> {
     let has = |key| record.get(key).is_some();
     let holds = |key| record.get(key).is_some_and(|value| *value != Data::None);

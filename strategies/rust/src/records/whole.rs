@@ -1,4 +1,4 @@
-//! Records that hold a whole conversation: `OpenAI` chat, and `ShareGPT`.
+//! Records that hold a whole conversation: `OpenAI` chat and requests, `WildChat`, and `ShareGPT`.
 
 use super::conversation::{Conversation, client_turns, role};
 use super::fields::{leave_out, must_be_off, must_say_nothing};
@@ -11,6 +11,9 @@ use crate::data::{Data, Dict};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Shape {
     OpenAi,
+    /// The body of one request.
+    Request,
+    WildChat,
     ShareGpt,
 }
 
@@ -27,7 +30,8 @@ pub fn read_whole(
     };
     let (mut id, mut other_id, mut system) = (None, None, None);
     let holder = match shape {
-        Shape::OpenAi => "messages",
+        Shape::OpenAi | Shape::Request => "messages",
+        Shape::WildChat => "conversation",
         Shape::ShareGpt => "conversations",
     };
     for (key, value) in record.value.into_entries() {
@@ -63,11 +67,21 @@ pub fn read_whole(
         .or(other_id)
         .filter(|id| !id.is_empty())
         .unwrap_or_else(|| format!("conversation-{number}").into());
-    conversation.turns = client_turns(&conversation.messages);
+    conversation.turns = match shape {
+        Shape::Request => request_turn(&conversation.messages),
+        Shape::OpenAi | Shape::WildChat | Shape::ShareGpt => client_turns(&conversation.messages),
+    };
     if conversation.turns.is_empty() {
         return refuse("no client turn");
     }
     Ok(conversation)
+}
+
+/// The turn of messages that are one request; none if the last one is an answer.
+fn request_turn(messages: &[Dict]) -> Vec<usize> {
+    let last = messages.last().map(role);
+    let asks = last.is_some_and(|role| role != "assistant");
+    asks.then_some(messages.len()).into_iter().collect()
 }
 
 fn read_messages(shape: Shape, value: Data, reader: Reader) -> Outcome<Vec<Dict>> {
@@ -75,7 +89,7 @@ fn read_messages(shape: Shape, value: Data, reader: Reader) -> Outcome<Vec<Dict>
         return refuse("messages that are no array");
     };
     let messages = items.into_iter().map(|item| match shape {
-        Shape::OpenAi => reader.message(item),
+        Shape::OpenAi | Shape::Request | Shape::WildChat => reader.message(item),
         Shape::ShareGpt => read_item(item, reader),
     });
     messages.collect()
