@@ -107,7 +107,11 @@ def used(wheel: Path, folder: Path, *, borrow: bool) -> int:
         (elsewhere / name).mkdir(parents=True)
         (elsewhere / name / "__init__.py").write_text(UNRELATED)
     (elsewhere / "random.py").write_text(UNRELATED)
-    environment = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "VIRTUAL"))}
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("ISL_BENCH", "PYTHON", "VIRTUAL"))
+    }
     environment |= {"HF_HUB_OFFLINE": "1", "XDG_CACHE_HOME": str(folder / "cache")}
     install = [*pip, "install", "--quiet", "--disable-pip-version-check", *options, str(wheel)]
     if run(install, folder, environment):
