@@ -43,6 +43,7 @@ COMMANDS = (
     "count chats.jsonl --tokenizer bpe-chatml --out isl.parquet",
     "count chats.jsonl --tokenizer sentencepiece --strategy process-pool --json",
     "lint --tokenizer unigram",
+    "check --help",
     "conformance --strategy rust --cases flags::*",
     "compare --quick --out report",
     "show report/report.json",
