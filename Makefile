@@ -37,7 +37,7 @@ SECONDS ?= 600
 FUZZ ?= --resume
 
 .PHONY: help setup compare compare-quick matrix test test-matrix test-signals fuzz bench asv asv-quick asv-libraries \
-	asv-demo dashboard notebooks docs peers check-servers lint format lock clean
+	asv-demo dashboard notebooks docs wheel wheel-check peers check-servers lint format lock clean
 
 help:
 	@echo "make compare        set up, then compare all strategies on the bundled sample"
@@ -55,6 +55,8 @@ help:
 	@echo "make dashboard      publish the results of asv as web pages, and serve them"
 	@echo "make notebooks      execute the notebooks, and write a page for each to results/notebooks"
 	@echo "make docs           build the site of the documentation in results/docs"
+	@echo "make wheel          build the wheel of this platform in results/wheels"
+	@echo "make wheel-check    use the wheel in an empty environment, from another folder"
 	@echo "make peers          make the environment of tokenizers 1.0, to compare with"
 	@echo "make check-servers  test bench check against servers that others wrote (3 GB, 5 minutes)"
 	@echo "make lint           ruff, mypy, zizmor, cargo fmt, cargo clippy"
@@ -187,6 +189,18 @@ format: $(READY)
 docs: $(READY)
 	$(BIN)/python -m sphinx --builder html --quiet --fail-on-warning --keep-going docs results/docs
 	@echo "results/docs/index.html"
+
+# The core is the one that make setup has built, linked into another file.
+wheel: $(READY)
+	@rm -rf results/wheels
+	@$(BIN)/python $(STEP) "Building the wheel (seconds, or 2 to 5 minutes)" \
+		$(BIN)/python -m pip wheel --verbose --disable-pip-version-check --progress-bar off \
+		--no-deps --wheel-dir results/wheels .
+	@ls results/wheels/*.whl
+
+wheel-check: wheel
+	@$(BIN)/python .ci/release.py
+	$(BIN)/python .ci/check_wheel.py --borrow results/wheels/*.whl
 
 lock: $(VENV)/.python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'uv>=0.8'

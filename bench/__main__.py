@@ -3,25 +3,16 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Never
+from typing import Never
 
 from bench.interruption import EXIT_INTERRUPTED, INTERRUPTION
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def main() -> Never:
     """Import the command line, which takes a while, and run it."""
     INTERRUPTION.listen()
     try:
-        in_the_way = _unrelated_strategies()
-        if in_the_way is not None:
-            sys.stderr.write(
-                f"bench: {in_the_way} hides the package 'strategies' of isl-bench; "
-                "run it from another folder, or take this one out of PYTHONPATH\n"
-            )
-            sys.exit(3)
+        _find_own_strategies()
         from bench import cli
 
         cli.main()
@@ -36,23 +27,21 @@ def main() -> Never:
         sys.exit(EXIT_INTERRUPTED)
 
 
-def _unrelated_strategies() -> Path | None:
-    """Return the unrelated `strategies` that an import would find, or None.
+def _find_own_strategies() -> None:
+    """Let the package `strategies` be found that lies beside this one.
 
-    ``python -m bench`` looks into the working directory first, and a folder of that name may be
-    there.
+    ``python -m bench`` looks into the working directory first, and an unrelated folder of that name
+    may be there. `isl_bench` does the same for both packages, but Python comes here without it.
     """
     # Imported here, because signals are taken before it.
-    from importlib.util import find_spec
+    from importlib.machinery import PathFinder
     from pathlib import Path
 
-    ours = Path(__file__).parents[1] / "strategies"
-    found = find_spec("strategies")
-    if found is None or found.origin is None:
-        return None
-    file = Path(found.origin)
-    found_here = file.parent if file.name == "__init__.py" else file
-    return None if found_here.resolve() == ours.resolve() else found_here
+    folder = Path(__file__).resolve().parents[1]
+    found = PathFinder.find_spec("strategies")
+    if found is None or found.origin is None or Path(found.origin).resolve().parents[1] != folder:
+        # The processes that the command starts get this path, too.
+        sys.path.insert(0, str(folder))
 
 
 if __name__ == "__main__":

@@ -66,7 +66,8 @@ class ProcessPool:
         check_threads(
             workers * THREADS_OF_A_WORKER + 2, f"{workers} processes of process-pool, or threads,"
         )
-        with _refused(workers):
+        # The first semaphore of a program starts the process that keeps track of them.
+        with _refused(workers), starting_processes():
             # Without it, a worker that is ready early would answer for one that still loads.
             everyone = context.Barrier(workers)
             pool = ProcessPoolExecutor(workers, context, _start_worker, (chat, everyone))

@@ -17,7 +17,7 @@ FEWEST = 3
 Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
 
 
-@pytest.mark.parametrize("package", ["strategies", "bench", "isl_bench_pytest"])
+@pytest.mark.parametrize("package", ["strategies", "bench", "isl_bench", "isl_bench_pytest"])
 def test_every_parameter_is_described(package: str) -> None:
     paths = sorted((ROOT / package).rglob("*.py"))
     assert paths

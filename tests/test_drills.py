@@ -125,7 +125,7 @@ class Copy:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         left_out = shutil.ignore_patterns("__pycache__", "*.so", "rust", "history")
-        for package in ("strategies", "bench", "isl_bench_pytest", "tests"):
+        for package in ("strategies", "bench", "isl_bench", "isl_bench_pytest", "tests"):
             shutil.copytree(ROOT / package, folder / package, ignore=left_out)
         for name in ("pyproject.toml", "asv.conf.json"):
             shutil.copy(ROOT / name, folder)

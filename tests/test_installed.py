@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -14,6 +15,7 @@ from pathlib import Path
 import click
 import pytest
 
+import isl_bench
 from bench.bundled import tokenizer_names
 from bench.cli.commands import COMMANDS, commands
 from bench.samples import SHAPES, sample_bytes
@@ -152,10 +154,16 @@ UNRELATED = "raise SystemExit('the unrelated code was imported')\n"
 
 @pytest.fixture(params=["__init__.py", "tool.py"], ids=["packages", "folders of modules"])
 def crowded(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
-    """A working directory with a dataset, and with folders named like the packages."""
-    for name in ("bench", "strategies"):
-        (tmp_path / name).mkdir()
+    """A working directory with a dataset, and with folders named like the packages.
+
+    It also has modules named like what Python itself imports to start a process, and a folder
+    `library` for PYTHONPATH with packages named like those of the project.
+    """
+    for name in ("bench", "strategies", "library/bench", "library/strategies", "tokenizers"):
+        (tmp_path / name).mkdir(parents=True)
         (tmp_path / name / request.param).write_text(UNRELATED)
+    for name in ("multiprocessing", "random", "json"):
+        (tmp_path / f"{name}.py").write_text(UNRELATED)
     (tmp_path / "chats.jsonl").write_bytes(sample_bytes("small", shapes=["short-chat"]))
     return tmp_path
 
@@ -169,35 +177,72 @@ def crowded(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     ids=["a pool of processes", "a comparison in fresh processes"],
 )
 def test_unrelated_folders_are_in_nobodys_way(crowded: Path, arguments: list[str]) -> None:
-    result = run([str(SCRIPT), *arguments, "--tokenizer", "unigram", "--quiet"], crowded)
+    command = [str(SCRIPT), *arguments, "--tokenizer", "unigram", "--quiet"]
+    result = run(command, crowded, PYTHONPATH=str(crowded / "library"))
     assert result == Result(0, "", "")
 
 
 @pytest.mark.parametrize("name", ["bench", "strategies"])
 @pytest.mark.parametrize("unrelated", ["{}/__init__.py", "{}.py", "{}/tool.py"])
-def test_python_m_works_or_says_what_is_in_the_way(
-    name: str, unrelated: str, tmp_path: Path
-) -> None:
+def test_python_m_finds_the_packages(name: str, unrelated: str, tmp_path: Path) -> None:
     path = tmp_path / unrelated.format(name)
     path.parent.mkdir(exist_ok=True)
     path.write_text(UNRELATED)
+    own_name = run([sys.executable, "-m", "isl_bench", "--version"], tmp_path)
+    assert (own_name.code, own_name.error) == (0, "")
     result = run([*MODULE, "--version"], tmp_path)
-    if path.name == "tool.py":
-        # Python prefers any package to a folder without an __init__.py.
-        assert (result.code, result.error) == (0, "")
-    else:
+    if name == "bench" and path.name != "tool.py":
+        # It is what Python was asked to run. A folder without an __init__.py is not.
         assert result.code != 0
         assert len(result.error.splitlines()) == 1
-        if name == "strategies":
-            shown = path.parent if path.name == "__init__.py" else path
-            assert result.error.startswith(f"bench: {shown} hides the package 'strategies'")
-    assert run([*MODULE, "--version"], tmp_path, PYTHONSAFEPATH="1").code == 0
+    else:
+        assert result == own_name
+    assert run([*MODULE, "--version"], tmp_path, PYTHONSAFEPATH="1") == own_name
 
 
-def test_a_folder_on_the_path_that_hides_a_package_is_named(tmp_path: Path) -> None:
+# --- a Python that it was not built for ---------------------------------------------------
+
+
+def test_another_system_is_told_in_one_line(tmp_path: Path) -> None:
+    code = "import sys; sys.platform = 'win32'; import isl_bench; isl_bench.main()"
+    result = run([sys.executable, "-c", code], tmp_path)
+    assert result == Result(
+        3, "", "bench: isl-bench runs on Linux and macOS; on Windows, install it in WSL\n"
+    )
+
+
+def test_a_core_that_this_python_cannot_load_is_told_in_one_line(tmp_path: Path) -> None:
+    # A free-threaded Python does not look for files that end in .abi3.so.
+    shutil.copytree(Path(isl_bench.__file__).parent, tmp_path / "isl_bench")
     (tmp_path / "strategies").mkdir()
-    (tmp_path / "strategies" / "__init__.py").write_text(UNRELATED)
-    result = run([str(SCRIPT), "--version"], Path("/"), PYTHONPATH=str(tmp_path))
+    (tmp_path / "strategies" / "__init__.py").touch()
+    (tmp_path / "strategies" / "_native.of-another-python.so").touch()
+    result = run([sys.executable, "-m", "isl_bench", "--version"], tmp_path)
     assert (result.code, result.out) == (3, "")
-    assert result.error.startswith(f"bench: {tmp_path / 'strategies'} hides the package")
-    assert len(result.error.splitlines()) == 1
+    assert result.error.startswith("bench: the native core is missing, or was built for another")
+    assert result.error.endswith("; install isl-bench with the pip of this Python\n")
+
+
+# macOS has neither function.
+NO_AFFINITY = """
+import os
+
+del os.sched_getaffinity, os.sched_setaffinity
+"""
+
+
+def test_a_system_that_cannot_keep_a_program_on_some_cores_uses_all(tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text(NO_AFFINITY)
+    (tmp_path / "chats.jsonl").write_bytes(sample_bytes("small", shapes=["short-chat"]))
+    command = [str(SCRIPT), "compare", "chats.jsonl", "--tokenizer", "unigram", "--quiet"]
+    command += ["--strategies", "rust", "--rounds", "1", "--out", "report"]
+    assert run(command, tmp_path, PYTHONPATH=str(tmp_path)) == Result(0, "", "")
+    report = json.loads((tmp_path / "report" / "report.json").read_text("utf-8"))
+    assert report["machine"]["cores_available"] == report["machine"]["cores"] == os.cpu_count()
+    assert {each["cores"] for each in report["results"]} == {os.cpu_count()}
+    result = run([*command, "--cores", "1"], tmp_path, PYTHONPATH=str(tmp_path))
+    if os.cpu_count() == 1:
+        assert result == Result(0, "", "")
+    else:
+        assert (result.code, result.out) == (3, "")
+        assert result.error.startswith("bench: --cores: 1 cores asked for, this system runs")

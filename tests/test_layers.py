@@ -34,7 +34,7 @@ def checked(folder: Path) -> subprocess.CompletedProcess[str]:
 def copy(tmp_path: Path) -> Path:
     """A copy of the Python files, in which an import can be planted."""
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
-    for package in ("strategies", "bench", "isl_bench_pytest"):
+    for package in ("strategies", "bench", "isl_bench", "isl_bench_pytest"):
         for path in (ROOT / package).rglob("*.py"):
             target = tmp_path / path.relative_to(ROOT)
             target.parent.mkdir(parents=True, exist_ok=True)

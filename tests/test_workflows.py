@@ -273,7 +273,7 @@ setup:
 	@ln -sf {tools}/bench .venv/bin/bench
 	@echo $@ >> "$$HOME/made"
 
-lint compare-quick test:
+lint docs compare-quick wheel-check test:
 	@echo $@ >> "$$HOME/made"
 """
 
@@ -720,7 +720,11 @@ def test_each_job_has_few_rights_a_limit_of_time_and_no_secret(name: str) -> Non
 
 @pytest.mark.enable_socket
 @pytest.mark.parametrize(
-    ("job", "made"), [("lint", ["setup", "lint"]), ("tests", ["setup", "compare-quick", "test"])]
+    ("job", "made"),
+    [
+        ("lint", ["setup", "lint", "docs"]),
+        ("tests", ["setup", "compare-quick", "wheel-check", "test"]),
+    ],
 )
 def test_the_jobs_of_the_tests_make_what_the_project_checks(
     pull: PullRequest, job: str, made: list[str]
@@ -740,6 +744,26 @@ def test_the_tests_are_those_of_the_project_on_the_oldest_and_the_newest_python(
     run = {step["run"] for job in jobs.values() for step in job["steps"] if "run" in step}
     ours = set(re.findall(r"^make .*$", (ROOT / ".ci" / "run").read_text("utf-8"), re.MULTILINE))
     assert run == {"make setup", *ours}
+
+
+def test_only_a_tag_publishes_and_only_what_was_used_on_its_own_system() -> None:
+    jobs = workflow("wheels")["jobs"]
+    writers = {
+        name
+        for name, job in jobs.items()
+        if any(right == "write" for right in job.get("permissions", {}).values())
+    }
+    assert writers == {"publish"}
+    publish = jobs["publish"]
+    assert publish["if"] == "github.event_name == 'push' && github.ref_type == 'tag'"
+    assert publish["environment"] == "pypi"
+    # It runs no code of the project.
+    assert not any("run" in step for step in publish["steps"])
+    assert set(publish["needs"]) == set(jobs) - {"publish", "version"}
+    for name in publish["needs"]:
+        assert jobs[name]["needs"] == "version"
+        run = [step.get("run", "") for step in jobs[name]["steps"]]
+        assert any("python .ci/check_wheel.py" in each for each in run)
 
 
 def test_the_workflows_pass_zizmor() -> None:

@@ -29,7 +29,8 @@ def main() -> None:
         print(json.dumps(members), file=answers, flush=True)
 
     try:
-        os.sched_setaffinity(0, task["cores"])
+        if hasattr(os, "sched_setaffinity"):
+            os.sched_setaffinity(0, task["cores"])
         started = time.perf_counter()
         import strategies
         from strategies import _native

@@ -27,6 +27,7 @@ from strategies import (
     UnavailableError,
     amplification,
     availability,
+    available_cores,
     count_with,
     get,
     hinted,
@@ -264,7 +265,7 @@ def run_rounds(
         for counter in counters.values():
             count_with(counter, chat, some, on_error=on_error)
         warm = perf_counter()
-        meter = LoadMeter(processors, len(os.sched_getaffinity(0)))
+        meter = LoadMeter(processors, available_cores())
         for number in range(most_rounds):
             names = list(counters)
             order.shuffle(names)

@@ -67,11 +67,15 @@ class LoadMeter:
         return Load(self._before, elsewhere, self._left_free)
 
 
+_BUSY = ("user", "nice", "system", "irq", "softirq", "steal")
+
+
 def _busy_seconds(processors: Sequence[int]) -> float:
     """Return how long processors have worked, for whomever. Time that a host takes counts."""
     times = psutil.cpu_times(percpu=True)
     return sum(
-        each.user + each.nice + each.system + each.irq + each.softirq + each.steal
+        # Some systems have only the first three.
+        sum(getattr(each, kind, 0.0) for kind in _BUSY)
         for number, each in enumerate(times)
         if number in processors
     )

@@ -15,6 +15,7 @@ import psutil
 import strategies
 from bench.measuring.recordable import LATER
 from strategies import InputError
+from strategies.runtime.cores import processors
 
 GIT_SECONDS = 10.0
 
@@ -124,7 +125,7 @@ def _git(folder: Path, *arguments: str) -> str | None:
 
 def available() -> tuple[int, ...]:
     """Return the numbers of the processors that this process may use."""
-    return tuple(sorted(os.sched_getaffinity(0)))
+    return processors()
 
 
 def first_cores(count: int) -> tuple[int, ...]:
@@ -143,6 +144,23 @@ def first_cores(count: int) -> tuple[int, ...]:
     return cores[:count]
 
 
+def check_cores(count: int) -> None:
+    """Check that something can be measured on `count` cores.
+
+    Raises
+    ------
+    InputError
+        If there are not that many, or this system cannot keep a program on fewer than all.
+    """
+    most = len(available())
+    if len(first_cores(count)) < most and not hasattr(os, "sched_setaffinity"):
+        raise InputError(
+            f"{count} cores asked for, this system runs a program on all {most}", field="--cores"
+        )
+
+
 def pin(cores: Sequence[int]) -> None:
-    """Keep this process, and all that it starts, on these processors."""
-    os.sched_setaffinity(0, cores)
+    """Keep this process, and all that it starts, on these processors, if the system can."""
+    # macOS cannot; what is measured has passed `check_cores`.
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, cores)

@@ -100,6 +100,8 @@ def tree_pss(pid: int, origin: int | None = None) -> int | None:
     int or None
         None if the kernel does not tell, or a process has ended meanwhile.
     """
+    if not psutil.LINUX:
+        return None
     try:
         # The proportional shares of all who share a page add up to the page. So the sum over the
         # tree and its origin is what they use together, and pages that only the origin uses are

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bench.measuring.baseline import BASELINE
-from bench.measuring.machine import first_cores
+from bench.measuring.machine import check_cores
 from strategies import ChatSpec, OnError
 from strategies.runtime.workers import checked_workers
 
@@ -50,7 +50,7 @@ class Plan:
 
     def __post_init__(self) -> None:
         for count in self.cores:
-            first_cores(count)
+            check_cores(count)
         for _, workers in self.settings:
             checked_workers(workers)
 

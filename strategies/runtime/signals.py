@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from collections.abc import Iterator
@@ -60,14 +61,38 @@ def starting_processes() -> Iterator[None]:
     terminal, and one that is still loading Python would print a traceback. Libraries that
     they import may lift the mask, so they call `leave_interrupts_to_parent` as soon as they
     can.
+
+    They do not import what lies in the working directory, unless this process would.
     """
     from multiprocessing import resource_tracker
 
-    # Else it starts with the first process, and lifts the mask when it does.
-    resource_tracker.ensure_running()
-    with interruptions_held():
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-        try:
-            yield
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    with _working_directory_off_the_path():
+        # Else it starts with the first process, and lifts the mask when it does.
+        resource_tracker.ensure_running()
+        with interruptions_held():
+            before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+            try:
+                yield
+            finally:
+                signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+_SAFE_PATH = "PYTHONSAFEPATH"
+
+
+@contextmanager
+def _working_directory_off_the_path() -> Iterator[None]:
+    """Let a new Python not look for modules in the working directory first.
+
+    `multiprocessing` starts it with ``-c``, which does so until the path of this process has been
+    handed over. Until then, a `random.py` in that folder would hide Python's own.
+    """
+    before = os.environ.get(_SAFE_PATH)
+    os.environ[_SAFE_PATH] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[_SAFE_PATH]
+        else:
+            os.environ[_SAFE_PATH] = before

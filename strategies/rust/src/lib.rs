@@ -2,6 +2,9 @@
 //!
 //! Only `binding` knows Python. README.md says what the rooms are for.
 
+#[cfg(windows)]
+compile_error!("isl-bench runs on Linux and macOS; on Windows, install it in WSL");
+
 mod binding;
 mod count;
 mod data;
