@@ -16,6 +16,7 @@ from strategies.chat.spec import ChatSpec, chat_spec
 from strategies.chat.tokenizer import ChatTokenizer
 from strategies.columns import Figures, TableColumns, figures_with
 from strategies.conversations.batches import BatchReader, batch_of
+from strategies.conversations.detect import form_named
 from strategies.conversations.options import ReadOptions
 from strategies.errors import InputError, IslWarning, TurnError
 from strategies.hints import hinted
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from strategies.contract import Counter
-    from strategies.conversations.conversation import Conversation, ToolArguments
+    from strategies.conversations.conversation import Conversation, Tool, ToolArguments
     from strategies.conversations.counts import Column, OnError
     from strategies.conversations.options import UnknownFields
 
@@ -69,7 +70,7 @@ class CountTurns:
         Name of a strategy, as for `count`.
     workers
         Threads or processes of the strategy. Engines start a process for each core, so one.
-    tool_arguments, unknown_fields
+    tool_arguments, unknown_fields, format, messages_field, tools, system
         As for `read_conversations`.
     on_error
         ``"raise"`` fails at a record that cannot be read and at a turn that has no ISL.
@@ -103,12 +104,24 @@ class CountTurns:
         id_column: str | None = None,
         columns: Sequence[str] = (),
         block_size: int | None = None,
+        format: str | None = None,  # noqa: A002  # as the option of the command line is called
+        messages_field: str | None = None,
+        tools: Sequence[Tool] | None = None,
+        system: str | None = None,
     ) -> None:
         self._dated = isinstance(tokenizer, ChatSpec)
         self._spec = tokenizer if isinstance(tokenizer, ChatSpec) else chat_spec(tokenizer)
         self._strategy = strategy
         self._workers = workers
-        self._options = ReadOptions(tool_arguments, unknown_fields, on_error)
+        self._options = ReadOptions(
+            tool_arguments,
+            unknown_fields,
+            on_error,
+            format=None if format is None else form_named(format).name,
+            messages_field=messages_field,
+            tools=tools,
+            system=system,
+        )
         self._id_column = id_column
         self._columns = TableColumns.asked_for(columns, block_size)
         self._kinds = {**KINDS, **dict.fromkeys(self._columns.names, MORE_KIND)}

@@ -114,10 +114,18 @@ class TurnError(IslError):
         self.turn = turn
         self.messages = messages
         self.reason = one_line(reason)
+        self.file: str | None = None
+
+    def at(self, file: str | None) -> TurnError:
+        """Return the same error with the file that the conversation is from, if that is known."""
+        error = TurnError(self.conversation, self.turn, self.messages, self.reason)
+        error.file = file or self.file
+        return error
 
     def __str__(self) -> str:
+        place = f"{printable(self.file)}: " if self.file else ""
         return (
-            f"conversation {self.conversation!r}, turn {self.turn} "
+            f"{place}conversation {self.conversation!r}, turn {self.turn} "
             f"(its first {self.messages} messages): {self.reason}"
         )
 

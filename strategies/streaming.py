@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import count, islice, repeat, zip_longest
 from os import PathLike
-from pathlib import Path
 from queue import SimpleQueue
 from threading import Thread
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from strategies.conversations.conversation import Conversation, ToolArguments
+from strategies.conversations.conversation import Conversation, Tool, ToolArguments
 from strategies.conversations.counts import Column, Counts, OnError, Progress
 from strategies.conversations.direct import DirectConversations
 from strategies.conversations.given import given_conversations
 from strategies.conversations.options import ReadOptions, Records, UnknownFields
-from strategies.conversations.streaming import Batch, DatasetStream
+from strategies.conversations.sources import find_files
+from strategies.conversations.streaming import Batch, FilesStream
 from strategies.counting import count_with
 from strategies.errors import IslWarning, TurnError
 from strategies.runtime.cores import available_cores
@@ -50,6 +50,8 @@ class Row(NamedTuple):
         Id of the request, if each record of the dataset is one.
     shared, osl
         As in `strategies.columns.Figures`; None if they were not asked for.
+    file
+        The file that the turn is from, if the dataset has several.
     """
 
     conversation: str
@@ -59,6 +61,7 @@ class Row(NamedTuple):
     request: str | None = None
     shared: int | None = None
     osl: int | None = None
+    file: str | None = None
 
 
 class Turns(NamedTuple):
@@ -72,6 +75,8 @@ class Turns(NamedTuple):
         One value for each turn, as in `Row`.
     more
         The same for further columns, by their names.
+    file
+        As in `Row`.
     """
 
     conversation: str
@@ -79,6 +84,7 @@ class Turns(NamedTuple):
     isl: Sequence[int | None]
     request: Sequence[str] | None = None
     more: Mapping[str, Sequence[int | None]] = {}  # nobody changes it
+    file: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +106,9 @@ class Counted:
     figures: Sequence[Sequence[Figures]] = ()
 
 
-def turns_of(conversations: Sequence[Conversation], counts: Counts) -> Iterator[Turns]:
+def turns_of(
+    conversations: Sequence[Conversation], counts: Counts, file: str | None = None
+) -> Iterator[Turns]:
     """Yield the turns of each conversation, in order.
 
     Parameters
@@ -109,6 +117,8 @@ def turns_of(conversations: Sequence[Conversation], counts: Counts) -> Iterator[
         As they were counted.
     counts
         For each of them one count per turn, in tokens.
+    file
+        The file that they are from, if the dataset has several.
 
     Raises
     ------
@@ -118,10 +128,11 @@ def turns_of(conversations: Sequence[Conversation], counts: Counts) -> Iterator[
     # What the core has read has no requests, and need not become Python objects here.
     if isinstance(conversations, DirectConversations):
         for (name, prefixes), lengths in zip(conversations.outlines, counts, strict=True):
-            yield _fitting(Turns(name, prefixes, lengths))
+            yield _fitting(Turns(name, prefixes, lengths, file=file))
         return
     for conversation, lengths in zip(conversations, counts, strict=True):
-        turns = Turns(conversation.id, conversation.turns, lengths, conversation.requests)
+        requests = conversation.requests
+        turns = Turns(conversation.id, conversation.turns, lengths, requests, file=file)
         yield _fitting(turns)
 
 
@@ -131,10 +142,19 @@ def _fitting(turns: Turns) -> Turns:
     return turns
 
 
-def read_ahead(batches: Iterable[Batch]) -> Generator[Batch]:
+def read_ahead(
+    batches: Iterable[Batch], stop: Callable[[], object] | None = None
+) -> Generator[Batch]:
     """Yield the same, and read the next one in a thread meanwhile.
 
     If the system gives no thread, each is read when it is needed.
+
+    Parameters
+    ----------
+    batches
+        The parts of a dataset.
+    stop
+        Called if nobody wants the rest, while the thread may wait for a pipe.
     """
     iterator = iter(batches)
     asked: SimpleQueue[bool] = SimpleQueue()
@@ -163,6 +183,10 @@ def read_ahead(batches: Iterable[Batch]) -> Generator[Batch]:
                 return
             asked.put(True)
             yield batch
+    except BaseException:
+        if stop is not None:
+            stop()
+        raise
     finally:
         asked.put(False)
         thread.join()
@@ -176,6 +200,7 @@ def count_batches(
     progress: Progress | None = None,
     on_error: OnError = "raise",
     wanted: AbstractSet[Column] = frozenset(),
+    stop: Callable[[], object] | None = None,
 ) -> Generator[Counted]:
     """Count the parts of a dataset, one after the other.
 
@@ -193,6 +218,8 @@ def count_batches(
         As for `count_with`.
     wanted
         Columns beside the ISL, as for `figures_with`.
+    stop
+        As for `read_ahead`.
 
     Yields
     ------
@@ -206,7 +233,7 @@ def count_batches(
     TurnError
         For a turn that fails, if `on_error` is ``"raise"``.
     """
-    with closing(read_ahead(batches)) as read:
+    with closing(read_ahead(batches, stop)) as read:
         for batch in read:
             conversations = batch.conversations
             if not len(conversations):
@@ -228,12 +255,12 @@ def count_batches(
             except TurnError as error:
                 from strategies.hints import hinted
 
-                raise hinted(error, conversations, chat) from error
+                raise hinted(error, conversations, chat).at(batch.file) from error
             yield Counted(batch, counts, figures)
 
 
 def stream(
-    source: str | PathLike[str] | Iterable[Conversation],
+    source: str | PathLike[str] | Sequence[str | PathLike[str]] | Iterable[Conversation],
     chat: ChatTokenizer,
     *,
     strategy: Strategy | str = "auto",
@@ -243,13 +270,18 @@ def stream(
     tool_arguments: ToolArguments = "objects",
     unknown_fields: UnknownFields = "refuse",
     records: Records = "conversation",
+    format: str | None = None,  # noqa: A002  # as the option of the command line is called
+    messages_field: str | None = None,
+    tools: Sequence[Tool] | None = None,
+    system: str | None = None,
 ) -> Generator[Row]:
     """Yield the ISL of every turn, in bounded memory, as a dataset is read.
 
     Parameters
     ----------
     source
-        A dataset file, or conversations, which may come from a generator.
+        A dataset, as `read_conversations` takes it: a file, a pattern, a folder, or a list of
+        them. Or conversations, which may come from a generator.
     chat
         From `load_chat`.
     strategy, workers
@@ -260,8 +292,8 @@ def stream(
         ``"raise"`` fails at a record that cannot be read or a turn that has no ISL; rows
         before it have come by then. ``"skip"`` leaves such records out, with a warning at the
         end, and gives such turns None.
-    tool_arguments, unknown_fields, records
-        As for `read_conversations`; only for a file.
+    tool_arguments, unknown_fields, records, format, messages_field, tools, system
+        As for `read_conversations`; only for files.
 
     Yields
     ------
@@ -282,17 +314,20 @@ def stream(
     from strategies.registry import get, open_available
 
     chosen = get(strategy) if isinstance(strategy, str) else strategy
-    options = ReadOptions(tool_arguments, unknown_fields, on_error, records)
+    options = ReadOptions(
+        tool_arguments, unknown_fields, on_error, records, format, messages_field, tools, system
+    )
     contents = Contents(chat)
     wanted = frozenset(columns)
     with open_available(chosen, chat, workers or available_cores()) as counter:
-        if isinstance(source, str | PathLike):
-            path, directly = Path(source), chosen.name in DIRECT
-            with DatasetStream(path, options, directly=directly) as dataset:
-                yield from _rows(dataset, counter, chat, on_error, contents, wanted)
+        paths, conversations = _paths_or_conversations(source)
+        if conversations is None:
+            directly = chosen.name in DIRECT
+            with FilesStream(find_files(paths).files, options, directly=directly) as dataset:
+                yield from _rows(dataset, counter, chat, on_error, contents, wanted, dataset.stop)
             told = dataset.warnings
         else:
-            yield from _rows(_given(source), counter, chat, on_error, contents, wanted)
+            yield from _rows(_given(conversations), counter, chat, on_error, contents, wanted)
             told = ()
     for warning in told:
         warnings.warn(warning, IslWarning, stacklevel=2)
@@ -302,6 +337,17 @@ def stream(
 
 DIRECT = ("auto", "rust")
 """Strategies that count what the native core has read."""
+
+
+def _paths_or_conversations(
+    source: Any,
+) -> tuple[list[str | PathLike[str]], Iterable[Conversation] | None]:
+    """Return the paths of files; or conversations, if that is what is given."""
+    if isinstance(source, str | PathLike):
+        return [source], None
+    if isinstance(source, list | tuple) and source and isinstance(source[0], str | PathLike):
+        return list(source), None
+    return [], source
 
 
 def _given(conversations: Iterable[Conversation]) -> Iterator[Batch]:
@@ -317,13 +363,14 @@ def _rows(
     on_error: OnError,
     contents: Contents,
     wanted: AbstractSet[Column],
+    stop: Callable[[], object] | None = None,
 ) -> Generator[Row]:
-    counted = count_batches(batches, counter, chat, on_error=on_error, wanted=wanted)
+    counted = count_batches(batches, counter, chat, on_error=on_error, wanted=wanted, stop=stop)
     with closing(counted):
         for part in counted:
             contents.add(part.batch.conversations)
             figures = iter(part.figures)
-            for turns in turns_of(part.batch.conversations, part.counts):
+            for turns in turns_of(part.batch.conversations, part.counts, part.batch.file):
                 yield from _turn_rows(turns, next(figures, ()))
 
 
@@ -332,4 +379,5 @@ def _turn_rows(turns: Turns, figures: Sequence[Figures]) -> Iterator[Row]:
     cells = zip(count(1), turns.messages, turns.isl, requests, strict=False)
     for cell, found in zip_longest(cells, figures):
         others = (found.shared, found.osl) if found else ()
-        yield Row(turns.conversation, *cell, *others)
+        row = Row(turns.conversation, *cell, *others)
+        yield row if turns.file is None else row._replace(file=turns.file)

@@ -15,7 +15,9 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from strategies import Conversation, Conversations, InputError, read_conversations
+from strategies.conversations.datasets import parse_dataset
 from strategies.conversations.files import open_file
+from strategies.conversations.options import ReadOptions
 from strategies.conversations.reading import items_of
 from strategies.conversations.records import Record, Unread
 
@@ -62,10 +64,13 @@ def refusal(folder: Path, records: list[Any]) -> str:
     return text.removeprefix(str(folder / "data.jsonl"))
 
 
-def outcome(path: Path) -> str:
+def outcome(path: Path, **options: Any) -> str:
     """Return "read", or the text of the only error that reading may raise."""
     try:
-        conversations = read_conversations(path)
+        if options:
+            conversations = parse_dataset(path.read_bytes(), str(path), ReadOptions(**options))
+        else:
+            conversations = read_conversations(path)
     except InputError as error:
         return str(error)
     assert all(conversation.turns for conversation in conversations)
@@ -96,10 +101,35 @@ def exactly(conversation: Conversation) -> str:
 
 def as_parquet(records: list[Row]) -> bytes:
     """Write records as Parquet. Values that a struct cannot hold become JSON strings."""
+    sink = io.BytesIO()
+    pq.write_table(_table(records), sink)
+    return sink.getvalue()
+
+
+def as_arrow(records: list[Row]) -> bytes:
+    """Write records as an Arrow stream, likewise."""
+    return arrow_stream(_table(records))
+
+
+def _table(records: list[Row]) -> pa.Table:
     columns = dict.fromkeys(key for record in records for key in record)
     stored = [{key: _storable(record.get(key), key) for key in columns} for record in records]
+    return pa.Table.from_pylist(stored)
+
+
+def zstd(data: bytes) -> bytes:
+    sink = pa.BufferOutputStream()
+    with pa.CompressedOutputStream(sink, "zstd") as stream:
+        stream.write(data)
+    packed: bytes = sink.getvalue().to_pybytes()
+    return packed
+
+
+def arrow_stream(table: pa.Table, rows: int = 2, **options: Any) -> bytes:
     sink = io.BytesIO()
-    pq.write_table(pa.Table.from_pylist(stored), sink)
+    how = pa.ipc.IpcWriteOptions(**options)
+    with pa.ipc.new_stream(sink, table.schema, options=how) as writer:
+        writer.write_table(table, max_chunksize=rows)
     return sink.getvalue()
 
 

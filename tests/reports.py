@@ -10,7 +10,7 @@ from bench.measuring.growth import Curve, LeftOut, Point
 from bench.measuring.load import Load
 from bench.measuring.machine import Machine
 from bench.measuring.result import Entry, Group
-from bench.reporting.facts import Data, Provenance, Tokenizer
+from bench.reporting.facts import Data, File, Provenance, Reading, Tokenizer
 from bench.reporting.growth_report import GrowthReport
 from bench.reporting.lengths import lengths_of
 from bench.reporting.report import Report
@@ -90,7 +90,11 @@ def report(groups: Sequence[Group], path: str = "chats.jsonl") -> Report:
         versions={"python": "3.11.1", "transformers": "5.23.0", "tokenizers": "0.23.3"},
         command=("bench", "compare", path),
         seed=7,
-        dataset=Data(path, "0" * 64, 20, 360_016, 51_500_000, 33.25),
+        dataset=Data(
+            *(path, "0" * 64, 20, 360_016, 51_500_000, 33.25),
+            reading=Reading("objects", "refuse", "raise", "conversation", 0, messages_field="log"),
+            files=(File(path, "0" * 64, "OpenAI chat"), File("2.jsonl", "1" * 64, None)),
+        ),
         tokenizers=tuple(
             Tokenizer(
                 *(name, FINGERPRINT, ("careful",), 51_500_000, 33.25, 9_000_000, 0),

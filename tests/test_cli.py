@@ -233,14 +233,16 @@ def test_what_is_printed_is_the_distribution_and_where_counts_come_from(
     out = tmp_path / "isl.parquet"
     result = bench("count", dataset, "--tokenizer", TOKENIZER, "--json", "--out", out)
     counts = plain_counts(load_chat(TOKENIZER), read_conversations(dataset))
-    messages = {"messages": "vllm (0.33.0)"}
+    about = {"messages": "vllm (0.33.0)", "format": "OpenAI chat"}
     tally = Tally()
     tally.add(counts)
-    assert json.loads(result.out) == tally.summary() | messages
+    assert json.loads(result.out) == tally.summary() | about
     assert "auto: picked rust" in result.error
-    about = json.loads(pq.read_schema(out).metadata[b"isl_bench"])
-    assert about["dataset_sha256"] == hashlib.sha256(dataset.read_bytes()).hexdigest()
-    assert about["tokenizer"]["name_or_path"] == str(TOKENIZER)
+    found = json.loads(pq.read_schema(out).metadata[b"isl_bench"])
+    digest = hashlib.sha256(dataset.read_bytes()).hexdigest()
+    assert found["dataset_sha256"] == digest
+    assert found["files"] == [{"path": str(dataset), "sha256": digest}]
+    assert found["tokenizer"]["name_or_path"] == str(TOKENIZER)
 
 
 def test_the_control_counts_for_nobody(bench: Bench, dataset: Path, tmp_path: Path) -> None:

@@ -17,12 +17,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from strategies import InputError, parse_conversations, read_conversations
+from strategies import Conversations, InputError, parse_conversations, read_conversations
+from strategies.conversations.datasets import parse_dataset
 from strategies.conversations.detect import detect, formats
 from strategies.conversations.format import BrokenExample, Example, Format
+from strategies.conversations.options import ReadOptions
 from tests.datasets import (
     USER,
     Row,
+    as_arrow,
     as_parquet,
     exactly,
     in_files,
@@ -32,7 +35,16 @@ from tests.datasets import (
     rows,
     said,
     values,
+    zstd,
 )
+
+# Some formats tell that the data hold no answers.
+pytestmark = pytest.mark.filterwarnings("ignore:fields were left out. answers")
+
+
+def largest(form: Format) -> Example:
+    return max(form.examples, key=lambda example: len(str(example.records)))
+
 
 EXAMPLES = [
     pytest.param(form, example, id=f"{form.name}::{example.name}")
@@ -44,13 +56,18 @@ BROKEN = [
     for form in formats()
     for broken in form.broken
 ]
+LARGEST = [
+    pytest.param(form, largest(form), id=f"{form.name}::{largest(form).name}") for form in formats()
+]
 FORMATS = [pytest.param(form, id=form.name) for form in formats()]
 
 CONTAINERS: dict[str, Callable[[list[Row]], bytes]] = {
     "lines": lambda records: "\n".join(map(json.dumps, records)).encode(),
     "array": lambda records: b"[" + ",\n".join(map(json.dumps, records)).encode() + b"]",
     "gzip": lambda records: gzip.compress("\n".join(map(json.dumps, records)).encode(), mtime=0),
+    "zstd": lambda records: zstd("\n".join(map(json.dumps, records)).encode()),
     "Parquet": as_parquet,
+    "Arrow": as_arrow,
 }
 """In each of them, record N is in line N."""
 
@@ -60,6 +77,11 @@ def packed(records: tuple[Row, ...], container: str) -> bytes:
         return CONTAINERS[container](list(records))
     except (pa.ArrowException, UnicodeEncodeError) as error:
         pytest.skip(f"Arrow cannot hold these records: {error}")
+
+
+def read_with(path: Path, example: Example, **more: Any) -> Conversations:
+    """Read a file as an example has to be read."""
+    return parse_dataset(path.read_bytes(), str(path), ReadOptions(**{**example.options, **more}))
 
 
 def without_nulls(value: Any) -> Any:
@@ -93,19 +115,20 @@ def test_an_example_becomes_its_conversations_from_every_container(
 ) -> None:
     path = tmp_path / "data.jsonl"
     path.write_bytes(packed(example.records, container))
-    got = read_conversations(path)
+    got = read_with(path, example)
     assert [conversation.id for conversation in got] == [c.id for c in example.conversations]
     assert [conversation.turns for conversation in got] == [c.turns for c in example.conversations]
     for mine, wanted in zip(got, example.conversations, strict=True):
-        if container == "Parquet":  # A struct has its keys in one order for all rows.
+        if container in {"Parquet", "Arrow"}:  # A struct has its keys in one order for all rows.
             assert without_nulls([*mine.messages]) == without_nulls([*wanted.messages])
             assert mine.tools == wanted.tools
         else:
             assert exactly(mine) == exactly(wanted)
-    assert parse_conversations(path.read_bytes(), name="data.jsonl") == got
-    assert [len(c.turns) for c in read_conversations(path, tool_arguments="as-given")] == [
-        len(conversation.turns) for conversation in got
-    ], form.name
+    if not example.options:
+        assert read_conversations(path) == got
+        assert parse_conversations(path.read_bytes(), name="data.jsonl") == got
+    as_given = read_with(path, example, tool_arguments="as-given")
+    assert [len(each.turns) for each in as_given] == [len(each.turns) for each in got], form.name
 
 
 @pytest.mark.parametrize("container", CONTAINERS)
@@ -116,11 +139,11 @@ def test_a_broken_example_is_refused_with_its_line_and_field(
     path = tmp_path / "data.jsonl"
     path.write_bytes(packed(broken.records, container))
     place = f":{broken.line}: {broken.field}: {broken.reason}"
-    line = outcome(path)
+    line = outcome(path, **broken.options)
     assert line.startswith(f"{path}{place}"), form.name
     assert len(line.splitlines()) == 1
     with pytest.raises(InputError) as caught:
-        parse_conversations(path.read_bytes(), name="what was sent")
+        parse_dataset(path.read_bytes(), "what was sent", ReadOptions(**broken.options))
     assert str(caught.value).startswith(f"what was sent{place}")
 
 
@@ -149,7 +172,7 @@ def test_what_is_no_json_is_refused_and_never_mended(
 ) -> None:
     path = tmp_path / "data.jsonl"
     last = write_damaged(path, example, damage, "documents")
-    line = outcome(path)
+    line = outcome(path, **example.options)
     assert line.startswith(f"{path}:{last}: documents"), form.name
     assert reason in line or "documents" not in form.fields
 
@@ -161,13 +184,14 @@ def test_what_is_no_json_refuses_nothing_in_a_field_that_is_not_read(
 ) -> None:
     path = tmp_path / "data.jsonl"
     write_damaged(path, example, damage, "metadata")
-    whole = parse_conversations("\n".join(map(json.dumps, example.records)).encode())
-    assert read_conversations(path) == whole, (form.name, reason)
+    damaged = read_with(path, example)
+    path.write_text("\n".join(map(json.dumps, example.records)))
+    assert damaged == read_with(path, example), (form.name, reason)
 
 
 @pytest.mark.parametrize("depth", [150, 300, 900])
 @pytest.mark.parametrize("place", ["role", "content", "x", "tools", "system", "id", "from"])
-@pytest.mark.parametrize(("form", "example"), EXAMPLES)
+@pytest.mark.parametrize(("form", "example"), LARGEST)
 def test_deep_nesting_never_ends_in_a_traceback(
     tmp_path: Path, form: Format, example: Example, place: str, depth: int
 ) -> None:
@@ -181,7 +205,7 @@ def test_deep_nesting_never_ends_in_a_traceback(
     for changed in ({**record, **deep}, {**record, **inside}):
         path = tmp_path / "data.jsonl"
         path.write_text("\n".join(map(json.dumps, [*example.records[:-1], changed])))
-        assert len(outcome(path).splitlines()) == 1, form.name
+        assert len(outcome(path, **example.options).splitlines()) == 1, form.name
 
 
 # --- which format -----------------------------------------------------------------------
@@ -244,6 +268,40 @@ def test_an_unknown_format_lists_the_known_ones(tmp_path: Path, record: Row) -> 
         assert known in message
 
 
+@pytest.mark.parametrize(
+    ("record", "place"),
+    [
+        ({"timestamp": 0, "input_length": 6, "output_length": 5, "hash_ids": [46]}, "hash_ids"),
+        ({"chat_id": 1, "input_length": 6, "output_length": 1, "hash_ids": []}, "hash_ids"),
+        ({"TIMESTAMP": "x", "ContextTokens": 374, "GeneratedTokens": 44}, "ContextTokens"),
+        ({"Timestamp": 5, "Model": "m", "Request tokens": 4, "Response tokens": 1}, "Request tok"),
+    ],
+)
+def test_a_trace_without_text_is_refused_in_a_sentence_that_says_so(
+    tmp_path: Path, record: Row, place: str
+) -> None:
+    message = refusal(tmp_path, [record])
+    assert message.startswith(f":1: {place}")
+    assert ": this trace has no text, only " in message
+    assert message.endswith(": ISLs cannot be counted from it")
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        "TIMESTAMP,ContextTokens,GeneratedTokens\n2023-11-16 18:17:03.97,4808,10\n",
+        "Timestamp,Model,Request tokens,Response tokens,Total tokens,Log Type\n5,m,4,1,5,Conv\n",
+    ],
+)
+def test_a_table_of_lengths_is_refused_in_such_a_sentence(tmp_path: Path, table: str) -> None:
+    path = tmp_path / "trace.csv"
+    path.write_text(table)
+    with pytest.raises(InputError) as caught:
+        read_conversations(path)
+    reason = "this trace has no text, only lengths: ISLs cannot be counted from it"
+    assert str(caught.value) == f"{path}: {reason}"
+
+
 @pytest.mark.parametrize("empty", ["", "\n\n", "[]"])
 def test_an_empty_file_holds_no_conversations(tmp_path: Path, empty: str) -> None:
     path = tmp_path / "d.jsonl"
@@ -286,13 +344,15 @@ def test_what_concerns_the_file_has_no_line(tmp_path: Path, damage: str) -> None
 
 def richest(form: Format) -> list[Row]:
     """Return the records of the largest example."""
-    return list(max((example.records for example in form.examples), key=lambda r: len(str(r))))
+    return list(largest(form).records)
 
 
+OPTIONS = {form.name: largest(form).options for form in formats()}
+ROWS = next(form for form in formats() if form.name == "MLCommons endpoints")
 SEEDS = {
     **{form.name: CONTAINERS["lines"](richest(form)) for form in formats()},
     # For damage to the container, one format is enough.
-    **{name: pack(richest(formats()[0])) for name, pack in CONTAINERS.items() if name != "lines"},
+    **{name: pack(richest(ROWS)) for name, pack in CONTAINERS.items() if name != "lines"},
 }
 damages = st.lists(
     st.tuples(
@@ -328,7 +388,7 @@ def damaged(data: bytes, damage: list[tuple[str, float, int]]) -> bytes:
 def test_what_is_damaged_below_can_be_read_before(tmp_path: Path, seed: str) -> None:
     path = tmp_path / "d"
     path.write_bytes(SEEDS[seed])
-    assert outcome(path) == "read"
+    assert outcome(path, **OPTIONS.get(seed, {})) == "read"
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -339,7 +399,7 @@ def test_a_damaged_file_is_read_or_refused_in_one_line(
 ) -> None:
     path = tmp_path / "d"
     path.write_bytes(damaged(SEEDS[seed], damage))
-    line = outcome(path)
+    line = outcome(path, **OPTIONS.get(seed, {}))
     assert line == "read" or line.startswith(str(path))
     assert len(line.splitlines()) == 1
 
@@ -372,6 +432,6 @@ def test_a_value_of_another_type_anywhere_is_read_or_refused_in_one_line(
         inside[last] = value
     path = tmp_path / "d"
     path.write_text("\n".join(map(json.dumps, records)))
-    line = outcome(path)
+    line = outcome(path, **OPTIONS[form.name])
     assert line == "read" or line.startswith(str(path))
     assert len(line.splitlines()) == 1

@@ -35,7 +35,7 @@ from strategies.conversations.direct import DirectConversations, read_directly
 from strategies.conversations.known_fields import CALL, MESSAGE, PROMPT_FIELDS, RECORD
 from strategies.conversations.messages import MESSAGE_FIELDS
 from strategies.conversations.options import ReadOptions
-from strategies.conversations.streaming import DatasetStream
+from strategies.conversations.streaming import DatasetStream, FilesStream
 from strategies.profiles.catalog import profiles
 from strategies.profiles.profile import Traits
 from tests.conftest import REAL, Bench, bundled_chat, real_path
@@ -54,6 +54,7 @@ from tests.datasets import (
     said,
     values,
     with_argument_strings,
+    zstd,
 )
 
 CHAT: Row = {"messages": [USER, ANSWER, USER]}
@@ -172,12 +173,15 @@ def test_the_core_reads_what_python_reads(read: list[Row], arguments: str, name:
         assert same(data, name, tool_arguments=arguments, unknown_fields="ignore")
 
 
+READ_BY_THE_CORE = {"OpenAI chat", "ShareGPT", "MLCommons endpoints"}
+
+
 @pytest.mark.parametrize("form", formats(), ids=lambda form: form.name)
 def test_examples_of_formats_are_read_alike_or_not_at_all(form: Any) -> None:
-    read = [same(lines(example.records)) for example in form.examples]
-    assert any(read)
+    read = [same(lines(example.records), **example.options) for example in form.examples]
+    assert any(read) is (form.name in READ_BY_THE_CORE)
     for broken in form.broken:
-        assert not same(lines(broken.records))
+        assert not same(lines(broken.records), **broken.options)
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -685,6 +689,35 @@ def test_the_command_prints_and_writes_the_same(
         written = [each.read_bytes() for each in (out, rejects) if each.exists()]
         found.append((told, written))
     assert found[0] == found[1]
+
+
+@pytest.mark.parametrize(
+    ("options", "read"),
+    [
+        ({"format": "OpenAI chat"}, True),
+        ({"format": "openai-chat"}, True),
+        ({"format": "ShareGPT"}, False),
+        ({"messages_field": "messages"}, False),
+        ({"tools": [TOOL]}, False),
+        ({"system": "Be brief."}, False),
+    ],
+)
+def test_what_does_not_stand_in_the_data_is_left_to_python(options: Any, read: bool) -> None:
+    data = lines([CHAT, CHAT])
+    assert isinstance(read_directly(data, "d.jsonl", ReadOptions(**options)), str) is not read
+    assert not read or same(data, "d.jsonl", **options)
+
+
+def test_the_core_reads_packed_documents_and_numbers_them_over_files(tmp_path: Path) -> None:
+    paths = [tmp_path / f"{number}.json" for number in range(3)]
+    for path in paths:
+        path.write_bytes(zstd(json.dumps([CHAT, CHAT]).encode()))
+    for directly in (True, False):
+        with FilesStream(paths, ReadOptions(), directly=directly) as dataset:
+            parts = list(dataset)
+        found = [each.id for part in parts for each in part.conversations]
+        assert found == [f"conversation-{number}" for number in range(1, 7)]
+        assert isinstance(parts[0].conversations, DirectConversations) is directly
 
 
 def test_a_dataset_is_read_directly_only_if_that_is_asked_for(tmp_path: Path) -> None:

@@ -8,6 +8,9 @@ import gzip
 import io
 import json
 import lzma
+import pickle
+import tarfile
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +21,7 @@ import pytest
 from strategies import InputError
 from strategies.conversations import records
 from strategies.conversations.json_text import parse_json
-from tests.datasets import read_records, records_of
+from tests.datasets import arrow_stream, read_records, records_of, zstd
 
 RECORDS = [{"n": 1, "text": "один"}, {"n": 2, "text": "line\nbreak"}, {"n": 3, "text": "🎈"}]
 LINES = "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in RECORDS)
@@ -40,11 +43,19 @@ def refusal(folder: Path, data: bytes | str, name: str = "data.jsonl") -> str:
     return text.removeprefix(str(folder / name))
 
 
+SKIPPED = b"\x5a\x2a\x4d\x18\x03\0\0\0abc"
+"""A frame of zstd that holds no data."""
+
+
 def parquet(table: pa.Table) -> bytes:
     sink = io.BytesIO()
     pq.write_table(table, sink)
     return sink.getvalue()
 
+
+every_pack = pytest.mark.parametrize(
+    "pack", [bytes, gzip.compress, zstd], ids=["plain", "gzip", "zstd"]
+)
 
 # Files that can be read.
 
@@ -62,8 +73,8 @@ def parquet(table: pa.Table) -> bytes:
     ],
 )
 @pytest.mark.parametrize("bom", [b"", b"\xef\xbb\xbf"], ids=["plain", "BOM"])
-@pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["unpacked", "gzip"])
-@pytest.mark.parametrize("name", ["d.jsonl", "d.json", "d.gz", "d"])
+@every_pack
+@pytest.mark.parametrize("name", ["d.jsonl", "d.json", "d.gz", "d.jsonl.zst", "d"])
 def test_the_content_says_what_a_file_is_and_not_its_ending(
     tmp_path: Path, text: str, lines: list[int], bom: bytes, pack: Any, name: str
 ) -> None:
@@ -71,12 +82,13 @@ def test_the_content_says_what_a_file_is_and_not_its_ending(
     assert got == list(zip(lines, RECORDS, strict=True))
 
 
+@pytest.mark.parametrize("write", [parquet, arrow_stream, partial(arrow_stream, rows=9)])
 @pytest.mark.parametrize("name", ["d.parquet", "d.jsonl", "d"])
-def test_parquet_rows_are_numbered_over_all_batches(
-    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+def test_rows_are_numbered_over_all_batches(
+    tmp_path: Path, name: str, write: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(records, "PARQUET_BATCH_ROWS", 2)
-    got = read(tmp_path, parquet(pa.Table.from_pylist(RECORDS)), name)
+    got = read(tmp_path, write(pa.Table.from_pylist(RECORDS)), name)
     assert got == list(enumerate(RECORDS, 1))
 
 
@@ -85,12 +97,13 @@ def test_one_pretty_printed_record_is_a_document(tmp_path: Path) -> None:
 
 
 def test_an_empty_array_and_an_empty_file_have_no_records(tmp_path: Path) -> None:
-    for empty in ("", "\n \n", "[]", " [ ] \n", "\ufeff", gzip.compress(b"")):
+    for empty in ("", "\n \n", "[]", " [ ] \n", "\ufeff", gzip.compress(b""), zstd(b"")):
         assert read(tmp_path, empty) == []
 
 
-def test_gzip_members_are_read_one_after_another(tmp_path: Path) -> None:
-    members = b"".join(gzip.compress(line.encode()) for line in LINES.splitlines(keepends=True))
+@pytest.mark.parametrize("pack", [gzip.compress, zstd, lambda data: SKIPPED + zstd(data)])
+def test_packed_members_are_read_one_after_another(tmp_path: Path, pack: Any) -> None:
+    members = b"".join(pack(line.encode()) for line in LINES.splitlines(keepends=True))
     assert [record for _, record in read(tmp_path, members)] == RECORDS
 
 
@@ -105,8 +118,14 @@ def test_records_before_a_broken_line_are_not_lost_to_the_reader(tmp_path: Path)
 
 @pytest.mark.parametrize(
     "data",
-    [LINES.encode(), gzip.compress(LINES.encode()), parquet(pa.Table.from_pylist(RECORDS))],
-    ids=["lines", "gzip", "Parquet"],
+    [
+        LINES.encode(),
+        gzip.compress(LINES.encode()),
+        zstd(LINES.encode()),
+        parquet(pa.Table.from_pylist(RECORDS)),
+        arrow_stream(pa.Table.from_pylist(RECORDS)),
+    ],
+    ids=["lines", "gzip", "zstd", "Parquet", "Arrow"],
 )
 def test_a_stream_is_read_like_its_bytes_and_stays_open(data: bytes) -> None:
     stream = io.BytesIO(data)
@@ -119,6 +138,15 @@ def test_a_stream_is_read_like_its_bytes_and_stays_open(data: bytes) -> None:
 # Files that cannot be read.
 
 ONE = '{"a": 1}\n'
+
+
+def tar(data: bytes) -> bytes:
+    sink = io.BytesIO()
+    with tarfile.open(fileobj=sink, mode="w") as archive:
+        member = tarfile.TarInfo("data.jsonl")
+        member.size = len(data)
+        archive.addfile(member, io.BytesIO(data))
+    return sink.getvalue()
 
 
 @pytest.mark.parametrize(
@@ -212,8 +240,9 @@ def test_what_is_no_file_is_named(tmp_path: Path, name: str, message: str) -> No
 # Packed files.
 
 
-def test_damaged_gzip_is_named(tmp_path: Path) -> None:
-    packed = gzip.compress(LINES.encode() * 50)
+@pytest.mark.parametrize("pack", [gzip.compress, zstd])
+def test_a_damaged_packed_file_is_named(tmp_path: Path, pack: Any) -> None:
+    packed = pack(LINES.encode() * 50)
     flipped = bytearray(packed)
     flipped[len(packed) // 2] ^= 0xFF
     for damaged in (packed[:-9], packed[:5], packed + b"garbage"):
@@ -229,24 +258,67 @@ def test_a_name_that_promises_gzip_or_parquet_is_not_believed(tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("data", "kind"),
     [
-        (b"\x28\xb5\x2f\xfd\0\xff", "zstd"),
         (bz2.compress(b"{}"), "bzip2"),
         (lzma.compress(b"{}"), "xz"),
         (b"PK\x03\x04\x14\0\0\0", "a zip archive"),
         (b"ARROW1\0\0", "an Arrow file"),
         (ONE.encode("utf-16"), "UTF-16 text"),
         (codecs.BOM_UTF16_BE + ONE.encode("utf-16-be"), "UTF-16 text"),
+        (ONE.encode("utf-16-le"), "UTF-16 text"),
+        (ONE.encode("utf-16-be"), "UTF-16 text"),
+        (ONE.encode("utf-32"), "UTF-32 text"),
+        (codecs.BOM_UTF32_BE + ONE.encode("utf-32-be"), "UTF-32 text"),
+        (ONE.encode("utf-32-le"), "UTF-32 text"),
+        (b"7z\xbc\xaf\x27\x1c\0\x04", "a 7z archive"),
+        (b"PK\x05\x06" + b"\0" * 18, "a zip archive"),
+        (b"\x04\x22\x4d\x18\x64\x40\xa7", "lz4"),
+        (tar(ONE.encode()), "a tar archive"),
+        (b"SQLite format 3\0" + b"\0" * 84, "a SQLite database"),
+        (pickle.dumps([{"a": 1}]), "a Python pickle"),
+        (b"\n<!DOCTYPE html>\n<html>", "an HTML page"),
+        (b"<HTML><head>", "an HTML page"),
+        (b'<?xml version="1.0"?><Error>', "an XML document"),
+        (
+            b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n",
+            "a pointer of Git LFS, not the file",
+        ),
+        (b'id,messages\n1,"[]"\n', "a table of text (CSV or TSV)"),
+        (b"\xef\xbb\xbfid\tmessages\r\n1\t[]\r\n", "a table of text (CSV or TSV)"),
+        (b'"id";"role";"the content"\n', "a table of text (CSV or TSV)"),
     ],
 )
-def test_a_kind_of_file_that_is_not_read_is_named(tmp_path: Path, data: bytes, kind: str) -> None:
-    assert refusal(tmp_path, data, "d.jsonl").startswith(f": this is {kind}, which is not read; ")
+@every_pack
+def test_a_kind_of_file_that_is_not_read_is_named(
+    tmp_path: Path, data: bytes, kind: str, pack: Any
+) -> None:
+    message = refusal(tmp_path, pack(data), "d.jsonl")
+    assert message.startswith(f": this is {kind}")
+    assert ", which is not read; " in message
+    assert len(message) < 200
+
+
+@pytest.mark.parametrize(
+    "data",
+    [zstd(b"{}"), gzip.compress(b"{}"), parquet(pa.table({}))],
+    ids=["zstd", "gzip", "Parquet"],
+)
+def test_what_is_packed_twice_is_named(tmp_path: Path, data: bytes) -> None:
+    for pack, name in ((gzip.compress, "gzip"), (zstd, "zstd")):
+        message = refusal(tmp_path, pack(data))
+        assert message.startswith(": this is ")
+        assert message.endswith(f" in {name}; unpack it first")
+
+
+@pytest.mark.parametrize("first", ["id, x\n", "nonsense", "a,b", "a;b;"])
+def test_a_line_that_is_no_json_makes_no_table_of_a_file(tmp_path: Path, first: str) -> None:
+    assert refusal(tmp_path, f"{first}\n{ONE}").startswith(":1: not JSON")
 
 
 def test_a_mark_at_the_start_of_a_line_is_no_text(tmp_path: Path) -> None:
     assert len(read(tmp_path, ONE + "\ufeff" + ONE, "d.jsonl")) == 2
 
 
-@pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["unpacked", "gzip"])
+@every_pack
 @pytest.mark.parametrize(
     ("limit", "text", "message"),
     [
@@ -309,17 +381,20 @@ def test_parquet_may_not_hold_more_values_than_fit_the_limit(
     assert refusal(tmp_path, parquet(pa.table({"x": column}))).startswith(":1: the file unpacks")
 
 
+@pytest.mark.parametrize("pack", [gzip.compress, zstd])
 def test_a_bomb_is_not_unpacked_beyond_the_limit(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pack: Any
 ) -> None:
     import tracemalloc
 
     monkeypatch.setattr(records, "MAX_RECORD_BYTES", 2**20)
-    bomb = gzip.compress(b"\0" * 2**26)
+    bomb = pack(b"\0" * 2**26)
+    before = pa.total_allocated_bytes()
     tracemalloc.start()
     assert ":1: longer than 1 MiB" in refusal(tmp_path, bomb)
     assert tracemalloc.get_traced_memory()[1] < 2**24
     tracemalloc.stop()
+    assert pa.total_allocated_bytes() - before < 2**24
 
 
 def test_parquet_may_not_unpack_to_more_than_the_limit(
@@ -331,7 +406,42 @@ def test_parquet_may_not_unpack_to_more_than_the_limit(
     assert refusal(tmp_path, bomb).startswith(":257: the file unpacks to more than")
 
 
-# Parquet.
+# Parquet and Arrow streams.
+
+
+@pytest.mark.parametrize("compression", [None, "lz4", "zstd"])
+def test_a_damaged_arrow_stream_is_named(tmp_path: Path, compression: str | None) -> None:
+    whole = arrow_stream(pa.Table.from_pylist(RECORDS), compression=compression)
+    assert [record for _, record in read(tmp_path, whole)] == RECORDS
+    for damaged in (whole[: len(whole) // 2], whole[:20], whole[:4] + b"\xff\xff\xff\x7f"):
+        assert refusal(tmp_path, damaged).startswith(": cannot be read as an Arrow stream: ")
+
+
+def test_an_arrow_stream_that_breaks_off_between_batches_is_not_taken_for_a_shorter_one(
+    tmp_path: Path,
+) -> None:
+    whole = arrow_stream(pa.Table.from_pylist(RECORDS))
+    assert whole.endswith(b"\xff\xff\xff\xff\0\0\0\0")
+    for damaged in (whole[:-8], whole + whole):
+        assert refusal(tmp_path, damaged).startswith(":3: breaks off after this row, or goes on")
+
+
+def test_arrow_values_that_point_out_of_the_stream_are_not_followed(tmp_path: Path) -> None:
+    data = arrow_stream(pa.table({"a": ["xyz", "b"]}))
+    offsets = b"\0\0\0\0\3\0\0\0\4\0\0\0"
+    assert data.count(offsets) == 1
+    wild = data.replace(offsets, b"\0\0\0\0\xff\xff\xff\x6f\4\0\0\0")
+    assert refusal(tmp_path, wild).startswith(": cannot be read as an Arrow stream: ")
+
+
+def test_an_arrow_stream_may_not_unpack_to_more_than_the_limit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = pa.table({"messages": ["[" + " " * 10000] * 5000})
+    bomb = arrow_stream(table, 1000, compression="zstd")
+    assert len(bomb) < 100_000
+    monkeypatch.setattr(records, "MAX_DOCUMENT_BYTES", 2**22)
+    assert refusal(tmp_path, bomb).startswith(":257: the file unpacks to more than")
 
 
 def test_damaged_parquet_is_named(tmp_path: Path) -> None:

@@ -330,6 +330,10 @@ def test_a_comparison_and_its_report_say_what_was_not_read(
         "on_error": "skip",
         "records": "request",
         "not_read": 1,
+        "format": None,
+        "messages_field": None,
+        "tools_sha256": None,
+        "system_sha256": None,
     }
 
 

@@ -25,7 +25,7 @@ from bench.measuring.machine import Machine
 from bench.measuring.recordable import LATER
 from bench.measuring.result import Entry, Group, Status
 from bench.reporting.dataset import read_dataset_file
-from bench.reporting.facts import Data, Tokenizer
+from bench.reporting.facts import Data, File, Reading, Tokenizer
 from bench.reporting.growth_report import GrowthReport, print_growth
 from bench.reporting.json_file import json_bytes, json_line
 from bench.reporting.json_value import decode, encode
@@ -205,7 +205,7 @@ def later(*kinds: Any) -> set[str]:
 
 
 NEWER: dict[type, set[str]] = {
-    Report: {"provenance"} | later(Data, Entry, Group, Machine, Tokenizer),
+    Report: {"provenance"} | later(Data, Entry, File, Group, Machine, Reading, Tokenizer),
     GrowthReport: later(GrowthReport, Curve, Point, Machine),
 }
 """Members that older files lack."""

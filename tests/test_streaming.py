@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import json
+import os
 import random
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -28,12 +31,19 @@ from strategies import (
     stream,
 )
 from strategies.conversations import records, streaming
-from strategies.conversations.datasets import parse_dataset
+from strategies.conversations.datasets import parse_dataset, read_files
 from strategies.conversations.detect import formats
 from strategies.conversations.options import ReadOptions
-from strategies.conversations.streaming import Batch, DatasetStream, Place
+from strategies.conversations.streaming import (
+    Batch,
+    DatasetStream,
+    FilesStream,
+    Place,
+    joined_digest,
+)
 from strategies.streaming import read_ahead
 from tests.conftest import bundled_chat
+from tests.datasets import arrow_stream, zstd
 
 SIZES = (1, 60, 1000, 10**6)
 SKIP = ReadOptions(on_error="skip", unknown_fields="ignore")
@@ -100,16 +110,15 @@ def row(name: str, turn: int, role: str = "user", **more: Any) -> dict[str, Any]
 @needs_parts
 @both_readers
 @pytest.mark.parametrize("shape", SHAPES)
-@pytest.mark.parametrize("packed", [False, True], ids=["plain", "gzip"])
+@pytest.mark.parametrize("pack", [bytes, gzip.compress, zstd], ids=["plain", "gzip", "zstd"])
 def test_the_parts_of_a_sample_are_the_whole(
-    tmp_path: Path, directly: bool, shape: str, packed: bool
+    tmp_path: Path, directly: bool, shape: str, pack: Any
 ) -> None:
     data = sample_bytes("small", shapes=[shape])
     path = tmp_path / "data.jsonl"
     path.write_bytes(data)
     expected = read_conversations(path)
-    if packed:
-        path.write_bytes(gzip.compress(data))
+    path.write_bytes(pack(data))
     found, _, _, batches = read(path, ReadOptions(), directly=directly)
     assert found == list(expected)
     assert len(batches) > 1 or len(data) < 2 * streaming.PART_BYTES or len(expected) == 1
@@ -122,10 +131,11 @@ def test_the_parts_of_a_sample_are_the_whole(
 def test_the_parts_of_an_example_are_the_whole(tmp_path: Path, directly: bool, form: Any) -> None:
     for number, example in enumerate(form.examples):
         path = write(tmp_path / f"{number}.jsonl", list(example.records))
-        assert read(path, ReadOptions(), directly=directly)[0] == list(example.conversations)
+        options = ReadOptions(**example.options)
+        assert read(path, options, directly=directly)[0] == list(example.conversations)
         array = tmp_path / f"{number}.json"
         array.write_text(json.dumps(example.records), encoding="utf-8")
-        assert read(array, ReadOptions(), directly=directly)[0] == list(example.conversations)
+        assert read(array, options, directly=directly)[0] == list(example.conversations)
 
 
 @every_size
@@ -135,10 +145,11 @@ def test_the_parts_of_an_example_are_the_whole(tmp_path: Path, directly: bool, f
 def test_a_mistake_is_told_in_the_same_words(tmp_path: Path, directly: bool, form: Any) -> None:
     for number, example in enumerate(form.broken):
         path = write(tmp_path / f"{number}.jsonl", list(example.records))
+        options = ReadOptions(**example.options)
         with pytest.raises(InputError) as expected:
-            whole(path, ReadOptions())
+            whole(path, options)
         with pytest.raises(InputError) as found:
-            read(path, ReadOptions(), directly=directly)
+            read(path, options, directly=directly)
         assert str(found.value) == str(expected.value)
 
 
@@ -299,18 +310,202 @@ def test_a_line_that_is_too_long_is_passed_over(
         ]
 
 
+@pytest.mark.parametrize("pack", [gzip.compress, zstd])
 def test_a_small_file_may_not_unpack_without_end(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pack: Any
 ) -> None:
     monkeypatch.setattr(records, "MAX_DOCUMENT_BYTES", 10_000)
     monkeypatch.setattr(streaming, "PART_BYTES", 1000)
     path = tmp_path / "data.jsonl.gz"
-    path.write_bytes(gzip.compress(json.dumps(chat(1)).encode() + b"\n" * 10**6))
-    with pytest.raises(InputError, match="unpacks to more than 250 times its size"):
-        read(path, ReadOptions(), directly=True)
+    path.write_bytes(pack(PACKS["lines"](CHATS[:2]) + b"\n" * 10**6))
+    for bomb in (path, piped(tmp_path, path.read_bytes())):
+        with pytest.raises(InputError, match="unpacks to more than 250 times its size"):
+            read(bomb, ReadOptions(), directly=True)
     # A file that is large itself may.
     path = write(tmp_path / "data.jsonl", [chat(number) for number in range(900)])
     assert len(read(path, ReadOptions(), directly=True)[0]) == 900
+
+
+# --- pipes ------------------------------------------------------------------------------
+
+
+def piped(folder: Path, data: bytes) -> Path:
+    """Return a pipe into which a thread writes some bytes."""
+    path = folder / f"pipe {len(list(folder.iterdir()))}"
+    os.mkfifo(path)
+
+    def write_all() -> None:
+        # Whoever reads may refuse the rest.
+        with suppress(BrokenPipeError):
+            path.write_bytes(data)
+
+    threading.Thread(target=write_all, daemon=True).start()
+    return path
+
+
+def parquet(rows: list[Any]) -> bytes:
+    sink = pa.BufferOutputStream()
+    pq.write_table(pa.Table.from_pylist(rows), sink)
+    content: bytes = sink.getvalue().to_pybytes()
+    return content
+
+
+CHATS = [chat(number) for number in range(300)]
+PACKS: dict[str, Callable[[list[Any]], bytes]] = {
+    "lines": lambda rows: "".join(f"{json.dumps(row)}\n" for row in rows).encode(),
+    "array": lambda rows: json.dumps(rows, indent=1).encode(),
+    "gzip": lambda rows: gzip.compress(PACKS["lines"](rows)),
+    "zstd": lambda rows: zstd(PACKS["lines"](rows)),
+    "a packed array": lambda rows: zstd(PACKS["array"](rows)),
+    "Parquet": parquet,
+    "an Arrow stream": lambda rows: arrow_stream(pa.Table.from_pylist(rows), 7),
+}
+
+
+@pytest.mark.parametrize("parts", [1000], indirect=True)
+@needs_parts
+@both_readers
+@pytest.mark.parametrize("pack", PACKS)
+def test_a_pipe_is_read_part_by_part_like_a_file(tmp_path: Path, directly: bool, pack: str) -> None:
+    data = PACKS[pack](CHATS)
+    path = tmp_path / "data"
+    path.write_bytes(data)
+    expected = read(path, ReadOptions(), directly=directly)
+    with DatasetStream(piped(tmp_path, data), ReadOptions(), directly=directly) as dataset:
+        batches = list(dataset)
+        assert dataset.sha256() == hashlib.sha256(data).hexdigest()
+        assert bool(dataset.notes) is (pack == "Parquet")
+    assert [each for batch in batches for each in batch.conversations] == expected[0]
+    assert len(batches) == len(expected[3])
+    assert (len(batches) == 1) is ("array" in pack)
+    # The Python functions that read all at once take pipes, too.
+    assert list(read_conversations(piped(tmp_path, data))) == expected[0]
+
+
+def test_parquet_of_a_pipe_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(records, "MAX_DOCUMENT_BYTES", 1000)
+    with pytest.raises(InputError, match="of more than 0 GiB cannot be read from a pipe; name"):
+        read(piped(tmp_path, parquet(CHATS)), ReadOptions(), directly=True)
+
+
+@both_readers
+def test_a_first_line_may_be_longer_than_what_is_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, directly: bool
+) -> None:
+    """Else a pipe, which has no name, would be taken for one document."""
+    monkeypatch.setattr(streaming, "START_BYTES", 100)
+    monkeypatch.setattr(streaming, "PART_BYTES", 1000)
+    long = {"messages": [{"role": "user", "content": "x" * 5000}]}
+    data = PACKS["lines"]([long, *CHATS])
+    found, _, _, batches = read(piped(tmp_path, data), ReadOptions(), directly=directly)
+    assert (len(found), len(batches) > 1) == (301, True)
+    for document in (json.dumps([long, *CHATS]), json.dumps(long), json.dumps(long, indent=1)):
+        pipe = piped(tmp_path, document.encode())
+        assert len(read(pipe, ReadOptions(), directly=directly)[3]) == 1
+
+
+def test_whoever_waits_for_a_pipe_can_be_stopped(tmp_path: Path) -> None:
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    # Open for writing, too, so that it never ends.
+    writing = os.open(path, os.O_RDWR)
+    os.write(writing, PACKS["lines"](CHATS))
+    try:
+        with DatasetStream(path, ReadOptions()) as dataset:
+            ahead = read_ahead([Batch([], (), None, 1)], dataset.stop)
+            assert next(ahead).done == 1
+            ahead = read_ahead(_after_one(dataset), dataset.stop)
+            next(ahead)
+            # It waits for the rest of the first part in a thread.
+            ahead.close()
+    finally:
+        os.close(writing)
+
+
+def _after_one(dataset: DatasetStream) -> Iterator[Batch]:
+    yield Batch([], (), None, 1)
+    yield from dataset
+
+
+# --- several files ----------------------------------------------------------------------
+
+
+def several(folder: Path) -> list[Path]:
+    """Return files of several formats and containers, the second one without conversations."""
+    contents = {
+        "1.jsonl": PACKS["lines"](CHATS[:40]),
+        "2.jsonl": b"\n",
+        "3.jsonl.zst": zstd(PACKS["lines"]([*CHATS[40:80], {"messages": 3}, chat(1, mood=1)])),
+        "4.json": PACKS["array"](CHATS[80:90]),
+        "5.parquet": parquet(CHATS[90:130]),
+        "6.jsonl": PACKS["lines"]([row("a", 1), row("a", 2, "assistant"), row("b", 1)]),
+        "7.arrow": PACKS["an Arrow stream"](CHATS[130:150]),
+        "8.jsonl.gz": PACKS["gzip"](CHATS[150:200]),
+    }
+    for name, content in contents.items():
+        (folder / name).write_bytes(content)
+    return [folder / name for name in contents]
+
+
+@pytest.mark.parametrize("parts", [1000], indirect=True)
+@needs_parts
+@both_readers
+def test_several_files_are_one_dataset_and_go_on_at_any_place(
+    tmp_path: Path, directly: bool
+) -> None:
+    paths = several(tmp_path)
+    expected = read_files(paths, SKIP, digests=True)
+    with FilesStream(paths, SKIP, directly=directly) as dataset:
+        batches = list(dataset)
+        digests = dataset.digests()
+        read_as = [(each.path, each.format) for each in dataset.read]
+        assert (dataset.warnings, dataset.sha256()) == (expected.warnings, joined_digest(digests))
+        assert dataset.size == sum(path.stat().st_size for path in paths)
+    assert digests == [each.sha256 for each in expected.files]
+    assert digests == [hashlib.sha256(path.read_bytes()).hexdigest() for path in paths]
+    assert read_as == [(each.path, each.format) for each in expected.files]
+    found = [each for batch in batches for each in batch.conversations]
+    assert found == list(expected)
+    assert tuple(each for batch in batches for each in batch.rejects) == expected.rejects
+    done = 0
+    for batch in batches:
+        done += len(batch.conversations)
+        if batch.place is None:
+            continue
+        start = Place(**json.loads(json.dumps(batch.place.as_json())))
+        ids = [each.id for each in found[:done]]
+        with FilesStream(paths, SKIP, directly=directly, start=start, finished=ids) as rest:
+            again = [each for part in rest for each in part.conversations]
+            assert (again, rest.warnings) == (found[done:], expected.warnings)
+            assert rest.digests() == digests
+
+
+def test_files_before_the_place_are_those_that_were_read(tmp_path: Path) -> None:
+    paths = several(tmp_path)
+    with FilesStream(paths, SKIP) as dataset:
+        place = list(dataset)[-1].place
+    with pytest.raises(InputError, match="the dataset: has fewer files than were read before"):
+        FilesStream(paths[:3], SKIP, start=place)
+    paths[0].write_bytes(PACKS["lines"](CHATS[:39]))
+    with (
+        FilesStream(paths, SKIP, start=place) as dataset,
+        pytest.raises(InputError, match=r"1\.jsonl: is not the file that was read before"),
+    ):
+        list(dataset)
+
+
+def test_a_stream_of_several_files_names_them(tmp_path: Path) -> None:
+    tokenizer = bundled_chat("bpe-chatml")
+    paths = [write(tmp_path / f"{n}.jsonl", [chat(n, id="same")]) for n in (1, 2)]
+    expected = [(str(path), "same") for path in paths]
+    for source in (paths, tmp_path / "*.jsonl", tmp_path):
+        rows = list(stream(source, tokenizer))
+        assert [(each.file, each.conversation) for each in rows] == expected
+    assert [each.file for each in stream(paths[:1], tokenizer)] == [None]
+    template = "{% if '2' in messages[0].content %}{{ raise_exception('no') }}{% endif %}x"
+    refusing = bundled_chat("bpe-chatml", template=template)
+    with pytest.raises(TurnError, match=r"^\S+2\.jsonl: conversation 'same', turn 1 "):
+        list(stream(paths, refusing))
 
 
 def test_requests_that_are_joined_are_read_as_a_whole(

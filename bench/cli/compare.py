@@ -40,7 +40,7 @@ QUICK_BUDGET_SECONDS = 12.0
 
 
 @click.command("compare")
-@click.argument("dataset", type=click.Path(path_type=Path), required=False)
+@click.argument("datasets", metavar="[DATASET]…", nargs=-1, type=click.Path(path_type=Path))
 @tokenizer_option(
     "tokenizers", multiple=True, more_help="May be repeated.  [default: all bundled ones]"
 )
@@ -106,7 +106,7 @@ QUICK_BUDGET_SECONDS = 12.0
 @reading_options
 @shared_options
 def compare_command(
-    dataset: Path | None,
+    datasets: Sequence[Path],
     tokenizers: Sequence[str],
     chosen: Sequence[str] | None,
     cores: Sequence[int] | None,
@@ -126,6 +126,7 @@ def compare_command(
 ) -> int:
     """Time strategies side by side, and check every count.
 
+    DATASET is a file, a pattern or a folder of them; several make one dataset (docs/formats.md).
     Without DATASET it uses the bundled sample, without --tokenizer the bundled tokenizers.
     """
     from bench.bundled import tokenizer_names, tokenizer_path
@@ -139,7 +140,7 @@ def compare_command(
     if resume and out is None:
         raise click.UsageError("--resume needs --out FOLDER, where the report is")
     get(baseline)
-    if dataset is not None and sample is not None:
+    if datasets and sample is not None:
         raise click.UsageError("--sample is for the bundled data; leave out DATASET or --sample")
     paths = list(tokenizers) or [str(tokenizer_path(name)) for name in tokenizer_names()]
     plan = Plan(
@@ -154,11 +155,11 @@ def compare_command(
         baseline=baseline,
     )
     console = stderr(quiet)
-    reading = read_options(options)
-    if dataset is None:
-        data = bundled_sample(sample or "small", reading)
+    reading = read_options(options, console)
+    if datasets:
+        data = read_dataset(datasets, reading, console)
     else:
-        data = read_dataset(dataset, reading, console)
+        data = bundled_sample(sample or "small", reading)
     if out is not None:
         make_folder(out)
     command = ["bench", *(word for word in sys.argv[1:] if word != "--resume")]

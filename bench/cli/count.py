@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
 from bench.cli.console import stderr, stdout
+from bench.cli.inputs import dataset_files
 from bench.cli.options import (
     cache_folder,
     cache_option,
@@ -31,6 +33,7 @@ from strategies import (
     is_peer,
 )
 from strategies.chat.keeping import keep
+from strategies.conversations.files import STANDARD_INPUT, is_pipe, shown_path
 
 
 def _number(value: int | float | None) -> str:  # noqa: PYI041  # counts and means print differently
@@ -41,36 +44,50 @@ def _number(value: int | float | None) -> str:  # noqa: PYI041  # counts and mea
     return f"{value:,.{digits}f}" if isinstance(value, float) else f"{value:,}"
 
 
-def _check_target(path: Path, other: Path, what: str, content: str) -> None:
-    """Refuse a file that cannot be written, or would replace another one of the command."""
+def _check_target(path: Path, others: Iterable[tuple[Path, str]], content: str) -> None:
+    """Refuse a file that cannot be written, or would replace another one of the command.
+
+    Parameters
+    ----------
+    path
+        The file.
+    others
+        Other files of the command, and what each is.
+    content
+        What is to be written.
+    """
     from bench.reporting.output import check_file
 
     check_file(path)
-    same = path.samefile(other) if path.exists() and other.exists() else path == other
-    if same or path.resolve() == other.resolve():
-        raise InputError(f"is {what} itself; name another file for {content}", file=path)
+    for other, what in others:
+        same = path.samefile(other) if path.exists() and other.exists() else path == other
+        if same or path.resolve() == other.resolve():
+            raise InputError(f"is {what} itself; name another file for {content}", file=path)
 
 
 def _check_targets(
-    dataset: Path, out: Path | None, rejects: Path | None, on_error: OnError
+    files: Sequence[Path], out: Path | None, rejects: Path | None, on_error: OnError
 ) -> None:
     """Refuse files that cannot be written, before the work begins."""
     from bench.reporting.isl_table import check_ending
 
+    others = [(path, "the dataset") for path in files if path != STANDARD_INPUT]
     if out is not None:
         check_ending(out)
-        _check_target(out, dataset, "the dataset", "the ISLs")
+        _check_target(out, others, "the ISLs")
     if rejects is None:
         return
     if on_error != "skip":
         raise click.UsageError("--rejects keeps what --on-error skip leaves out; give both")
-    _check_target(rejects, dataset, "the dataset", "the rejects")
     if out is not None:
-        _check_target(rejects, out, "the file for the ISLs", "the rejects")
+        others.append((out, "the file for the ISLs"))
+    _check_target(rejects, others, "the rejects")
 
 
 @click.command("count")
-@click.argument("dataset", type=click.Path(path_type=Path))
+@click.argument(
+    "datasets", metavar="DATASET…", nargs=-1, required=True, type=click.Path(path_type=Path)
+)
 @tokenizer_option(required=True)
 @click.option(
     "--strategy",
@@ -122,7 +139,7 @@ def _check_targets(
 @cache_option
 @shared_options
 def count_command(
-    dataset: Path,
+    datasets: Sequence[Path],
     tokenizer: str,
     strategy: str,
     workers: int | None,
@@ -139,18 +156,27 @@ def count_command(
 ) -> None:
     """Count the ISL of every turn of a dataset.
 
-    The command prints how the ISLs are distributed. DATASET is a file of conversations; `bench
+    The command prints how the ISLs are distributed. DATASET is a file of conversations, a pattern
+    such as 'shards/*.jsonl', a folder, or - for standard input; several make one dataset. `bench
     sample --out chats.jsonl` writes one to try this on.
     """
     from bench.cli.counting import Counting, Job
     from bench.reporting.output import is_stream
     from strategies.columns import TableColumns
 
-    _check_targets(dataset, out, rejects, on_error)
+    console = stderr(quiet)
+    files = dataset_files(datasets, console)
+    _check_targets(files, out, rejects, on_error)
     names = [name.strip() for name in columns.split(",") if name.strip()]
     more = TableColumns.asked_for(names, block_size)
     if resume and (out is None or is_stream(out) or (rejects is not None and is_stream(rejects))):
         raise click.UsageError("--resume goes on with files: give --out FILE, and no pipe")
+    if resume and (pipe := next(filter(is_pipe, files), None)) is not None:
+        raise InputError(
+            "--resume reads what was counted once more, and a pipe can be read once; write it to a "
+            "file, or leave out --resume",
+            file=shown_path(pipe),
+        )
     chosen = get(strategy)
     if is_control(chosen):
         raise InputError("is wrong on purpose, for comparisons only", field=strategy)
@@ -159,14 +185,13 @@ def count_command(
             "counts with another library, which nothing proves right; it is for comparisons only",
             field=strategy,
         )
-    console = stderr(quiet)
     (spec,) = chat_specs([tokenizer], options, loads=True)
-    reading = read_options({**options, "on_error": on_error})
+    reading = read_options({**options, "on_error": on_error}, console)
     workers = workers or available_cores()
     # The library reads this when its thread pool starts, at its first use.
     os.environ.setdefault("RAYON_NUM_THREADS", str(workers))
     folder = cache_folder(cache)
-    job = Job(dataset, reading, spec, chosen, workers, folder, out, rejects, resume, more)
+    job = Job(files, reading, spec, chosen, workers, folder, out, rejects, resume, more)
     with Counting(job, console) as counting:
         counting.run()
         counting.complete()
@@ -181,7 +206,8 @@ def count_command(
     profile = chat.profile
     if as_json:
         tokens = counting.tally.tokens() if more.names else {}
-        click.echo(json.dumps({**summary, **tokens, "messages": profile.label}))
+        about = {"messages": profile.label, "format": ", ".join(counting.formats)}
+        click.echo(json.dumps({**summary, **tokens, **about}))
     elif not quiet:
         from rich.text import Text
 

@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from bench.cli.console import Messages, warn
-from bench.cli.inputs import load_tokenizer
+from bench.cli.inputs import load_tokenizer, tell_format
 from bench.cli.progress import progress_bar, working
 from bench.interruption import INTERRUPTION
+from bench.reporting.dataset import files_name
 from bench.reporting.growing import GrowingFile
 from bench.reporting.isl_table import TableFile, Tally, columns_of
 from bench.reporting.journal import Journal, State, Written, check_same
@@ -24,7 +25,7 @@ from strategies import ChatSpec, ChatTokenizer, Counter, InputError, Strategy, o
 from strategies.chat.keeping import kept_of
 from strategies.columns import Figures, TableColumns
 from strategies.conversations.options import ReadOptions
-from strategies.conversations.streaming import Batch, DatasetStream, Place
+from strategies.conversations.streaming import Batch, FilesStream, Place
 from strategies.streaming import DIRECT, Counted, Turns, count_batches, turns_of
 from strategies.traces import Contents
 
@@ -43,8 +44,8 @@ class Job:
 
     Parameters
     ----------
-    dataset, reading
-        The file, and how to read it.
+    files, reading
+        The files of the dataset, and how to read them.
     spec
         The tokenizer.
     strategy, workers
@@ -59,7 +60,7 @@ class Job:
         Columns beside the ISL.
     """
 
-    dataset: Path
+    files: Sequence[Path]
     reading: ReadOptions
     spec: ChatSpec
     strategy: Strategy
@@ -69,6 +70,11 @@ class Job:
     rejects: Path | None
     resume: bool
     columns: TableColumns
+
+    @property
+    def name(self) -> str:
+        """What the dataset is called."""
+        return files_name(self.files)
 
 
 class Counting:
@@ -87,6 +93,8 @@ class Counting:
         The distribution so far.
     notes
         What the strategy says about it.
+    formats
+        Names of the formats that were found, each once.
     chat
         The tokenizer.
 
@@ -103,6 +111,9 @@ class Counting:
         self._journal = None if job.out is None or is_stream(job.out) else Journal(job.out)
         self._written = 0.0
         self.notes: list[str] = []
+        self.formats: list[str] = []
+        self._described = ""
+        self._notes = 0
         try:
             self._begin()
         except BaseException:
@@ -115,7 +126,9 @@ class Counting:
         about, state = earlier or ({}, State())
         self.tally: Tally = state.tally
         requests = job.reading.records == "request"
-        self._columns = columns_of(requests=requests, more=job.columns.names)
+        self._columns = columns_of(
+            requests=requests, more=job.columns.names, files=len(job.files) > 1
+        )
         self._out: TableFile | None = None
         self._rejects: GrowingFile | None = None
         if job.out is not None:
@@ -129,8 +142,10 @@ class Counting:
             self._rejects = self._held.enter_context(file)
         self._dataset = self._held.enter_context(self._opened(state.place))
         batches = iter(self._dataset)
-        with working(self._console, f"reading {job.dataset.name}"):
+        with working(self._console, f"reading {job.name}"):
             first = next(batches, None)
+        if first is not None:
+            self._tell_source(first)
         kept = None if job.folder is None else kept_of(job.spec, job.folder)
         self.chat: ChatTokenizer = load_tokenizer(job.spec, self._console, kept)
         # What is loaded stays until the end. The garbage collector need not look at it each time.
@@ -171,15 +186,29 @@ class Counting:
                 # Nobody else writes it if it can be opened, and it is not kept.
                 GrowingFile(Path(earlier)).close()
 
-    def _opened(self, place: Place) -> DatasetStream:
+    def _opened(self, place: Place) -> FilesStream:
         job = self._job
-        return DatasetStream(
-            job.dataset,
+        begun = place.offset or place.file
+        return FilesStream(
+            job.files,
             job.reading,
             directly=job.strategy.name in DIRECT,
             start=place,
-            finished=self._out.ids() if self._out is not None and place.offset else (),
+            finished=self._out.ids() if self._out is not None and begun else (),
         )
+
+    def _tell_source(self, batch: Batch) -> None:
+        """Say as what a file is read, unless the one before it was read as the same."""
+        name, form, container = batch.source
+        if form is not None and form not in self.formats:
+            self.formats.append(form)
+        described = f"{form}" if container == "JSON" else f"{form}, {container}"
+        if form is not None and described != self._described:
+            self._described = described
+            tell_format(self._console, name, described)
+        for note in self._dataset.notes[self._notes :]:
+            self._notes += 1
+            self._console.print(note, dim=True)
 
     def __enter__(self) -> Self:
         return self
@@ -215,22 +244,24 @@ class Counting:
                 progress=pace.turns,
                 on_error=job.reading.on_error,
                 wanted=job.columns.wanted,
+                stop=self._dataset.stop,
             )
             self._written = time.monotonic()
             with closing(counted):
                 for part in counted:
+                    self._tell_source(part.batch)
                     self._add(part)
                     self._note(counter)
                     pace.end()
                     self._remember(part.batch.place)
-        warn(self._console, job.dataset.name, self._dataset.warnings)
+        warn(self._console, Path(job.name).name, self._dataset.warnings)
         warn(self._console, self.chat.name, self._contents.traceless())
 
     def _add(self, part: Counted) -> None:
         batch, counts = part.batch, part.counts
         self.tally.add(counts)
         self._contents.add(batch.conversations)
-        turns = turns_of(batch.conversations, counts)
+        turns = turns_of(batch.conversations, counts, batch.file)
         if part.figures:
             turns = map(self._with_more, turns, part.figures)
         if self._out is not None:
@@ -240,7 +271,7 @@ class Counting:
         if self._rejects is not None:
             from bench.reporting.rejects import reject_lines
 
-            lines = reject_lines(batch.rejects, batch.conversations, counts, self.chat)
+            lines = reject_lines(batch.rejects, batch.conversations, counts, self.chat, batch.file)
             self._rejects.write(lines)
 
     def _with_more(self, turns: Turns, figures: Sequence[Figures]) -> Turns:
@@ -293,7 +324,7 @@ class Counting:
         """All that the counts depend on, beside the dataset."""
         return {
             "tokenizer": self.chat.fingerprint,
-            "reading": asdict(self._job.reading),
+            "reading": self._job.reading.facts(),
             "columns": list(self._columns),
             "block_size": self._job.columns.block_size,
             "rejects": None if self._job.rejects is None else str(self._job.rejects.absolute()),
@@ -303,10 +334,12 @@ class Counting:
         """Return what the counts depend on, for the metadata of a Parquet file."""
         from bench.reporting.facts import Reading
 
-        reading = Reading(**asdict(self._job.reading), not_read=self._dataset.not_read)
+        reading = Reading(**self._job.reading.facts(), not_read=self._dataset.not_read)
+        files = zip(self._dataset.read, self._dataset.digests(), strict=True)
         return {
             "tokenizer": self.chat.fingerprint,
             "dataset_sha256": self._dataset.sha256(),
+            "files": [{"path": file.path, "sha256": sha256} for file, sha256 in files],
             "reading": asdict(reading),
         }
 

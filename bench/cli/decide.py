@@ -156,10 +156,17 @@ def _of_revisions(
     from bench.deciding.revisions import Asked, revision_evidence
     from bench.measuring.plan import unique_names
     from strategies import InputError, available_cores, chat_spec
+    from strategies.conversations.files import STANDARD_INPUT, is_pipe, shown_path
 
     if len(sources) > 1:
         raise click.UsageError("--base and --head take one DATASET")
     for source in sources:
+        if source == STANDARD_INPUT or (source.exists() and is_pipe(source)):
+            raise InputError(
+                "both revisions read the dataset in each round, and a pipe can be read once; write "
+                "it to a file",
+                file=shown_path(source),
+            )
         if not source.is_file():
             raise InputError("no such file", file=source)
     template: Path | None = options["template"]

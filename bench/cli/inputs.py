@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ from bench.cli.console import Messages, warn
 from bench.cli.progress import working
 from strategies import ChatSpec, ChatTokenizer
 from strategies.conversations.options import ReadOptions
+from strategies.conversations.sources import find_files
 
 if TYPE_CHECKING:
     from bench.reporting.dataset import Dataset
@@ -24,13 +26,34 @@ def bundled_sample(size: str, options: ReadOptions) -> Dataset:
     return dataset_of(sample_bytes(size), name, options)
 
 
-def read_dataset(path: Path, options: ReadOptions, console: Messages) -> Dataset:
-    """Read a dataset from a file, and pass on what the reader warns about.
+def dataset_files(given: Sequence[Path], console: Messages) -> tuple[Path, ...]:
+    """Return the files of a dataset, and say what patterns and folders have brought.
 
     Parameters
     ----------
-    path
-        The file.
+    given
+        Files, patterns and folders, as a command takes them.
+    console
+        Where to say it.
+
+    Raises
+    ------
+    InputError
+        As `find_files` does.
+    """
+    found = find_files(given)
+    for line in found.told:
+        console.print(line, dim=True)
+    return found.files
+
+
+def read_dataset(given: Sequence[Path], options: ReadOptions, console: Messages) -> Dataset:
+    """Read a dataset from files, and pass on what the reader warns about.
+
+    Parameters
+    ----------
+    given
+        Files, patterns and folders that make one dataset.
     options
         How to read it.
     console
@@ -41,12 +64,35 @@ def read_dataset(path: Path, options: ReadOptions, console: Messages) -> Dataset
     InputError
         If it cannot be read, or is no dataset.
     """
-    from bench.reporting.dataset import read_dataset_file
+    from bench.reporting.dataset import files_name, read_dataset_files
 
-    with working(console, f"reading {path.name}"):
-        dataset = read_dataset_file(path, options)
-    warn(console, path.name, dataset.conversations.warnings)
+    files = dataset_files(given, console)
+    with working(console, f"reading {files_name(files)}"):
+        dataset = read_dataset_files(files, options)
+    told: str | None = None
+    for file in dataset.files:
+        if file.format not in {None, told}:
+            tell_format(console, file.path, str(file.format))
+            told = file.format
+    name = Path(dataset.path).name
+    warn(console, name, dataset.conversations.warnings)
     return dataset
+
+
+def tell_format(console: Messages, name: str, described: str) -> None:
+    """Say to whoever sits at a terminal as what a file is read; reports hold it anyway.
+
+    Parameters
+    ----------
+    console
+        Where to say it.
+    name
+        Of the file.
+    described
+        Its format, in words.
+    """
+    if console.is_interactive:
+        console.print(f"{name}: read as {described}", dim=True)
 
 
 def load_tokenizer(spec: ChatSpec, console: Messages, kept: Kept | None = None) -> ChatTokenizer:

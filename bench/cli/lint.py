@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,15 +26,17 @@ EXIT_NEVER = 1
 @tokenizer_option(required=True)
 @click.option(
     "--dataset",
+    "datasets",
     metavar="FILE",
+    multiple=True,
     type=click.Path(path_type=Path),
     help="Conversations for the expected amplification, and for how prompts grow from turn to "
-    "turn.",
+    "turn. May be repeated.",
 )
 @reading_options
 @shared_options
 def lint_command(
-    tokenizer: str, dataset: Path | None, quiet: bool, as_json: bool, **options: Any
+    tokenizer: str, datasets: Sequence[Path], quiet: bool, as_json: bool, **options: Any
 ) -> int:
     """Say where cutting prompts is exact, and show where it is not.
 
@@ -52,8 +55,8 @@ def lint_command(
     (spec,) = chat_specs([tokenizer], options)
     console = stderr(quiet)
     given = None
-    if dataset is not None:
-        given = read_dataset(dataset, read_options(options), console)
+    if datasets:
+        given = read_dataset(datasets, read_options(options, console), console)
     chat = load_tokenizer(spec, console)
     with working(console, f"linting {chat.name}"):
         found = lint(chat, () if given is None else given.conversations)

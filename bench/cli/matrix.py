@@ -124,7 +124,8 @@ def matrix_command(
     console = stderr(quiet)
     specs = _specs(tokenizers, templates, options)
     sample = Sample(conversations, turns, seed)
-    data = [read_dataset(path, read_options(options), console) for path in datasets]
+    reading = read_options(options, console)
+    data = [read_dataset([path], reading, console) for path in datasets]
     taken = [each for dataset in data for each in sample.of(list(dataset.conversations))]
     names = list(chosen or (name for name in strategy_names() if not is_peer(get(name))))
     claims = [name for name in names if not (is_control(get(name)) or is_peer(get(name)))]

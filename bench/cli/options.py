@@ -12,9 +12,12 @@ from typing import TYPE_CHECKING, Any, TypeVar, get_args
 import click
 
 from bench.bundled import resolve, tokenizer_names
+from bench.cli.console import Messages, warn
 from strategies import ChatSpec, InputError, chat_spec, get, names
 from strategies.chat.spec import unchecked_spec
 from strategies.conversations.options import ReadOptions, Records, UnknownFields
+from strategies.conversations.supplied import system_in, tools_in
+from strategies.errors import placed
 from strategies.kept.folder import Folder, default_place
 from strategies.profiles.catalog import DEFAULT_PROFILE, profiles
 
@@ -104,6 +107,32 @@ class JsonObject(click.ParamType[dict[str, Any]]):
         if not isinstance(parsed, dict):
             self.fail("must be a JSON object, such as '{\"enable_thinking\": false}'")
         return parsed
+
+
+class FormatName(click.ParamType[str]):
+    """The name of a dataset format."""
+
+    name = "NAME"
+
+    def convert(self, value: Any, parameter: Any, context: Any) -> str:  # noqa: ARG002  # click's
+        """Return the name as the format has it."""
+        from strategies.conversations.detect import form_named
+
+        return form_named(value).name
+
+    def shell_complete(
+        self,
+        ctx: click.Context,  # noqa: ARG002  # the names are the same in every context
+        param: click.Parameter,  # noqa: ARG002  # and for every option
+        incomplete: str,
+    ) -> list[CompletionItem]:
+        """Complete the name of a format."""
+        from click.shell_completion import CompletionItem
+
+        from strategies.conversations.detect import formats, short_name
+
+        names = [short_name(form.name) for form in formats()]
+        return [CompletionItem(name) for name in names if name.startswith(incomplete)]
 
 
 class Tokenizer(click.ParamType[str]):
@@ -239,6 +268,31 @@ _READING = (
         help="If a field is neither read nor known to be harmless: end with an error, or leave "
         "the field out and say so.",
     ),
+    click.option(
+        "--format",
+        type=FormatName(),
+        help="Format of the dataset, such as openai-chat, if its first record does not show it.",
+    ),
+    click.option(
+        "--messages-field",
+        metavar="NAME",
+        help="Field of a record that holds its messages, if it has another name than usual: "
+        "history, or with a dot info.messages.",
+    ),
+    click.option(
+        "--tools",
+        "tools_file",
+        metavar="FILE",
+        type=click.Path(path_type=Path),
+        help="JSON file with a list of tools, for conversations that have none.",
+    ),
+    click.option(
+        "--system",
+        "system_file",
+        metavar="FILE",
+        type=click.Path(path_type=Path),
+        help="Text file with the system prompt, for conversations that have none.",
+    ),
 )
 
 
@@ -247,14 +301,39 @@ def reading_options(command: _Command) -> _Command:
     return functools.reduce(lambda wrapped, option: option(wrapped), reversed(_READING), command)
 
 
-def read_options(options: dict[str, Any]) -> ReadOptions:
-    """Return how a dataset is read."""
-    return ReadOptions(
-        tool_arguments=options["tool_arguments"],
-        unknown_fields=options["unknown_fields"],
-        on_error=options["on_error"],
-        records=options["records"],
-    )
+def read_options(options: dict[str, Any], console: Messages) -> ReadOptions:
+    """Return how a dataset is read.
+
+    Parameters
+    ----------
+    options
+        The shared options and those of reading, by parameter name.
+    console
+        Where to say what may not be meant.
+
+    Raises
+    ------
+    InputError
+        If a file of tools or of a system prompt is not as it should be.
+    """
+    tools = system = None
+    if options["tools_file"] is not None:
+        tools = tools_in(options["tools_file"])
+    if options["system_file"] is not None:
+        system = system_in(options["system_file"])
+        if system.endswith("\n"):
+            warn(console, str(options["system_file"]), ["its last line end is part of the prompt"])
+    with placed(file=options["tools_file"]):
+        return ReadOptions(
+            tool_arguments=options["tool_arguments"],
+            unknown_fields=options["unknown_fields"],
+            on_error=options["on_error"],
+            records=options["records"],
+            format=options["format"],
+            messages_field=options["messages_field"],
+            tools=tools,
+            system=system,
+        )
 
 
 def cache_option(command: _Command) -> _Command:

@@ -104,9 +104,9 @@ def peers_command(
     if bool(datasets) != bool(tokenizers) or not (datasets or corpus):
         raise click.UsageError("give DATASET and --tokenizer, or --corpus, or all of them")
     console = stderr(quiet)
-    reading = read_options(options)
+    reading = read_options(options, console)
     data = {
-        path.stem: _spread(read_dataset(path, reading, console).conversations, number)
+        path.stem: _spread(read_dataset([path], reading, console).conversations, number)
         for path in datasets
     }
     peers = [get(name) for name in chosen or names() if chosen or is_peer(get(name))]

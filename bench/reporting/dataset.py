@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from bench.reporting.facts import Reading
+from bench.reporting.facts import File, Reading
 from strategies.conversations.conversation import count_turns
-from strategies.conversations.datasets import Conversations, parse_dataset
-from strategies.conversations.files import read_file
+from strategies.conversations.datasets import Conversations, parse_dataset, read_files
+from strategies.conversations.files import shown_path
 from strategies.conversations.options import ReadOptions
+from strategies.conversations.streaming import joined_digest
+from strategies.words import many
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,25 +45,46 @@ class Dataset:
     @property
     def reading(self) -> Reading:
         """How it was read, as reports hold it."""
-        return Reading(**asdict(self.options), not_read=len(self.conversations.rejects))
+        return Reading(**self.options.facts(), not_read=len(self.conversations.rejects))
+
+    @property
+    def files(self) -> tuple[File, ...]:
+        """The files that it is in, as reports hold them."""
+        return tuple(
+            File(each.path, each.sha256 or self.sha256, each.format)
+            for each in self.conversations.files
+        )
 
 
-def read_dataset_file(path: Path, options: ReadOptions) -> Dataset:
-    """Read a dataset from a file, once, so that the digest is of the bytes that are counted.
+def read_dataset_files(files: Sequence[Path], options: ReadOptions) -> Dataset:
+    """Read a dataset from its files, each once, so that digests are of the bytes that are counted.
 
     Parameters
     ----------
-    path
-        The file.
+    files
+        At least one, in order.
     options
-        How to read it.
+        How to read them.
 
     Raises
     ------
     InputError
-        If it cannot be read, or is no dataset.
+        If they cannot be read, or are no dataset.
     """
-    return dataset_of(read_file(path), str(path), options)
+    conversations = read_files(files, options, digests=True)
+    digest = joined_digest([each.sha256 or "" for each in conversations.files])
+    return Dataset(files_name(files), digest, conversations, options)
+
+
+def read_dataset_file(path: Path, options: ReadOptions) -> Dataset:
+    """Read a dataset from one file, as `read_dataset_files` does."""
+    return read_dataset_files([path], options)
+
+
+def files_name(files: Sequence[Path]) -> str:
+    """Return what a dataset is called: its file, or the first one and how many more there are."""
+    first, *others = map(shown_path, files)
+    return f"{first} and {many(len(others), 'more file')}" if others else first
 
 
 def dataset_of(data: bytes, name: str, options: ReadOptions) -> Dataset:

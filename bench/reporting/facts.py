@@ -32,6 +32,9 @@ class Reading:
         As in `ReadOptions`.
     not_read
         How many records were left out because they cannot be read.
+    format, messages_field, tools_sha256, system_sha256
+        As in `ReadOptions`; of tools as JSON and of a system prompt the SHA-256. None if they
+        were not given, and in reports of before.
     """
 
     tool_arguments: str
@@ -39,6 +42,27 @@ class Reading:
     on_error: str
     records: str
     not_read: int
+    format: str | None = field(default=None, metadata=LATER)
+    messages_field: str | None = field(default=None, metadata=LATER)
+    tools_sha256: str | None = field(default=None, metadata=LATER)
+    system_sha256: str | None = field(default=None, metadata=LATER)
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file of the dataset.
+
+    Parameters
+    ----------
+    path, sha256
+        Its name and the digest of its bytes.
+    format
+        Name of its format; None if it holds no record that shows one.
+    """
+
+    path: str
+    sha256: str
+    format: str | None = field(default=None, metadata=LATER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +79,8 @@ class Data:
         For the first tokenizer. Templates differ, so each tokenizer has numbers of its own.
     reading
         How it was read; None in reports of before.
+    files
+        The files that it is in; none in reports of before.
     """
 
     path: str
@@ -64,6 +90,7 @@ class Data:
     rendered_bytes: int
     amplification: float
     reading: Reading | None = field(default=None, metadata=LATER)
+    files: tuple[File, ...] = field(default=(), metadata=LATER)
 
 
 @dataclass(frozen=True, slots=True)

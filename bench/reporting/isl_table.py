@@ -30,6 +30,9 @@ COLUMNS = ("conversation", "turn", "messages", "isl")
 REQUEST = "request"
 """A further column with the id of the turn's request, if the dataset has one record for each."""
 
+FILE = "file"
+"""A further column with the file that the turn is from, if the dataset has several."""
+
 
 @dataclass(frozen=True, slots=True)
 class Form:
@@ -53,7 +56,7 @@ class Form:
     finish: Callable[[IO[bytes], IO[bytes], tuple[str, ...], About], None] | None = None
 
 
-def columns_of(*, requests: bool, more: Sequence[str] = ()) -> tuple[str, ...]:
+def columns_of(*, requests: bool, more: Sequence[str] = (), files: bool = False) -> tuple[str, ...]:
     """Return the columns of a table.
 
     Parameters
@@ -62,8 +65,11 @@ def columns_of(*, requests: bool, more: Sequence[str] = ()) -> tuple[str, ...]:
         Whether its rows are requests, with their ids.
     more
         Further columns with numbers of tokens or blocks.
+    files
+        Whether they are from several files, which are named.
     """
-    return (*COLUMNS, *more, REQUEST) if requests else (*COLUMNS, *more)
+    named = ((REQUEST, requests), (FILE, files))
+    return (*COLUMNS, *more, *(name for name, wanted in named if wanted))
 
 
 def check_ending(path: Path) -> None:
@@ -87,6 +93,7 @@ def _cells(turns: Turns, columns: tuple[str, ...]) -> list[Sequence[Cell]]:
         "messages": turns.messages,
         "isl": turns.isl,
         REQUEST: turns.request,
+        FILE: [turns.file] * len(turns.isl),
     }
     return [turns.more[name] if name in turns.more else fixed[name] for name in columns[2:]]
 
@@ -103,6 +110,7 @@ def _schema(columns: tuple[str, ...], metadata: Mapping[str, str] | None = None)
         "turn": pa.int32(),
         "messages": pa.int32(),
         REQUEST: pa.string(),
+        FILE: pa.string(),
     }
     # The others are numbers of tokens or blocks.
     fields = [(column, kinds.get(column, pa.int64())) for column in columns]

@@ -125,11 +125,21 @@ class Journal:
             contents, about = found["contents"], found["about"]
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise self._unreadable() from error
-        numbers = (place.offset, place.lines, place.groups, place.rejected, tally.skipped)
+        numbers = (
+            place.offset,
+            place.lines,
+            place.groups,
+            place.rejected,
+            place.file,
+            tally.skipped,
+        )
         # A journal may hold anything.
         sizes: tuple[Any, ...] = (*numbers, out.start, rejects.start)
         kinds = isinstance(about, dict) and isinstance(contents, dict)
         if not kinds or not all(isinstance(size, int) and size >= 0 for size in sizes):
+            raise self._unreadable()
+        texts = [*place.before, *place.empty] if _are_lists(place.before, place.empty) else [None]
+        if not all(isinstance(text, str) for text in texts):
             raise self._unreadable()
         if place.form is not None and place.form not in {form.name for form in formats()}:
             raise self._unreadable()
@@ -150,6 +160,10 @@ class Journal:
             "is no journal that this version can read; leave out --resume to begin anew",
             file=self.path,
         )
+
+
+def _are_lists(*values: object) -> bool:
+    return all(isinstance(value, (list, tuple)) for value in values)
 
 
 def check_same(before: Mapping[str, Any], now: Mapping[str, Any], out: Path) -> None:

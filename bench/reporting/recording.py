@@ -101,6 +101,7 @@ class Recording:
                 rendered_bytes=tokenizers[0].rendered_bytes,
                 amplification=tokenizers[0].amplification,
                 reading=self.dataset.reading,
+                files=self.dataset.files,
             ),
             tokenizers=tokenizers,
             groups=tuple(self.groups[each] for each in settings if each in self.groups),

@@ -47,6 +47,7 @@ def reject_lines(
     conversations: Sequence[Conversation],
     counts: Counts,
     chat: ChatTokenizer,
+    file: str | None = None,
 ) -> bytes:
     """Return what was left out, one JSON object a line, each with its reason.
 
@@ -60,9 +61,12 @@ def reject_lines(
         For each conversation one count per turn; None for a turn that was skipped.
     chat
         The tokenizer that counted them.
+    file
+        The file that all are from, if the dataset has several.
     """
-    lines = [_of_record(reject) for reject in rejects]
-    lines += [_of_turn(error) for error in refused_turns(conversations, counts, chat)]
+    named = {} if file is None else {"file": file}
+    lines = [named | _of_record(reject) for reject in rejects]
+    lines += [named | _of_turn(error) for error in refused_turns(conversations, counts, chat)]
     # A lone surrogate is written as JSON escapes it.
     texts = (f"{escape_controls(json.dumps(line, ensure_ascii=False))}\n" for line in lines)
     return "".join(texts).encode("utf-8", "backslashreplace")

@@ -9,11 +9,14 @@ from dataclasses import dataclass, field
 from itertools import chain
 
 from strategies.conversations.conversation import Conversation
-from strategies.conversations.detect import detect
+from strategies.conversations.detect import form_of
 from strategies.conversations.fields import Reader
 from strategies.conversations.format import Format, Group, unread
+from strategies.conversations.lacking import check_lacks
+from strategies.conversations.located import located, renamed
 from strategies.conversations.options import ReadOptions
 from strategies.conversations.records import Record, Unread
+from strategies.conversations.supplied import supplied
 from strategies.errors import InputError, placed
 from strategies.words import many
 
@@ -30,6 +33,8 @@ class Reject:
         Id of the conversation, if it is known.
     record
         The record as text, if there is one.
+    file
+        The file, if the dataset has several.
     """
 
     line: int | None
@@ -37,6 +42,7 @@ class Reject:
     reason: str
     conversation: str | None = None
     record: str | None = None
+    file: str | None = None
 
 
 @dataclass(slots=True)
@@ -46,7 +52,7 @@ class Assembly:
     Parameters
     ----------
     name
-        Of the dataset, for errors.
+        Of the file, for errors.
     options
         How it is read.
     form
@@ -63,6 +69,12 @@ class Assembly:
         How many records have each field that was left out.
     rejected, first
         How many were refused, and where and why the first was.
+    several
+        Whether the dataset has several files.
+    read_before
+        Whether one of the files before this one holds a conversation.
+    empty
+        The files before this one that hold none.
     """
 
     name: str
@@ -75,7 +87,15 @@ class Assembly:
     left_out: Counter[str] = field(default_factory=Counter)
     rejected: int = 0
     first: str | None = None
+    several: bool = False
+    read_before: bool = False
+    empty: tuple[str, ...] = ()
     _rejects: list[Reject] = field(default_factory=list)
+
+    @property
+    def form_name(self) -> str | None:
+        """Name of the format; None before the first record that shows one."""
+        return None if self.form is None else self.form.name
 
     def add(self, items: Iterable[Record | Unread]) -> Iterator[tuple[Conversation, str | None]]:
         """Yield the conversations of more records.
@@ -125,8 +145,41 @@ class Assembly:
         taken, self._rejects = self._rejects, []
         return taken
 
-    def nothing(self) -> InputError:
-        """Return the error of a dataset without a conversation."""
+    def following(self, name: str) -> Assembly:
+        """Return what is known of the dataset when its next file begins.
+
+        Parameters
+        ----------
+        name
+            Of that file. It may have another format.
+        """
+        return Assembly(
+            name,
+            self.options,
+            groups=self.groups,
+            finished=self.finished,
+            left_out=self.left_out,
+            rejected=self.rejected,
+            first=self.first,
+            several=True,
+            read_before=self.read_before or self.any_read,
+            empty=self.empty if self.any_read else (*self.empty, self.name),
+        )
+
+    def check_found(self) -> None:
+        """Raise `InputError` if all is read and there was no conversation."""
+        if not (self.any_read or self.read_before):
+            raise self._nothing()
+
+    def _nothing(self) -> InputError:
+        if self.several and self.first is None:
+            number = len(self.empty) + 1
+            return InputError(
+                f"holds no conversations, and neither does any of {number} files", file=self.name
+            )
+        if self.first is None and self.form is not None:
+            reason = f"holds no conversations (read as {self.form.name})"
+            return InputError(reason, file=self.name)
         if self.first is None:
             return InputError("holds no conversations: the file is empty", file=self.name)
         return InputError(f"no record can be read, the first because {self.first}", file=self.name)
@@ -143,6 +196,8 @@ class Assembly:
             were = "was" if self.rejected == 1 else "were"
             records = many(self.rejected, "record")
             told.append(f"{records} {were} not read, the first: {self.first}")
+        empty = self.empty if self.any_read or not self.several else (*self.empty, self.name)
+        told += [f"{name} holds no conversations" for name in empty]
         return tuple(told)
 
     def _format(
@@ -158,20 +213,27 @@ class Assembly:
                 continue
             try:
                 with placed(line=item.line):
-                    form = detect(item.value)
+                    form = form_of(item.value, self.options)
             except InputError as error:
                 self.groups += 1
                 self._refuse(error, Group((item,)))
                 continue
-            if self.options.records == "request" and not form.whole:
-                raise InputError(
-                    f"read as {form.name}: {form.summary}; such a record is no request, so "
-                    "--records request does not fit",
-                    file=self.name,
-                )
+            self._check_form(form)
             self.form = form
             return form, chain([item], items)
         return None, items
+
+    def _check_form(self, form: Format) -> None:
+        """Refuse options that do not fit a format of one row for each message."""
+        if form.whole:
+            return
+        read = f"read as {form.name}: {form.summary}; such a record is no"
+        if self.options.records == "request":
+            reason = f"{read} request, so --records request does not fit"
+            raise InputError(reason, file=self.name)
+        if self.options.messages_field is not None:
+            reason = f"{read} conversation, so --messages-field does not fit"
+            raise InputError(reason, file=self.name)
 
     def _conversation(self, form: Format, group: Group, number: int) -> Conversation:
         reader = Reader(self.options)
@@ -179,13 +241,9 @@ class Assembly:
             if group.error is not None:
                 raise group.error
             with placed(line=group.records[0].line):
-                conversation = form.read(tuple(_read_fields(form, group)), number, reader)
-            # Checked last: a record of another shape is told what it lacks.
-            for line, value in group.records:
-                with placed(line=line):
-                    reader.check(value, form.fields, form.known)
+                conversation = read_group(form, group.records, number, reader)
         except InputError as error:
-            if self.any_read or not group.records:
+            if self.any_read or not group.records or self.options.format is not None:
                 raise
             # If nothing was read so far, the file may have been taken for the wrong format.
             taken = f"{error.reason} (read as {form.name})"
@@ -198,21 +256,66 @@ class Assembly:
         error = error.at(file=self.name)
         if self.options.on_error == "raise":
             raise error from None
-        self.first = self.first or _place(error)
+        file = self.name if self.several else None
+        self.first = self.first or _place(error, file)
         self.rejected += 1
-        self._rejects.append(
-            Reject(error.line, error.field, error.reason, _name(group), _text(group, error.line))
-        )
+        name, text = _name(group), _text(group, error.line)
+        self._rejects.append(Reject(error.line, error.field, error.reason, name, text, file))
 
 
-def _read_fields(form: Format, group: Group) -> Iterator[Record]:
-    for line, value in group.records:
+def read_group(
+    form: Format, group: tuple[Record, ...], number: int, reader: Reader
+) -> Conversation:
+    """Return the conversation that some records hold.
+
+    Parameters
+    ----------
+    form
+        Their format.
+    group
+        The records of one conversation, in the order of the file.
+    number
+        Its place in the dataset, from 1.
+    reader
+        How the dataset is read. It notes what is left out.
+
+    Raises
+    ------
+    InputError
+        With the field; with the line, if there are several records.
+    """
+    check_lacks(form, reader.options)
+    path = reader.options.messages_field
+    if path is None:
+        return _read_group(form, group, number, reader)
+    found = tuple(Record(line, located(value, path, reader)) for line, value in group)
+    try:
+        return _read_group(form, found, number, reader)
+    except InputError as error:
+        place = renamed(error.field, path)
+        raise InputError(error.reason, line=error.line, field=place) from None
+
+
+def _read_group(
+    form: Format, group: tuple[Record, ...], number: int, reader: Reader
+) -> Conversation:
+    read = tuple(_read_fields(form, group))
+    conversation = form.read(read, number, reader)
+    # Checked last: a record of another shape is told what it lacks.
+    for line, value in group:
+        with placed(line=line):
+            reader.check(value, form.fields, form.known)
+    return supplied(conversation, reader.options) if reader.options.supplies else conversation
+
+
+def _read_fields(form: Format, group: tuple[Record, ...]) -> Iterator[Record]:
+    for line, value in group:
         yield Record(line, {name: each for name, each in value.items() if name in form.fields})
 
 
-def _place(error: InputError) -> str:
+def _place(error: InputError, file: str | None) -> str:
     line = f"line {error.line}" if error.line is not None else None
-    return ": ".join(part for part in (line, error.field, error.reason) if part)
+    return ": ".join(part for part in (file, line, error.field, error.reason) if part)
 
 
 def _name(group: Group) -> str | None:

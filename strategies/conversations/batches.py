@@ -19,8 +19,9 @@ from strategies.conversations.arrow_records import (
     needed_columns,
     without_union_nulls,
 )
+from strategies.conversations.assembly import read_group
 from strategies.conversations.conversation import Conversation
-from strategies.conversations.detect import detect, needs
+from strategies.conversations.detect import detect, form_of, needs
 from strategies.conversations.fields import Reader, says_nothing
 from strategies.conversations.json_text import shown
 from strategies.conversations.options import ReadOptions
@@ -284,7 +285,10 @@ class BatchReader:
             For one that has no id, also if such records are left out. Also if there is no column
             of ids, or a column appears twice.
         """
-        needed, ids = needs(), [name for name in IDS if name in batch.names]
+        needed, ids = (
+            needs(self.options.messages_field),
+            [name for name in IDS if name in batch.names],
+        )
         if self.id_column is not None:
             self._check_id_column(batch.names)
             ids = [self.id_column]
@@ -324,19 +328,23 @@ class BatchReader:
             raise InputError(_NO_ID, file=place)
 
     def _conversation(self, record: Record, name: str) -> Conversation:
-        form = detect(record.value)
+        form = form_of(record.value, self.options)
         if not form.whole:
             raise InputError(
                 f"read as {form.name}: {form.summary}; a batch takes whole conversations, one in "
                 "each row, so put the rows of a conversation together first"
             )
-        fields = {key: value for key, value in record.value.items() if key in form.fields}
         if self.id_column is not None:
-            fields |= dict.fromkeys(IDS, name)
+            fields = record.value | dict.fromkeys(IDS, name)
+            record = Record(record.line, fields)
+        groups = list(form.groups([record], set()))
+        if len(groups) != 1:
+            held = "several conversations" if groups else "no request to a model"
+            raise InputError(f"read as {form.name}: holds {held}; a row has to hold one")
+        if groups[0].error is not None:
+            raise groups[0].error
         reader = Reader(self.options)
-        read = form.read((Record(record.line, fields),), record.line, reader)
-        # Checked last: a record of another shape is told what it lacks.
-        reader.check(record.value, form.fields, form.known)
+        read = read_group(form, groups[0].records, record.line, reader)
         self.left_out.update(reader.left_out)
         return read
 

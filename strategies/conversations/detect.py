@@ -11,7 +11,10 @@ from strategies.conversations import formats as folder
 from strategies.conversations.format import Format
 from strategies.conversations.json_text import shown
 from strategies.conversations.known_fields import MESSAGE, RECORD, ROW
+from strategies.conversations.located import located, root_of
+from strategies.conversations.options import ReadOptions
 from strategies.conversations.records import Needs
+from strategies.conversations.textless import refuse_without_text
 from strategies.errors import InputError
 
 
@@ -33,6 +36,48 @@ def formats() -> tuple[Format, ...]:
     return tuple(found)
 
 
+def form_of(record: dict[str, Any], options: ReadOptions) -> Format:
+    """Return the format of a dataset whose first record this is.
+
+    Parameters
+    ----------
+    record
+        The record.
+    options
+        May name the format, and where the messages are.
+
+    Raises
+    ------
+    InputError
+        As `form_named` and `detect` do; and if the record has no such field.
+    """
+    if options.format is not None:
+        return form_named(options.format)
+    if options.messages_field is not None:
+        record = located(record, options.messages_field)
+    return detect(record)
+
+
+def form_named(name: str) -> Format:
+    """Return the format of a name; upper case, and dashes for spaces, do not matter.
+
+    Raises
+    ------
+    InputError
+        If there is none.
+    """
+    for form in formats():
+        if short_name(form.name) == short_name(name):
+            return form
+    known = ", ".join(short_name(form.name) for form in formats())
+    raise InputError(f"no format is called {name!r}; there are {known}", field="format")
+
+
+def short_name(name: str) -> str:
+    """Return the name of a format as a command line takes it."""
+    return name.lower().replace(" ", "-")
+
+
 def detect(record: dict[str, Any]) -> Format:
     """Return the format whose first record this is.
 
@@ -47,18 +92,35 @@ def detect(record: dict[str, Any]) -> Format:
     keys = ", ".join(map(shown, sorted(record)[:8])) or "none"
     if fitting:
         names = " and ".join(form.name for form in fitting)
-        raise InputError(f"looks like several formats, {names} (fields: {keys})")
-    known = "; ".join(f"{form.name}: {form.summary}" for form in formats())
-    raise InputError(f"unknown format (fields: {keys}); known are {known}")
+        raise InputError(
+            f"looks like several formats, {names} (fields: {keys}); --format says which"
+        )
+    refuse_without_text(record)
+    known = ", ".join(form.name for form in formats())
+    raise InputError(f"unknown format (fields: {keys}); known are {known}{_ADVICE}")
+
+
+_ADVICE = "; --messages-field names the field with the messages, --format a format"
 
 
 @cache
-def needs() -> Needs:
-    """Return what the formats together need of a container."""
-    read = frozenset({"_type"}).union(*(form.fields for form in formats()))
+def needs(messages_field: str | None = None) -> Needs:
+    """Return what the formats together need of a container.
+
+    Parameters
+    ----------
+    messages_field
+        As in `ReadOptions`.
+    """
+    holders = frozenset() if messages_field is None else root_of(messages_field)
+    read = frozenset({"_type"}).union(holders, *(form.fields | form.shows for form in formats()))
     return Needs(
         skipped=RECORD.harmless - read,
         read=read | RECORD.refused.keys() | ROW.refused.keys(),
         skipped_in_messages=MESSAGE.harmless,
-        messages=frozenset({"messages", "conversations", "conversation", "prompt", "completion"}),
+        messages=_HOLDERS | ({messages_field} if messages_field else frozenset()),
     )
+
+
+_HOLDERS = frozenset({"messages", "conversations", "conversation", "prompt", "completion"})
+"""Fields of records that hold messages."""

@@ -6,7 +6,9 @@ Python's readers do it from the start: only they word errors and warnings.
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import overload
@@ -14,8 +16,14 @@ from typing import overload
 from strategies import _native
 from strategies.conversations import records
 from strategies.conversations.conversation import Conversation, ToolArguments
+from strategies.conversations.detect import detect, form_named
+from strategies.conversations.format import Format
+from strategies.conversations.json_records import read_lines
 from strategies.conversations.known_fields import CALL, MESSAGE, RECORD, ROW
 from strategies.conversations.options import ReadOptions
+from strategies.conversations.reading import items_of
+from strategies.conversations.records import Record
+from strategies.errors import InputError
 
 
 class DirectConversations(Sequence[Conversation]):
@@ -112,8 +120,16 @@ def read_directly(
     """
     if options.records != "conversation":
         return "each record is one request"
+    if options.messages_field is not None or options.supplies:
+        return "messages, tools or a system prompt come from elsewhere"
     if len(data) > records.MAX_DOCUMENT_BYTES:
         return "it is larger than a dataset may be"
+    form = None if part is None else part.form
+    if form is None and options.format is not None:
+        form = form_named(options.format).name
+    if form is None and (shown := _form_shown(data, name, is_lines=part is not None)):
+        # Found by the same rules as for Python's readers, so that both read the same.
+        form = shown.name
     try:
         read = _native.Records(
             data,
@@ -125,8 +141,17 @@ def read_directly(
             harmless=(RECORD.harmless, ROW.harmless, MESSAGE.harmless, CALL.harmless),
             is_lines=part is not None,
             before=(0, 0) if part is None else (part.lines, part.conversations),
-            form=None if part is None else part.form,
+            form=form,
         )
     except _native.RefusedError as error:
         return str(error)
     return DirectConversations(read, options.tool_arguments)
+
+
+def _form_shown(data: bytes, name: str, *, is_lines: bool) -> Format | None:
+    """Return the format that the first record shows; None if it shows none."""
+    with suppress(InputError):
+        items = read_lines(io.BytesIO(data), name) if is_lines else items_of(data, name)
+        first = next(items, None)
+        return detect(first.value) if isinstance(first, Record) else None
+    return None

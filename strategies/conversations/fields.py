@@ -6,8 +6,9 @@ A field that is dropped silently makes a plausible wrong count, which is worse t
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
+from contextlib import contextmanager
 from typing import Any
 
 from strategies.conversations.json_text import Doubled, shown
@@ -34,6 +35,28 @@ class Reader:
     def leave_out(self, place: str) -> None:
         """Note that a field is not read, so that users are told."""
         self.left_out.add(_PLACES.sub("[]", place))
+
+    def unclear(self, place: str, what: str) -> None:
+        """Refuse what changes prompts in a way that the data do not show; or note it.
+
+        Parameters
+        ----------
+        place
+            Its place in the record.
+        what
+            What it does, as the beginning of a sentence.
+
+        Raises
+        ------
+        InputError
+            Unless what nobody knows is left out.
+        """
+        if self.options.unknown_fields == "refuse":
+            raise InputError(
+                f"{what}; take it out, or leave out what is not known with --unknown-fields ignore",
+                field=place,
+            )
+        self.leave_out(place)
 
     def needed(
         self, holder: Mapping[str, Any], reads: AbstractSet[str], known: Known, at: str = ""
@@ -103,6 +126,16 @@ class Reader:
                 field=place,
             )
         self.leave_out(place)
+
+
+@contextmanager
+def inside(place: str) -> Iterator[None]:
+    """Name the place of an object in the errors about its fields that are raised inside."""
+    try:
+        yield
+    except InputError as error:
+        field = f"{place}.{error.field}" if error.field else place
+        raise InputError(error.reason, file=error.file, line=error.line, field=field) from None
 
 
 def _can_change(name: str, known: Known) -> bool:

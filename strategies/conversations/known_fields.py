@@ -62,7 +62,7 @@ _NAMES = """
     prompt_id task_id instance_id example_id group_id parent_id session_id request_id custom_id
     trace_id span_id run_id user_id thread_id chat_id dialog_id dialogue_id conversation_hash hash
     sha256 md5 key name title url uri link method path filename file_name __index_level_0__
-    object _type
+    object _type traj_id trajectory_id trajectory_format trial repo base_commit
 """
 _ORIGINS = """
     metadata meta info extra_info source sources source_id source_dataset source_file origin
@@ -91,12 +91,14 @@ _SIZES = """
     num_tokens n_tokens token_count token_counts tokens input_tokens output_tokens prompt_tokens
     completion_tokens total_tokens cached_tokens input_length output_length prompt_length
     prompt_len response_length isl osl usage cost price
+    token_counter agent_action_cost
 """
 _ANSWERS = """
     response responses completion completions choices output outputs answer answers chosen rejected
     chosen_rating rejected_rating score_chosen score_rejected ground_truth expected expected_output
     expected_answer reference reference_answer references target targets solution gold error errors
-    finish_reason stop_reason system_fingerprint
+    finish_reason stop_reason system_fingerprint patch model_patch test_patch gold_patch exit_status
+    finished terminate_reason latest_output gen_tests_correct pred_passes_gen_tests
 """
 _SAMPLING = """
     model model_name model_id model_version models engine deployment temperature top_p top_k top_a
@@ -194,6 +196,7 @@ MESSAGE = Known(
         latency_ms duration cost feedback votes upvotes downvotes likes num_tokens n_tokens
         token_count token_counts tokens input_tokens output_tokens prompt_tokens completion_tokens
         total_tokens delay delay_seconds source reasoning_signature provider_specific_fields
+        extra
     """),
 )
 """Of a message."""

@@ -6,29 +6,36 @@ reading can go on.
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import io
 import json
+import tempfile
 import zlib
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Self, cast
+from typing import IO, TYPE_CHECKING, Any, Protocol, Self, cast
 
 from strategies.conversations import records
+from strategies.conversations.arrow_stream import arrow_stream_batches
 from strategies.conversations.assembly import Assembly, Reject
+from strategies.conversations.containers import (
+    LOOKED_AT_BYTES,
+    Container,
+    container_of,
+    unpacked,
+)
 from strategies.conversations.conversation import Conversation, count_turns
-from strategies.conversations.datasets import all_of
-from strategies.conversations.detect import detect, formats, needs
+from strategies.conversations.datasets import ReadFile, all_of
+from strategies.conversations.detect import form_named, form_of, needs
 from strategies.conversations.direct import DirectConversations, Part, read_directly
-from strategies.conversations.files import open_file
+from strategies.conversations.files import Pipe, is_pipe, open_file, shown_path
 from strategies.conversations.json_records import START_BYTES, begins_lines, read_lines
 from strategies.conversations.options import ReadOptions
 from strategies.conversations.parquet_records import parquet_batches
-from strategies.conversations.reading import items_of, refuse_other, unpacked, unreadable
-from strategies.conversations.records import Record, Unread
+from strategies.conversations.reading import items_of, unreadable
+from strategies.conversations.records import Needs, Record, Unread
 from strategies.errors import InputError
 
 if TYPE_CHECKING:
@@ -55,8 +62,12 @@ class Place:
         Lines before it.
     digest
         SHA-256 of those bytes, as hexadecimal digits; of a Parquet file, of all of it.
-    groups, any_read, form, left_out, rejected, first
+    groups, any_read, form, left_out, rejected, first, read_before, empty
         What the `Assembly` knows there; the format by its name.
+    file
+        Number of files before the one that it is in.
+    before
+        SHA-256 of each of those.
     """
 
     offset: int = 0
@@ -68,6 +79,10 @@ class Place:
     left_out: dict[str, int] = field(default_factory=dict)
     rejected: int = 0
     first: str | None = None
+    read_before: bool = False
+    empty: Sequence[str] = ()
+    file: int = 0
+    before: Sequence[str] = ()
 
     def as_json(self) -> dict[str, Any]:
         """Return what `Place(**…)` makes again."""
@@ -87,13 +102,19 @@ class Batch:
     place
         Where the reading goes on after them; None if it cannot begin there.
     done
-        Bytes of the file that are read, about.
+        Bytes of the dataset that are read, about.
+    file
+        The file that they are from, if the dataset has several.
+    source
+        Name of the file, its format (None if no record shows one), and what it is in.
     """
 
     conversations: Sequence[Conversation]
     rejects: Sequence[Reject]
     place: Place | None
     done: int
+    file: str | None = None
+    source: tuple[str, str | None, str] = ("", None, "")
 
     @property
     def turns(self) -> int:
@@ -121,11 +142,17 @@ class DatasetStream:
         A place of an earlier reading of the same file with the same options.
     finished
         Ids of the conversations before that place, if their format has one row per message.
+    assembly
+        What is known of the dataset when this file begins; None if it is the first one.
 
     Attributes
     ----------
     size
-        Bytes of the file.
+        Bytes of the file; 0 of a pipe.
+    container
+        What it is in; None before its first part is read.
+    notes
+        What else is worth a line, but no warning.
 
     Raises
     ------
@@ -141,20 +168,26 @@ class DatasetStream:
         directly: bool = False,
         start: Place | None = None,
         finished: Iterable[str] = (),
+        assembly: Assembly | None = None,
     ) -> None:
         self.path = path
-        self._name = str(path)
+        self._name = shown_path(path)
         self._options = options
+        self._needs = needs(options.messages_field)
         self._directly = directly
         self._start = start or Place()
-        self._assembly = _assembly(self._name, options, self._start, finished)
+        self.assembly = assembly or _assembly(self._name, options, self._start, finished)
         self._lines = self._start.lines
         self._reading: Generator[Batch] | None = None
         self._sha256: str | None = None
+        self._packed: Pipe | None = None
+        self.container: Container | None = None
+        self.notes: list[str] = []
         self._held = ExitStack()
         self._stream: IO[bytes] = self._held.enter_context(open_file(path))
         try:
-            self.size = path.stat().st_size
+            self._once = is_pipe(path)
+            self.size = 0 if self._once else path.stat().st_size
         except BaseException:
             self._held.close()
             raise
@@ -170,11 +203,15 @@ class DatasetStream:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What a user should know about the reading so far, one line each."""
-        return self._assembly.warnings()
+        """What a user should know about the dataset so far, one line each."""
+        return self.assembly.warnings()
 
     def sha256(self) -> str:
-        """Return the SHA-256 of the bytes of the file."""
+        """Return the SHA-256 of the bytes of the file; of a pipe, of those that have come."""
+        if isinstance(self._stream, Pipe):
+            return self._stream.sha256()
+        if self._packed is not None and self._packed.taken == self.size:
+            return self._packed.sha256()
         if self._sha256 is None:
             with _failures(self._name):
                 self._stream.seek(0)
@@ -182,10 +219,15 @@ class DatasetStream:
             self._sha256 = digest.hexdigest()
         return self._sha256
 
+    def stop(self) -> None:
+        """Let a thread that waits for a pipe get an error, because nobody needs the rest."""
+        if isinstance(self._stream, Pipe):
+            self._stream.stop()
+
     @property
     def not_read(self) -> int:
         """How many records were refused so far."""
-        return self._assembly.rejected
+        return self.assembly.rejected
 
     def __iter__(self) -> Iterator[Batch]:
         """Return the parts of the file in order.
@@ -200,39 +242,43 @@ class DatasetStream:
         return self._reading
 
     def _read(self) -> Generator[Batch]:
-        found = self._start.any_read
         with _failures(self._name):
-            for batch in self._parts():
-                found = found or bool(len(batch.conversations))
-                yield batch
-        if not found:
-            raise self._assembly.nothing()
+            yield from self._parts()
+        if not self.assembly.several:
+            self.assembly.check_found()
 
     def _parts(self) -> Generator[Batch]:
         stream = self._stream
-        magic = stream.read(8)
-        stream.seek(0)
-        refuse_other(magic, self._name)
-        if self._options.records == "request":
-            yield self._whole(stream)
-        elif magic.startswith(b"PAR1"):
-            yield from self._parquet(stream)
-        else:
-            packed = magic[:2] == b"\x1f\x8b"
-            text: IO[bytes] = stream
-            if packed:
-                unpacking = self._held.enter_context(gzip.GzipFile(fileobj=stream))
-                text = unpacked(unpacking)
-            buffered = io.BufferedReader(cast("io.RawIOBase", text), START_BYTES)
-            try:
-                if begins_lines(buffered.peek(START_BYTES), self._name):
-                    yield from self._by_lines(cast("IO[bytes]", buffered), packed=packed)
-                else:
-                    stream.seek(0)
-                    yield self._whole(stream)
-            finally:
-                # Or the file would be closed with it.
-                buffered.detach()
+        container = container_of(self._begins(), self._name)
+        self.container = container
+        by_rows = {"Parquet": self._parquet, "an Arrow stream": self._arrow_stream}
+        if container in by_rows:
+            if self._options.records == "request":
+                yield self._whole(stream)
+            else:
+                yield from by_rows[container](stream)
+            return
+        if container != "JSON":
+            self._packed = stream if isinstance(stream, Pipe) else Pipe(stream)
+            stream = unpacked(cast("IO[bytes]", self._packed), container)
+        text = _Begun(stream)
+        if container != "JSON":
+            container_of(text.begins(LOOKED_AT_BYTES), self._name, container)
+        lines = begins_lines(text.begins(START_BYTES), self._name) or _is_one_line(text)
+        with io.BufferedReader(text, START_BYTES) as buffered:
+            if lines and self._options.records != "request":
+                packed = container != "JSON"
+                yield from self._by_lines(cast("IO[bytes]", buffered), packed=packed)
+            else:
+                yield self._whole(cast("IO[bytes]", buffered))
+
+    def _begins(self) -> bytes:
+        """Return the first bytes, and stay before them."""
+        if isinstance(self._stream, Pipe):
+            return self._stream.peek(LOOKED_AT_BYTES)[:LOOKED_AT_BYTES]
+        start = self._stream.read(LOOKED_AT_BYTES)
+        self._stream.seek(0)
+        return start
 
     def _whole(self, stream: IO[bytes]) -> Batch:
         """Read all as one part."""
@@ -243,13 +289,16 @@ class DatasetStream:
                 f"larger than {limit} GiB, and has to be in memory as a whole; split it",
                 file=self._name,
             )
-        if self._directly:
+        # The core numbers the conversations of a document from its start.
+        if self._directly and not self.assembly.groups:
             direct = read_directly(data, self._name, self._options)
             if isinstance(direct, DirectConversations):
-                self._assembly.any_read = True
+                self.assembly.form = form_named(direct.records.format)
+                self.assembly.groups += len(direct)
+                self.assembly.any_read = True
                 return Batch(direct, (), None, self.size)
-        conversations = all_of(self._assembly, items_of(data, self._name, needs()))
-        return Batch(conversations, conversations.rejects, None, self.size)
+        conversations = all_of(self.assembly, items_of(data, self._name, self._needs))
+        return Batch(conversations, self.assembly.take_rejects(), None, self.size)
 
     def _by_lines(self, stream: IO[bytes], *, packed: bool) -> Generator[Batch]:
         digest = hashlib.sha256()
@@ -281,7 +330,7 @@ class DatasetStream:
                 self._sha256 = digest.hexdigest()
             yield Batch(
                 conversations,
-                self._assembly.take_rejects(),
+                self.assembly.take_rejects(),
                 self._place(offset, digest.hexdigest()),
                 self._position(offset, packed=packed),
             )
@@ -318,10 +367,17 @@ class DatasetStream:
         return len(end)
 
     def _position(self, offset: int, *, packed: bool) -> int:
-        return self._stream.tell() if packed else offset
+        return self._taken if packed else offset
+
+    @property
+    def _taken(self) -> int:
+        """How many bytes of the file are read."""
+        stream = self._packed or self._stream
+        return stream.taken if isinstance(stream, Pipe) else stream.tell()
 
     def _check_packed(self, offset: int) -> None:
-        if offset > max(records.MAX_DOCUMENT_BYTES, MOST_PACKED * self.size):
+        size = self._taken if self._once else self.size
+        if offset > max(records.MAX_DOCUMENT_BYTES, MOST_PACKED * size):
             raise InputError(
                 f"unpacks to more than {MOST_PACKED} times its size; unpack it first",
                 file=self._name,
@@ -351,15 +407,15 @@ class DatasetStream:
 
     def _is_whole(self, block: bytes) -> bool:
         """Whether each line is a conversation, as far as the block shows that."""
-        if self._assembly.form is not None:
-            return self._assembly.form.whole
-        form = _form_of(read_lines(io.BytesIO(block), self._name))
+        if self.assembly.form is not None:
+            return self.assembly.form.whole
+        form = self._form_of(read_lines(io.BytesIO(block), self._name))
         return form is None or form.whole
 
     def _read_part(self, part: bytes) -> Sequence[Conversation]:
-        assembly = self._assembly
+        assembly = self.assembly
         if self._directly:
-            known = Part(self._lines, assembly.groups, self._form_name())
+            known = Part(self._lines, assembly.groups, self.form)
             direct = read_directly(part, self._name, self._options, known)
             if isinstance(direct, DirectConversations) and self._takes(direct):
                 return direct
@@ -367,8 +423,8 @@ class DatasetStream:
 
     def _takes(self, direct: DirectConversations) -> bool:
         """Note what the core has read; or say that Python has to read it."""
-        assembly = self._assembly
-        form = assembly.form or _named(direct.records.format)
+        assembly = self.assembly
+        form = assembly.form or form_named(direct.records.format)
         if not form.whole:
             names = [name for name, _ in direct.outlines]
             if not assembly.finished.isdisjoint(names):
@@ -380,48 +436,258 @@ class DatasetStream:
         return True
 
     def _parquet(self, stream: IO[bytes]) -> Generator[Batch]:
-        digest = self.sha256()
-        if self._start.offset and digest != self._start.digest:
-            raise InputError("is not the file that was read before", file=self._name)
-        stream.seek(0)
+        if self._once:
+            stream = self._held.enter_context(self._copied(stream))
+        yield from self._by_rows(stream, parquet_batches)
+
+    def _arrow_stream(self, stream: IO[bytes]) -> Generator[Batch]:
+        yield from self._by_rows(stream, arrow_stream_batches)
+
+    def _by_rows(self, stream: IO[bytes], batches: _RowBatches) -> Generator[Batch]:
+        digest = ""
+        if not self._once:
+            digest = self.sha256()
+            if self._start.offset and digest != self._start.digest:
+                raise InputError("is not the file that was read before", file=self._name)
+            stream.seek(0)
         row = self._start.offset
-        most = max(records.MAX_DOCUMENT_BYTES, MOST_PACKED * self.size)
+        most = records.MAX_DOCUMENT_BYTES
+        if not self._once:
+            most = max(most, MOST_PACKED * self.size)
         rows: list[Record | Unread] = []
-        for batch in parquet_batches(stream, self._name, needs(), before=row, most=most):
+        for batch in batches(stream, self._name, self._needs, before=row, most=most):
             row += len(batch)
-            form = self._assembly.form or _form_of(batch)
+            form = self.assembly.form or self._form_of(batch)
             if form is not None and not form.whole:
                 rows += batch
                 continue
-            conversations = self._assembly.add_whole(batch)
-            rejects = self._assembly.take_rejects()
-            yield Batch(conversations, rejects, self._place(row, digest), stream.tell())
+            conversations = self.assembly.add_whole(batch)
+            rejects = self.assembly.take_rejects()
+            yield Batch(conversations, rejects, self._place(row, digest), self._taken)
         if rows:
             yield Batch(
-                self._assembly.add_whole(rows), self._assembly.take_rejects(), None, self.size
+                self.assembly.add_whole(rows), self.assembly.take_rejects(), None, self.size
             )
 
-    def _form_name(self) -> str | None:
-        form = self._assembly.form
-        return None if form is None else form.name
+    def _copied(self, stream: IO[bytes]) -> IO[bytes]:
+        """Return a pipe of Parquet as a file: what it holds is said at its end."""
+        self.notes.append(f"{self._name}: Parquet of a pipe is copied to a temporary file first")
+        copy = tempfile.TemporaryFile()  # noqa: SIM115  # closed with what is held
+        left = records.MAX_DOCUMENT_BYTES
+        while block := stream.read(PART_BYTES):
+            left -= len(block)
+            if left < 0:
+                copy.close()
+                limit = records.MAX_DOCUMENT_BYTES >> 30
+                raise InputError(
+                    f"Parquet of more than {limit} GiB cannot be read from a pipe; name the file",
+                    file=self._name,
+                )
+            copy.write(block)
+        copy.seek(0)
+        return copy
+
+    def _form_of(self, items: Iterable[Record | Unread]) -> Format | None:
+        """Return the format of the first record that shows one."""
+        for item in items:
+            if not isinstance(item, Unread):
+                with suppress(InputError):
+                    return form_of(item.value, self._options)
+        return None
+
+    @property
+    def form(self) -> str | None:
+        """Name of the format; None before the first record that shows it."""
+        return self.assembly.form_name
 
     def _place(self, offset: int, digest: str) -> Place:
-        assembly = self._assembly
+        assembly = self.assembly
         return Place(
             offset,
             self._lines,
             digest,
             assembly.groups,
             assembly.any_read,
-            self._form_name(),
+            self.form,
             dict(assembly.left_out),
             assembly.rejected,
             assembly.first,
+            assembly.read_before,
+            assembly.empty,
         )
 
 
+class FilesStream:
+    """The files of a dataset, read one after the other, each part by part.
+
+    Use it as a context manager, and iterate it once. A file may have a format and a container of
+    its own. Conversations are numbered over all of them.
+
+    Parameters
+    ----------
+    files
+        At least one, in order.
+    options, directly, finished
+        As for `DatasetStream`. Requests are joined if they are in the same file.
+    start
+        A place of an earlier reading of the same files with the same options. There may be more
+        files now.
+
+    Attributes
+    ----------
+    size
+        Bytes of all files that are no pipes.
+    files
+        As they were given.
+    read
+        The files that were read so far, with the one that is read now.
+    notes
+        What is worth a line about the reading, but no warning.
+
+    Raises
+    ------
+    InputError
+        If a file cannot be read, or is another one before the place to start at.
+    """
+
+    def __init__(
+        self,
+        files: Sequence[Path],
+        options: ReadOptions,
+        *,
+        directly: bool = False,
+        start: Place | None = None,
+        finished: Iterable[str] = (),
+    ) -> None:
+        start = start or Place()
+        if len(files) <= start.file or len(start.before) != start.file:
+            raise InputError("has fewer files than were read before", file="the dataset")
+        self.files = tuple(files)
+        self._several = len(files) > 1
+        self._options, self._directly = options, directly
+        self._sizes = [0 if is_pipe(path) else _size(path) for path in files]
+        self.size = sum(self._sizes)
+        self._before = [
+            ReadFile(shown_path(path), None, digest)
+            for path, digest in zip(files, start.before, strict=False)
+        ]
+        self.notes: list[str] = []
+        self._held = ExitStack()
+        self._reading: Generator[Batch] | None = None
+        path = files[start.file]
+        assembly = _assembly(shown_path(path), options, start, finished)
+        assembly.several = self._several
+        self._current = self._opened(path, assembly, start)
+
+    def _opened(self, path: Path, assembly: Assembly, start: Place | None = None) -> DatasetStream:
+        current = DatasetStream(
+            path, self._options, directly=self._directly, start=start, assembly=assembly
+        )
+        current.notes = self.notes
+        return self._held.enter_context(current)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._reading is not None:
+            self._reading.close()
+        self._held.close()
+
+    @property
+    def read(self) -> tuple[ReadFile, ...]:
+        """The files so far; the digest of the last one is not there before all of it is read."""
+        current = self._current
+        return (*self._before, ReadFile(shown_path(current.path), current.form))
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What a user should know about the reading so far, one line each."""
+        return self._current.warnings
+
+    @property
+    def not_read(self) -> int:
+        """How many records were refused so far."""
+        return self._current.not_read
+
+    def sha256(self) -> str:
+        """Return the SHA-256 of the bytes of the file; of several, that of their digests."""
+        return joined_digest(self.digests())
+
+    def digests(self) -> list[str]:
+        """Return the SHA-256 of each file up to the one that is read now."""
+        return [*(each.sha256 or "" for each in self._before), self._current.sha256()]
+
+    def stop(self) -> None:
+        """Let a thread that waits for a pipe get an error, because nobody needs the rest."""
+        self._current.stop()
+
+    def __iter__(self) -> Iterator[Batch]:
+        """Return the parts of the files in order.
+
+        Raises
+        ------
+        InputError
+            As `DatasetStream` does.
+        """
+        self._reading = self._read()
+        return self._reading
+
+    def _read(self) -> Generator[Batch]:
+        self._check_before()
+        while True:
+            current = self._current
+            before = sum(self._sizes[: len(self._before)])
+            for batch in current:
+                place = batch.place and replace(
+                    batch.place,
+                    file=len(self._before),
+                    before=tuple(each.sha256 or "" for each in self._before),
+                )
+                name = shown_path(current.path)
+                yield replace(
+                    batch,
+                    place=place,
+                    done=before + batch.done,
+                    file=name if self._several else None,
+                    source=(name, current.form, current.container or ""),
+                )
+            if len(self._before) + 1 == len(self.files):
+                break
+            name = shown_path(current.path)
+            self._before.append(ReadFile(name, current.form, current.sha256()))
+            self._held.close()
+            path = self.files[len(self._before)]
+            self._current = self._opened(path, current.assembly.following(shown_path(path)))
+        self._current.assembly.check_found()
+
+    def _check_before(self) -> None:
+        for path, read in zip(self.files, self._before, strict=False):
+            with DatasetStream(path, self._options) as stream:
+                if stream.sha256() != read.sha256:
+                    raise InputError("is not the file that was read before", file=path)
+
+
+def joined_digest(digests: Sequence[str]) -> str:
+    """Return the SHA-256 of a dataset: of its file, or of the digests of its files, one a line."""
+    if len(digests) == 1:
+        return digests[0]
+    return hashlib.sha256("".join(f"{each}\n" for each in digests).encode()).hexdigest()
+
+
+def _size(path: Path) -> int:
+    with open_file(path):
+        return path.stat().st_size
+
+
 def _assembly(name: str, options: ReadOptions, start: Place, finished: Iterable[str]) -> Assembly:
-    assembly = Assembly(name, options, form=_named(start.form) if start.form else None)
+    assembly = Assembly(
+        name,
+        options,
+        form=form_named(start.form) if start.form else None,
+        read_before=start.read_before,
+        empty=tuple(start.empty),
+    )
     assembly.groups, assembly.any_read = start.groups, start.any_read
     assembly.finished.update(finished)
     assembly.rejected, assembly.first = start.rejected, start.first
@@ -429,17 +695,54 @@ def _assembly(name: str, options: ReadOptions, start: Place, finished: Iterable[
     return assembly
 
 
-def _named(name: str) -> Format:
-    return next(form for form in formats() if form.name == name)
+class _RowBatches(Protocol):
+    """Reads a container of rows, as `parquet_batches` does."""
+
+    def __call__(
+        self, stream: IO[bytes], name: str, needs: Needs, *, before: int = 0, most: int
+    ) -> Iterator[list[Record | Unread]]:
+        """Yield the rows, a few at a time."""
 
 
-def _form_of(items: Iterable[Record | Unread]) -> Format | None:
-    """Return the format of the first record that shows one."""
-    for item in items:
-        if not isinstance(item, Unread):
-            with suppress(InputError):
-                return detect(item.value)
-    return None
+class _Begun(io.RawIOBase):
+    """A stream whose first bytes are looked at before it is read. Closing it leaves it open."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream = stream
+        self._begun = b""
+
+    def begins(self, size: int) -> bytes:
+        """Return the first bytes, fewer only if there are no more."""
+        if len(self._begun) < size:
+            more = bytearray(size - len(self._begun))
+            length = self._stream.readinto(more)  # type: ignore[attr-defined]  # all that are given have it
+            self._begun += more[:length]
+        return self._begun[:size]
+
+    def readable(self) -> bool:
+        """Return True."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Fill the buffer, and return how many bytes that took."""
+        if self._begun:
+            length = min(len(buffer), len(self._begun))
+            buffer[:length], self._begun = self._begun[:length], self._begun[length:]
+            return length
+        length = self._stream.readinto(buffer)  # type: ignore[attr-defined]  # as above
+        return int(length)
+
+
+def _is_one_line(text: _Begun) -> bool:
+    """Whether a text that does not show it yet has one object to a line, and long lines."""
+    size = START_BYTES
+    while size < records.MAX_RECORD_BYTES:
+        start = text.begins(size)
+        if len(start) < size or not start.startswith(b"{") or b"\n" in start:
+            # A document that is spread over lines, an array, or all of a file.
+            return size > START_BYTES and begins_lines(start, "")
+        size *= 2
+    return False
 
 
 def _end_line(stream: IO[bytes], digest: Digest) -> int:

@@ -23,12 +23,21 @@ from strategies.errors import InputError, one_line
 IDS = ("id", "conversation_id")
 REQUEST_IDS = ("request_id", "id")
 
+NAMES = frozenset(IDS)
+"""Fields in which every record may have a name."""
+
 WHOLE_FIELDS = PROMPT_FIELDS | {"id", "conversation_id", "request_id"}
 """What every format reads whose records hold a whole conversation, beside its messages."""
 
 
 def read_whole(
-    record: Record, field: str, number: int, reader: Reader, read: MessageReader
+    record: Record,
+    field: str,
+    number: int,
+    reader: Reader,
+    read: MessageReader,
+    *,
+    request: bool = False,
 ) -> Conversation:
     """Return the conversation of a record that holds all its messages.
 
@@ -44,33 +53,79 @@ def read_whole(
         How the dataset is read.
     read
         Reads one message.
+    request
+        Whether the messages are one request.
 
     Raises
     ------
     InputError
         With the field that is missing or wrong. Also if the record has no client turn.
     """
-    fields = record.value
-    raw = read_array(fields, field)
+    raw = read_array(record.value, field)
     messages, continued = read_messages(raw, field, reader, read)
+    return conversation_of(record, messages, number, reader, continued=continued, request=request)
+
+
+def conversation_of(
+    record: Record,
+    messages: list[Message],
+    number: int,
+    reader: Reader,
+    *,
+    continued: bool = False,
+    request: bool = False,
+    turns: tuple[int, ...] | None = None,
+) -> Conversation:
+    """Return the conversation of messages that were read, and of the fields beside them.
+
+    Parameters
+    ----------
+    record
+        The record, without the fields that are not read.
+    messages
+        Its messages. A system prompt beside them is put in front of them.
+    number
+        Place of the record in the file, from 1. It makes an id for a record without one.
+    reader
+        How the dataset is read.
+    continued
+        Whether the last message says that the server continues it.
+    request
+        Whether the messages are one request.
+    turns
+        The prefix lengths at which a client sent them, if the format knows that; None for the
+        rule of `client_turns`.
+
+    Raises
+    ------
+    InputError
+        With the field that is missing or wrong. Also if there is no client turn.
+    """
+    fields = record.value
     continued |= _continues_last(fields, messages)
+    without = len(messages)
     read_system(fields, messages)
+    if turns is not None:
+        turns = tuple(k + len(messages) - without for k in turns)
     tools = read_offered(fields)
     check_request(fields, tools)
     name, requests = record_name(fields, IDS) or f"conversation-{number}", None
     if reader.options.records == "request":
         requests = (record_name(fields, REQUEST_IDS) or f"request-{number}",)
         name = record_name(fields, ("conversation_id",)) or requests[0]
+    if turns is None or requests is not None:
+        turns = turns_of(messages, continued=continued, request=request or requests is not None)
     return make_conversation(
         name,
         messages,
         tools,
-        turns_of(messages, continued=continued, request=requests is not None),
+        turns,
         kwargs=read_kwargs(fields),
         continued=continued,
         requests=requests,
         reader=reader,
         line=record.line,
+        request=request,
     )
 
 
@@ -109,6 +164,7 @@ def make_conversation(
     requests: tuple[str, ...] | None,
     reader: Reader,
     line: int,
+    request: bool = False,
 ) -> Conversation:
     """Return a conversation that was read.
 
@@ -124,6 +180,8 @@ def make_conversation(
         How the dataset is read.
     line
         The line on which it starts.
+    request
+        Whether its record is one request.
 
     Raises
     ------
@@ -131,7 +189,7 @@ def make_conversation(
         If it has no client turn, or something in it is not plain JSON data.
     """
     if not turns:
-        if requests is not None:
+        if request or requests is not None:
             raise InputError("the last message is an answer: this request asks nothing")
         raise InputError(f"conversation {name!r} has no client turn: nothing in it asks the server")
     return Conversation(
@@ -163,6 +221,20 @@ def record_name(record: Mapping[str, Any], fields: tuple[str, ...]) -> str | Non
             check_plain(name, field)
             return str(name)
     return None
+
+
+def named(record: Mapping[str, Any], other: Any = None) -> dict[str, Any]:
+    """Return the names of a record, or another one if it has none.
+
+    Parameters
+    ----------
+    record
+        The record.
+    other
+        The name that its format has for it.
+    """
+    own = {name: record[name] for name in IDS if record.get(name) is not None}
+    return own or ({} if other is None else {"id": other})
 
 
 def read_array(record: Mapping[str, Any], field: str) -> list[Any]:

@@ -15,6 +15,7 @@ from strategies.conversations.format import (
     Group,
     is_metadata,
     messages_field,
+    torn,
     unread,
 )
 from strategies.conversations.known_fields import MESSAGE, PROMPT_FIELDS, ROW
@@ -62,11 +63,11 @@ def _groups(items: Iterable[Record | Unread], finished: set[str]) -> Iterator[Gr
         if rows and name != current:
             # A row that is lost before turn 2 is the beginning of this conversation.
             begins = item.value.get("turn") == 1
-            yield Group(tuple(rows), error or (_torn(lost, current) if begins else None), current)
+            yield Group(tuple(rows), error or (torn(lost, current) if begins else None), current)
             finished.add(current)
             rows, error, lost = [], None, None
         elif rows:
-            error, lost = error or _torn(lost, current), None
+            error, lost = error or torn(lost, current), None
         current = name
         if name in finished and not rows:
             error = InputError(
@@ -76,17 +77,8 @@ def _groups(items: Iterable[Record | Unread], finished: set[str]) -> Iterator[Gr
             )
         rows.append(item)
     if rows:
-        yield Group(tuple(rows), error or _torn(lost, current), current)
+        yield Group(tuple(rows), error or torn(lost, current), current)
         finished.add(current)
-
-
-def _torn(lost: InputError | None, name: str) -> InputError | None:
-    """Return why a conversation is not read if a row that may belong to it is lost."""
-    if lost is None:
-        return None
-    return InputError(
-        f"this row was not read, and may belong to conversation {name!r}", line=lost.line
-    )
 
 
 def _conversation_id(row: Record) -> str:

@@ -2,55 +2,38 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from strategies.conversations.conversation import Conversation
+from strategies.conversations.copies import check_copies
 from strategies.conversations.fields import Reader
 from strategies.conversations.format import (
+    REQUEST_FIELDS,
     BrokenExample,
     Example,
     Format,
+    is_anthropic,
     is_metadata,
+    is_mooncake,
+    is_request,
     messages_field,
 )
 from strategies.conversations.messages import read_message
 from strategies.conversations.records import Record
 from strategies.conversations.whole import WHOLE_FIELDS, read_whole
-from strategies.errors import InputError
-
-_HOLDERS = frozenset({"messages", "conversation", "prompt"})
-_COPIES = ("conversations", "conversation")
-"""Fields that may hold the same conversation, if a record has messages."""
 
 
 def _matches(record: dict[str, Any]) -> bool:
-    return messages_field(record) in _HOLDERS and not is_metadata(record)
+    if messages_field(record) != "messages" or is_metadata(record):
+        return False
+    return not (is_request(record) or is_anthropic(record) or is_mooncake(record))
 
 
 def _read(records: tuple[Record, ...], number: int, reader: Reader) -> Conversation:
-    ((line, record),) = records
-    holder = messages_field(record)
-    if holder not in _HOLDERS:
-        holder = "messages"
-    if holder == "prompt":
-        completion = record.get("completion")
-        if isinstance(completion, list):
-            record = {**record, "prompt": [*record["prompt"], *completion]}
-    elif record.get("prompt"):
-        _check_copy(record["prompt"], record.get(holder))
-    for copy in _COPIES:
-        if copy != holder and record.get(copy):
-            reader.leave_out(copy)
-    return read_whole(Record(line, record), holder, number, reader, read_message)
-
-
-def _check_copy(prompt: Any, messages: Any) -> None:
-    """Refuse a prompt beside the messages, unless it repeats one of them."""
-    if isinstance(messages, list) and any(
-        isinstance(message, dict) and message.get("content") == prompt for message in messages
-    ):
-        return
-    raise InputError("is no copy of a message; keep it or the messages", field="prompt")
+    (record,) = records
+    check_copies(record.value, "messages", reader)
+    return read_whole(record, "messages", number, reader, read_message)
 
 
 _USER = {"role": "user", "content": "What is 1 + 1?"}
@@ -66,8 +49,9 @@ FORMAT = Format(
     "OpenAI chat",
     "one conversation per record with messages",
     _matches,
-    WHOLE_FIELDS | _HOLDERS | {"conversations", "completion"},
+    WHOLE_FIELDS | {"messages", "conversations", "conversation", "prompt"},
     _read,
+    shows=REQUEST_FIELDS,
     examples=(
         Example(
             "two questions and an answer",
@@ -129,15 +113,19 @@ FORMAT = Format(
             ),
         ),
         Example(
-            "other names for messages",
+            "traces of SWE-smith: messages and tools as JSON texts",
             (
-                {"conversation": [_USER], "model": "m", "language": "English"},
-                {"id": "answered", "prompt": [_USER], "completion": [_ANSWER]},
+                {
+                    "messages": json.dumps([_USER, _ANSWER, _USER]),
+                    "tools": json.dumps([_TOOL]),
+                    "instance_id": "i1",
+                    "resolved": True,
+                    "model": "m",
+                    "traj_id": "t1",
+                    "patch": "",
+                },
             ),
-            (
-                Conversation("conversation-1", (_USER,), None, (1,)),
-                Conversation("answered", (_USER, _ANSWER), None, (1,)),
-            ),
+            (Conversation("conversation-1", (_USER, _ANSWER, _USER), (_TOOL,), (1, 3)),),
         ),
         Example(
             "an answer is continued, with kwargs of its own",

@@ -11,6 +11,7 @@ from strategies.conversations.format import (
     BrokenExample,
     Example,
     Format,
+    holds_lists_of_turns,
     is_metadata,
     messages_field,
 )
@@ -45,7 +46,9 @@ _ITEM_FIELDS = frozenset({"from", "value", *BESIDES_TEXT, *CONTINUES})
 
 def _matches(record: dict[str, Any]) -> bool:
     # A record may hold the same conversation both ways; then its messages are read.
-    return messages_field(record) == "conversations" and not is_metadata(record)
+    if messages_field(record) != "conversations" or is_metadata(record):
+        return False
+    return not holds_lists_of_turns(record)
 
 
 def _read(records: tuple[Record, ...], number: int, reader: Reader) -> Conversation:
