@@ -19,6 +19,8 @@ COMMANDS = {
     "peers": "bench.cli.peers:peers_command",
     "matrix": "bench.cli.matrix:matrix_command",
     "conformance": "bench.cli.conformance:conformance_command",
+    "annotate": "bench.cli.annotate:annotate_command",
+    "endpoints-isl": "bench.cli.endpoints_isl:endpoints_isl_command",
     "cache": "bench.cli.cache:cache_command",
     "history": "bench.cli.history:history_command",
     "dashboard": "bench.cli.dashboard:dashboard_command",
