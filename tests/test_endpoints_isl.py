@@ -186,6 +186,20 @@ def test_a_field_of_another_type_is_named(
     assert reason in done.error
 
 
+def test_a_line_that_is_no_json_is_named(tmp_path: Path, bench: Bench) -> None:
+    # The second conversation is left out, too: the line may belong to it.
+    rows = [row(1, "user", "Hi", chat_template=OTHER), row(1, "user", "Ho", "d")]
+    dataset = written(tmp_path / "rows.jsonl", rows)
+    good = dataset.read_bytes()
+    for broken in (b'{"conversation_id": "d", "turn"', b'{"conversation_id": "\xff"}'):
+        dataset.write_bytes(good + broken + b"\n")
+        done = bench("endpoints-isl", "--dataset", dataset, "--tokenizer", TOKENIZER)
+        assert done.code == 3
+        assert f"{dataset}:3: " in done.error
+        _, isls = counted(bench, dataset, "--on-error", "skip")
+        assert isls == [isl([{"role": "user", "content": "Hi"}], chat_template=OTHER)]
+
+
 def test_it_can_be_turned_off(
     tmp_path: Path, bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:

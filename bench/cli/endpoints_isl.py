@@ -157,8 +157,10 @@ def _counted_with_own(job: Job, console: Messages) -> tuple[Tally, ChatTokenizer
     if MARK not in data:
         return None
     with placed(file=path):
-        text, requests = own_fields(data.decode())
-    conversations = parse_dataset(text.encode(), str(path), job.reading)
+        # Bytes that are no UTF-8 go on to the reader, which says where they are.
+        text, requests = own_fields(data.decode(errors="surrogateescape"))
+    rows = text.encode(errors="surrogateescape")
+    conversations = parse_dataset(rows, str(path), job.reading)
     warn(console, path.name, conversations.warnings)
     counts: list[list[int | None]] = [[None] * len(each.turns) for each in conversations]
     for part in parts_of(conversations, requests, job.spec):

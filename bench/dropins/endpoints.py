@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, TypeAlias
 
-from bench.dropins.places import Edit, edited, members, records_in
+from bench.dropins.places import Edit, edited, members
 from strategies import ChatSpec, Conversation, InputError
-from strategies.conversations.json_text import next_value
+from strategies.conversations.json_text import parse_loosely
 from strategies.conversations.whole import read_kwargs
 from strategies.errors import placed
 
@@ -58,22 +58,27 @@ def own_fields(text: str) -> tuple[str, Requests]:
     InputError
         If such a field is not of its type.
     """
-    edits: list[Edit] = []
+    lines = text.split("\n")
     requests: dict[str, dict[int, Own]] = defaultdict(dict)
-    for row in records_in(text):
-        value = next_value(text, row.start)[0]
-        if not isinstance(value, dict):
+    for number, line in enumerate(lines):
+        try:
+            row = parse_loosely(line)
+        except ValueError:
+            # The reader says what is wrong with it.
             continue
-        with placed(line=row.line):
-            if value.get(TEMPLATE) is not None or value.get(KWARGS) is not None:
-                spans = members(text, row.start)
-                edits += [Edit(spans[key], "null") for key in (TEMPLATE, KWARGS) if key in spans]
-            turn = value.get("turn")
+        if not isinstance(row, dict):
+            continue
+        with placed(line=number + 1):
+            if row.get(TEMPLATE) is not None or row.get(KWARGS) is not None:
+                spans = members(line, line.index("{"))
+                own = [spans[key] for key in (TEMPLATE, KWARGS) if key in spans]
+                lines[number] = edited(line, [Edit(span, "null") for span in own])
+            turn = row.get("turn")
             # The reader refuses a row whose id or turn is something else.
-            if value.get("role") in _ASKING and isinstance(turn, int):
-                requests[str(value.get("conversation_id"))][turn] = _own(value)
+            if row.get("role") in _ASKING and isinstance(turn, int):
+                requests[str(row.get("conversation_id"))][turn] = _own(row)
     ordered = {name: [turns[turn] for turn in sorted(turns)] for name, turns in requests.items()}
-    return edited(text, edits), ordered
+    return "\n".join(lines), ordered
 
 
 def _own(row: dict[str, Any]) -> Own:
