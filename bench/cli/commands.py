@@ -20,6 +20,8 @@ COMMANDS = {
     "matrix": "bench.cli.matrix:matrix_command",
     "check": "bench.cli.check:check_command",
     "conformance": "bench.cli.conformance:conformance_command",
+    "annotate": "bench.cli.annotate:annotate_command",
+    "endpoints-isl": "bench.cli.endpoints_isl:endpoints_isl_command",
     "cache": "bench.cli.cache:cache_command",
     "history": "bench.cli.history:history_command",
     "dashboard": "bench.cli.dashboard:dashboard_command",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from bench.cli.options import (
     shared_options,
     tokenizer_option,
 )
+from bench.cli.targets import check_target
 from bench.interruption import INTERRUPTION
 from strategies import (
     MAX_WORKERS,
@@ -44,27 +45,6 @@ def _number(value: int | float | None) -> str:  # noqa: PYI041  # counts and mea
     return f"{value:,.{digits}f}" if isinstance(value, float) else f"{value:,}"
 
 
-def _check_target(path: Path, others: Iterable[tuple[Path, str]], content: str) -> None:
-    """Refuse a file that cannot be written, or would replace another one of the command.
-
-    Parameters
-    ----------
-    path
-        The file.
-    others
-        Other files of the command, and what each is.
-    content
-        What is to be written.
-    """
-    from bench.reporting.output import check_file
-
-    check_file(path)
-    for other, what in others:
-        same = path.samefile(other) if path.exists() and other.exists() else path == other
-        if same or path.resolve() == other.resolve():
-            raise InputError(f"is {what} itself; name another file for {content}", file=path)
-
-
 def _check_targets(
     files: Sequence[Path], out: Path | None, rejects: Path | None, on_error: OnError
 ) -> None:
@@ -74,14 +54,14 @@ def _check_targets(
     others = [(path, "the dataset") for path in files if path != STANDARD_INPUT]
     if out is not None:
         check_ending(out)
-        _check_target(out, others, "the ISLs")
+        check_target(out, others, "the ISLs")
     if rejects is None:
         return
     if on_error != "skip":
         raise click.UsageError("--rejects keeps what --on-error skip leaves out; give both")
     if out is not None:
         others.append((out, "the file for the ISLs"))
-    _check_target(rejects, others, "the rejects")
+    check_target(rejects, others, "the rejects")
 
 
 @click.command("count")

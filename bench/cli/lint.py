@@ -38,7 +38,7 @@ EXIT_NEVER = 1
 def lint_command(
     tokenizer: str, datasets: Sequence[Path], quiet: bool, as_json: bool, **options: Any
 ) -> int:
-    """Say where cutting prompts is exact, and show where it is not.
+    """Say where cutting prompts is exact, and where it is not.
 
     Every marker that the template can write gets a verdict, and so does the tokenizer:
     exact-alone (each span may be encoded by itself), exact-with-neighbours (between the markers
