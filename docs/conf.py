@@ -62,6 +62,13 @@ def _read(_app: Any, page: str, content: list[str]) -> None:
     content[0] = _with_links(content[0], source, page)
 
 
+def _plain(_app: Any, _context: Any, lines: list[str]) -> None:
+    """Let help be plain text: a pattern such as *.jsonl begins no emphasis."""
+    lines[:] = [line.replace("*", r"\*") for line in lines]
+
+
 def setup(app: Any) -> None:
     """Register with Sphinx."""
     app.connect("source-read", _read)
+    for part in ("description", "options", "arguments"):
+        app.connect(f"sphinx-click-process-{part}", _plain)
