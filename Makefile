@@ -187,7 +187,7 @@ format: $(READY)
 
 # A link that leads nowhere is an error.
 docs: $(READY)
-	$(BIN)/python -m sphinx --builder html --quiet --fail-on-warning --keep-going docs results/docs
+	$(BIN)/python -m sphinx --builder html --quiet --fail-on-warning --keep-going --fresh-env docs results/docs
 	@echo "results/docs/index.html"
 
 # The core is the one that make setup has built, linked into another file.
