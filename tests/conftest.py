@@ -102,12 +102,13 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """Return how many processes ``-n auto`` starts: one for each processor that may be used.
+    """Return how many processes ``-n auto`` starts: one more than processors that may be used.
 
-    pytest-xdist would count whole cores, even those that this process may not use. Each process
-    loads the libraries and tokenizers for itself, so more than a few gain little.
+    pytest-xdist would count whole cores, even those that this process may not use. Many a test
+    waits for a program that it starts. Each process loads the libraries and tokenizers for
+    itself, so more than a few gain little.
     """
-    return min(available_cores(), 8)
+    return min(available_cores() + 1, 8)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

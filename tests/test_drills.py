@@ -214,6 +214,7 @@ def test_a_second_control_is_checked_and_kept_out_of_the_exact_ones(copy: Copy) 
         """
 from bench.benchmarks import correctness
 from strategies import Conversation, get, is_control, names, verify
+from tests.test_formats import CONTAINERS
 from tests.conftest import bundled_chat
 
 
@@ -241,13 +242,13 @@ def test_a_format_is_one_file_whose_examples_every_format_test_runs(copy: Copy) 
     copy.write("tests/conftest.py", UNTIMED)
     formats = "strategies/conversations/formats"
     copy.write(f"{formats}/prompts.py", FORMAT)
-    # A wrong example is found in each of four containers.
+    # A wrong example is found in each container.
     wrong = FORMAT.replace('"Why?"},), None', '"WHY"},), None').replace("Prompts", "Wrong")
     copy.write(f"{formats}/wrong.py", wrong.replace("prompt", "other"))
     chosen = "(Prompts or Wrong or two_formats) and not nesting and not another_type"
     done = copy.test("tests/test_formats.py", "-k", chosen)
     failed = [line for line in done.stdout.splitlines() if line.startswith("FAILED")]
-    assert len(failed) == 4, done.stdout
+    assert len(failed) == len(CONTAINERS), done.stdout
     name = "test_an_example_becomes_its_conversations_from_every_container[Wrong::one question-"
     assert all(name in line for line in failed)
     assert int(done.stdout.split(" passed")[0].split()[-1]) > 20
