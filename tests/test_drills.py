@@ -216,6 +216,7 @@ from bench.benchmarks import correctness
 from strategies import Conversation, get, is_control, names, verify
 from tests.test_formats import CONTAINERS
 from tests.conftest import bundled_chat
+from tests.test_formats import CONTAINERS
 
 
 def test_it_is_listed_measured_and_caught() -> None:
