@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from strategies import _native
+from tests.test_formats import CONTAINERS
 
 ROOT = Path(__file__).parents[1]
 
@@ -214,9 +215,7 @@ def test_a_second_control_is_checked_and_kept_out_of_the_exact_ones(copy: Copy) 
         """
 from bench.benchmarks import correctness
 from strategies import Conversation, get, is_control, names, verify
-from tests.test_formats import CONTAINERS
 from tests.conftest import bundled_chat
-from tests.test_formats import CONTAINERS
 
 
 def test_it_is_listed_measured_and_caught() -> None:
