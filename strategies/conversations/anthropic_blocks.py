@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from strategies.conversations.conversation import Message, Tool, check_plain
-from strategies.conversations.fields import Reader
+from strategies.conversations.fields import Reader, string_of, type_of
 from strategies.conversations.known_fields import MESSAGE, PART, Known
 from strategies.conversations.messages import brief, read_message
 from strategies.errors import InputError
@@ -90,7 +90,7 @@ class _Parts:
     def of(self, blocks: Sequence[Any]) -> list[Message]:
         for i, block in enumerate(blocks):
             at = f"{self.at}.content[{i}]"
-            kind = _kind(block, at)
+            kind = type_of(block, at)
             _READ.get(kind, _Parts._refuse)(self, block, at)
         message: Message = {"role": self.role}
         if self.reasoning:
@@ -121,10 +121,7 @@ class _Parts:
     def _use(self, block: dict[str, Any], at: str) -> None:
         self._only("assistant", at)
         self.reader.check(block, frozenset({"type", "id", "name", "input"}), BLOCK, at)
-        for name in ("id", "name"):
-            if not isinstance(block.get(name), str):
-                reason = "is missing" if block.get(name) is None else "must be a string"
-                raise InputError(reason, field=f"{at}.{name}")
+        use, name = (string_of(block, key, at) for key in ("id", "name"))
         arguments = block.get("input")
         if not isinstance(arguments, (dict, type(None))):
             raise InputError("must be an object", field=f"{at}.input")
@@ -132,8 +129,8 @@ class _Parts:
         arguments = arguments or {}
         if self.reader.options.tool_arguments == "as-given":
             arguments = json.dumps(arguments)
-        function = {"name": block["name"], "arguments": arguments}
-        self.calls.append({"id": block["id"], "type": "function", "function": function})
+        function = {"name": name, "arguments": arguments}
+        self.calls.append({"id": use, "type": "function", "function": function})
 
     def _result(self, block: dict[str, Any], at: str) -> None:
         self._only("user", at)
@@ -143,10 +140,7 @@ class _Parts:
                 field=f"{at}.type",
             )
         self.reader.check(block, frozenset({"type", "tool_use_id", "content"}), BLOCK, at)
-        name = block.get("tool_use_id")
-        if not isinstance(name, str):
-            reason = "is missing" if name is None else "must be a string"
-            raise InputError(reason, field=f"{at}.tool_use_id")
+        name = string_of(block, "tool_use_id", at)
         text = _joined(block.get("content"), f"{at}.content", self.reader, "\n")
         self.results.append({"role": "tool", "tool_call_id": name, "content": text})
 
@@ -169,22 +163,9 @@ _READ: dict[str, Callable[[_Parts, dict[str, Any], str], None]] = {
 }
 
 
-def _kind(block: Any, at: str) -> str:
-    if not isinstance(block, dict):
-        raise InputError("must be an object", field=at)
-    kind = block.get("type")
-    if not isinstance(kind, str):
-        reason = "is missing" if kind is None else "must be a string"
-        raise InputError(reason, field=f"{at}.type")
-    return kind
-
-
 def _string(block: dict[str, Any], name: str, at: str, reader: Reader) -> str:
     reader.check(block, frozenset({"type", name}), BLOCK, at)
-    text = block.get(name)
-    if not isinstance(text, str):
-        reason = "is missing" if text is None else "must be a string"
-        raise InputError(reason, field=f"{at}.{name}")
+    text = string_of(block, name, at)
     check_plain(text, f"{at}.{name}")
     return text
 
@@ -199,7 +180,7 @@ def _joined(content: Any, at: str, reader: Reader, separator: str, *, billing: b
     texts = []
     for i, block in enumerate(content):
         place = f"{at}[{i}]"
-        kind = _kind(block, place)
+        kind = type_of(block, place)
         if kind != "text":
             raise InputError(
                 f"a block of type {brief(kind)} cannot be counted; only text can",

@@ -138,6 +138,37 @@ def inside(place: str) -> Iterator[None]:
         raise InputError(error.reason, file=error.file, line=error.line, field=field) from None
 
 
+def string_of(item: Mapping[str, Any], name: str, at: str = "") -> str:
+    """Return a field that must be there and be a string.
+
+    Parameters
+    ----------
+    item
+        The object that has it.
+    name
+        The field.
+    at
+        Place of the object, for errors; empty for a record itself.
+
+    Raises
+    ------
+    InputError
+        With the field, if it is missing or no string.
+    """
+    value = item.get(name)
+    if not isinstance(value, str):
+        reason = "is missing" if value is None else "must be a string"
+        raise InputError(reason, field=f"{at}.{name}" if at else name)
+    return value
+
+
+def type_of(item: Any, at: str) -> str:
+    """Return the type of a part or a block; raises `InputError` if it has none."""
+    if not isinstance(item, dict):
+        raise InputError("must be an object", field=at)
+    return string_of(item, "type", at)
+
+
 def _can_change(name: str, known: Known) -> bool:
     return name in known.refused or name in PROMPT_FIELDS
 

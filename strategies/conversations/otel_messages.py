@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from strategies.conversations.conversation import Message, check_plain
-from strategies.conversations.fields import Reader
+from strategies.conversations.fields import Reader, string_of, type_of
 from strategies.conversations.known_fields import MESSAGE, Known
 from strategies.conversations.messages import brief, read_message
 from strategies.errors import InputError
@@ -56,7 +56,7 @@ class _Parts:
     results: list[Message] = field(default_factory=list)
 
     def add(self, part: Any, at: str, reader: Reader) -> None:
-        kind = _kind(part, at)
+        kind = type_of(part, at)
         if kind == "text":
             self.texts.append(_text(part, "content", at, reader))
         elif kind == "reasoning":
@@ -122,22 +122,9 @@ def calls_tools(item: Any) -> bool:
     )
 
 
-def _kind(part: Any, at: str) -> str:
-    if not isinstance(part, dict):
-        raise InputError("must be an object", field=at)
-    kind = part.get("type")
-    if not isinstance(kind, str):
-        reason = "is missing" if kind is None else "must be a string"
-        raise InputError(reason, field=f"{at}.type")
-    return kind
-
-
 def _text(part: dict[str, Any], name: str, at: str, reader: Reader) -> str:
     reader.check(part, frozenset({"type", name}), _PART, at)
-    text = part.get(name)
-    if not isinstance(text, str):
-        reason = "is missing" if text is None else "must be a string"
-        raise InputError(reason, field=f"{at}.{name}")
+    text = string_of(part, name, at)
     check_plain(text, f"{at}.{name}")
     return text
 

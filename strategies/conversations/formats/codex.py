@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from strategies.conversations.conversation import Conversation, Message, check_plain
-from strategies.conversations.fields import Reader, inside
+from strategies.conversations.fields import Reader, inside, string_of
 from strategies.conversations.format import (
     BrokenExample,
     Example,
@@ -231,12 +231,9 @@ class _Session:
         if not isinstance(arguments, str):
             reason = "is missing" if arguments is None else "must be a string"
             raise InputError(reason, field=place)
-        for name in ("call_id", "name"):
-            if not isinstance(item.get(name), str):
-                reason = "is missing" if item.get(name) is None else "must be a string"
-                raise InputError(reason, field=name)
-        function = {"name": item["name"], "arguments": arguments}
-        call = {"id": item["call_id"], "type": "function", "function": function}
+        call_id, name = (string_of(item, key) for key in ("call_id", "name"))
+        function = {"name": name, "arguments": arguments}
+        call = {"id": call_id, "type": "function", "function": function}
         message = read_message({"role": "assistant", "tool_calls": [call]}, "", self.reader)
         check_plain(message, "")
         self.answer({"tool_calls": message["tool_calls"]})

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from strategies.conversations.conversation import Conversation, Message, check_plain
-from strategies.conversations.fields import Reader
+from strategies.conversations.fields import Reader, string_of
 from strategies.conversations.format import (
     BrokenExample,
     Example,
@@ -70,10 +70,7 @@ def _item_message(item: Any, field: str, reader: Reader) -> Message:
             field=f"{field}.from",
         )
     kept = reader.needed(item, _ITEM_FIELDS, MESSAGE, field)
-    value = kept.get("value")
-    if not isinstance(value, str):
-        reason = "is missing" if value is None else "must be a string"
-        raise InputError(reason, field=f"{field}.value")
+    value = string_of(kept, "value", field)
     # Checked here, so that errors name the place as it is in the file.
     check_plain(value, f"{field}.value")
     besides = {key: kept[key] for key in BESIDES_TEXT if kept.get(key) is not None}
