@@ -7,7 +7,13 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from strategies.conversations.json_text import shown
-from strategies.conversations.records import NOT_CONVERTED, Needs, Record, Unread
+from strategies.conversations.records import (
+    BYTES_PER_VALUE,
+    NOT_CONVERTED,
+    Needs,
+    Record,
+    Unread,
+)
 from strategies.errors import InputError, one_line
 
 NO_PYTHON_VALUE = (ValueError, KeyError, TypeError, OverflowError, RecursionError)
@@ -31,6 +37,36 @@ def arrow_values(columns: Iterable[Any]) -> int:
         elif types.is_nested(column.type) and not types.is_union(column.type):
             count += arrow_values([column.flatten()])
     return count
+
+
+def unpacked_bytes(batch: Any, before: int, most: int, name: str, row: int) -> int:
+    """Return how many bytes an Arrow batch and those before it unpack to.
+
+    Parameters
+    ----------
+    batch
+        A record batch.
+    before
+        Bytes of the batches before it.
+    most
+        The most bytes that all may have.
+    name
+        The file, for the error.
+    row
+        Number of rows before the batch.
+
+    Raises
+    ------
+    InputError
+        With the first row of the batch, if there are more bytes.
+    """
+    # Nulls take no bytes, but each becomes a Python object.
+    unpacked: int = before + max(batch.nbytes, BYTES_PER_VALUE * arrow_values(batch.columns))
+    if unpacked > most:
+        raise InputError(
+            f"the file unpacks to more than {most >> 30} GiB; split it", file=name, line=row + 1
+        )
+    return unpacked
 
 
 def needed_columns(table: Any, needs: Needs) -> Any:

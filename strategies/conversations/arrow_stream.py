@@ -9,8 +9,8 @@ from strategies.conversations import records
 from strategies.conversations.arrow_records import (
     NO_PYTHON_VALUE,
     arrow_rows,
-    arrow_values,
     needed_columns,
+    unpacked_bytes,
 )
 from strategies.conversations.records import Needs, Record, Unread
 from strategies.errors import InputError, placed
@@ -70,15 +70,7 @@ def arrow_stream_batches(
             with placed(file=name):
                 table = needed_columns(pa.Table.from_batches([batch.slice(passed)]), needs)
             for piece in table.to_batches(max_chunksize=records.PARQUET_BATCH_ROWS):
-                # Nulls take no bytes, but each becomes a Python object.
-                values = records.BYTES_PER_VALUE * arrow_values(piece.columns)
-                unpacked += max(piece.nbytes, values)
-                if unpacked > most:
-                    raise InputError(
-                        f"the file unpacks to more than {most >> 30} GiB; split it",
-                        file=name,
-                        line=number + 1,
-                    )
+                unpacked = unpacked_bytes(piece, unpacked, most, name, number)
                 yield list(arrow_rows(piece, number, name, needs))
                 number += piece.num_rows
         if watched.ended or stream.read(1):

@@ -9,7 +9,7 @@ from strategies.conversations import records
 from strategies.conversations.arrow_records import (
     NO_PYTHON_VALUE,
     arrow_rows,
-    arrow_values,
+    unpacked_bytes,
     wanted_titles,
 )
 from strategies.conversations.records import Needs, Record, Unread
@@ -73,15 +73,7 @@ def parquet_batches(
             unpacked = 0
             rows = records.PARQUET_BATCH_ROWS
             for batch in file.iter_batches(rows, row_groups=groups, columns=columns):
-                # Nulls take no bytes: a few hundred bytes may unpack to any number of nulls.
-                values = records.BYTES_PER_VALUE * arrow_values(batch.columns)
-                unpacked += max(batch.nbytes, values)
-                if unpacked > most:
-                    raise InputError(
-                        f"the file unpacks to more than {most >> 30} GiB; split it",
-                        file=name,
-                        line=number + 1,
-                    )
+                unpacked = unpacked_bytes(batch, unpacked, most, name, number)
                 passed = min(max(before - number, 0), batch.num_rows)
                 number += passed
                 yield list(arrow_rows(batch.slice(passed), number, name, needs))
