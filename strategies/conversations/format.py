@@ -105,6 +105,28 @@ def torn(lost: InputError | None, name: str) -> InputError | None:
     )
 
 
+def each_of(
+    parts: Callable[[dict[str, Any]], Iterator[dict[str, Any]]],
+) -> Callable[[Iterable[Record | Unread], set[str]], Iterator[Group]]:
+    """Return how to group records of which each holds several conversations.
+
+    Parameters
+    ----------
+    parts
+        Yields a record for each conversation in a record.
+    """
+
+    def groups(items: Iterable[Record | Unread], _finished: set[str]) -> Iterator[Group]:
+        for item in items:
+            if isinstance(item, Unread):
+                yield unread(item)
+                continue
+            for part in parts(item.value):
+                yield Group((Record(item.line, part),))
+
+    return groups
+
+
 def unread(item: Unread) -> Group:
     """Return the group of a record that its container cannot give."""
     return Group((), item.error, text=item.text)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from strategies.conversations.bodies import read_body_in
@@ -12,13 +12,12 @@ from strategies.conversations.format import (
     BrokenExample,
     Example,
     Format,
-    Group,
+    each_of,
     stands_alone,
-    unread,
     with_beside,
 )
 from strategies.conversations.known_fields import RECORD
-from strategies.conversations.records import Record, Unread
+from strategies.conversations.records import Record
 from strategies.conversations.whole import NAMES, named, record_name
 from strategies.errors import InputError
 
@@ -36,16 +35,6 @@ def _matches(record: dict[str, Any]) -> bool:
     return isinstance(data, list) and any(isinstance(e, dict) and "payloads" in e for e in data[:1])
 
 
-def _groups(items: Iterable[Record | Unread], _finished: set[str]) -> Iterator[Group]:
-    for item in items:
-        if isinstance(item, Unread):
-            yield unread(item)
-            continue
-        for record in _sessions(item.value):
-            for one in _payloads(record):
-                yield Group((Record(item.line, one),))
-
-
 def _sessions(record: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """Yield the sessions of a record, which may hold all of a file."""
     data = record.get("data")
@@ -58,6 +47,11 @@ def _sessions(record: dict[str, Any]) -> Iterator[dict[str, Any]]:
             yield {"data": i}
         else:
             yield with_beside(session, record, "data")
+
+
+def _requests(record: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    for session in _sessions(record):
+        yield from _payloads(session)
 
 
 def _payloads(record: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -115,7 +109,7 @@ FORMAT = Format(
     _matches,
     _FIELDS,
     _read,
-    groups=_groups,
+    groups=each_of(_requests),
     examples=(
         Example(
             "a body per record",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from strategies.conversations.conversation import Conversation, Message, check_plain
@@ -11,15 +11,14 @@ from strategies.conversations.format import (
     BrokenExample,
     Example,
     Format,
-    Group,
+    each_of,
     stands_alone,
-    unread,
     with_beside,
 )
 from strategies.conversations.known_fields import RECORD, Known
 from strategies.conversations.lacking import check_given
 from strategies.conversations.messages import brief, read_message
-from strategies.conversations.records import Record, Unread
+from strategies.conversations.records import Record
 from strategies.conversations.whole import NAMES, conversation_of, named, read_array, read_tools
 from strategies.errors import InputError
 
@@ -47,15 +46,6 @@ _ROLES = {"system": "system", "user": "user", "agent": "assistant"}
 def _matches(record: dict[str, Any]) -> bool:
     version = record.get("schema_version")
     return stands_alone(record) and isinstance(version, str) and version.startswith("ATIF")
-
-
-def _groups(items: Iterable[Record | Unread], _finished: set[str]) -> Iterator[Group]:
-    for item in items:
-        if isinstance(item, Unread):
-            yield unread(item)
-            continue
-        for trajectory in _trajectories(item.value):
-            yield Group((Record(item.line, trajectory),))
 
 
 def _trajectories(record: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -310,7 +300,7 @@ FORMAT = Format(
     _RECORD_FIELDS | NAMES,
     _read,
     known=_KNOWN,
-    groups=_groups,
+    groups=each_of(_trajectories),
     examples=(
         Example(
             "a tool is called",
