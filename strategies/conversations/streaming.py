@@ -330,7 +330,7 @@ class DatasetStream:
             if packed:
                 self._check_packed(offset)
             conversations = self._read_part(part)
-            self._lines += part.count(b"\n") + (not part.endswith(b"\n"))
+            self._lines += _lines_of(part, conversations)
             if overlong and not part.endswith(b"\n"):
                 offset += _end_line(stream, digest)
             if ended and not packed:
@@ -773,6 +773,13 @@ def _is_one_line(text: _Begun) -> bool:
             return size > START_BYTES and begins_lines(start, "")
         size *= 2
     return False
+
+
+def _lines_of(part: bytes, conversations: Sequence[Conversation]) -> int:
+    """Return how many lines a part has. The core has counted them as it read."""
+    if isinstance(conversations, DirectConversations):
+        return conversations.records.lines
+    return part.count(b"\n") + (not part.endswith(b"\n"))
 
 
 def _end_line(stream: IO[bytes], digest: Digest) -> int:

@@ -118,6 +118,7 @@ pub struct Records {
     bytes: PyBackedBytes,
     options: Options,
     form: Form,
+    lines: usize,
     outlines: Vec<Outline>,
     kinds: Kinds,
     /// None after they are given away. Then they are read again if someone asks.
@@ -135,7 +136,7 @@ impl Records {
         drop(kept);
         match taken {
             Some(conversations) => Ok(conversations),
-            None => Ok(read_all(py, &self.bytes, &self.options)?.0),
+            None => Ok(read_all(py, &self.bytes, &self.options)?.conversations),
         }
     }
 
@@ -242,7 +243,11 @@ impl Records {
             },
             parses_arguments,
         };
-        let (conversations, form) = read_all(py, &data, &options)?;
+        let Found {
+            conversations,
+            form,
+            lines,
+        } = read_all(py, &data, &options)?;
         let mut kinds = Kinds::default();
         let outlines = conversations.iter().map(|conversation| {
             kinds.add(conversation);
@@ -255,6 +260,7 @@ impl Records {
         Ok(Self {
             outlines: outlines.collect(),
             form,
+            lines,
             bytes: data,
             options,
             kinds,
@@ -266,6 +272,12 @@ impl Records {
     #[getter]
     fn format(&self) -> &'static str {
         self.form.name()
+    }
+
+    /// Lines of a part with one record to a line, of which the last need not end.
+    #[getter]
+    fn lines(&self) -> usize {
+        self.lines
     }
 
     /// Id and turns of each conversation.

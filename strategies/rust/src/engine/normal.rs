@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 use tokenizers::{NormalizedString, Normalizer, NormalizerWrapper};
+use unicode_normalization_alignments::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 
 use super::composing::COMPOSING;
 use super::saved::{Reader, Writer};
@@ -42,8 +43,45 @@ impl Composing {
         bits.is_some_and(|bits| bits >> (code % 64) & 1 == 1)
     }
 
-    fn are_in(&self, text: &str) -> bool {
-        text.chars().any(|character| self.has(character))
+    /// The NFC of a text, which is the text itself if it has none of these characters.
+    ///
+    /// Nothing is composed or reordered over the start of another character. So only the pieces
+    /// are normalized that begin with one of those and go on with characters that may change.
+    fn apply<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        let mut out = String::new();
+        // Up to here the text is done, and here the piece at hand begins.
+        let (mut done, mut start) = (0, 0);
+        let mut changes = false;
+        for (at, character) in text.char_indices() {
+            if self.has(character) {
+                changes = true;
+                continue;
+            }
+            if changes {
+                changes = false;
+                Self::piece(text, &mut done, start, at, &mut out);
+            }
+            start = at;
+        }
+        if changes {
+            Self::piece(text, &mut done, start, text.len(), &mut out);
+        }
+        if done == 0 {
+            return text.into();
+        }
+        out.push_str(&text[done..]);
+        out.into()
+    }
+
+    /// Normalizes a piece, and puts it after what comes before it, unless it is normal already.
+    fn piece(text: &str, done: &mut usize, start: usize, end: usize, out: &mut String) {
+        let piece = &text[start..end];
+        if is_nfc_quick(piece.chars()) == IsNormalized::Yes {
+            return;
+        }
+        out.push_str(&text[*done..start]);
+        out.extend(piece.nfc().map(|(character, _)| character));
+        *done = end;
     }
 }
 
@@ -83,9 +121,8 @@ impl Normal {
         if self.keeps_ascii && text.is_ascii() {
             return Ok(text.into());
         }
-        let composing = self.composing.as_ref();
-        if composing.is_some_and(|composing| !composing.are_in(text)) {
-            return Ok(text.into());
+        if let Some(composing) = &self.composing {
+            return Ok(composing.apply(text));
         }
         let mut normalized = NormalizedString::from(text);
         normalizer

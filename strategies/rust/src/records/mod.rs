@@ -60,8 +60,15 @@ pub enum Stop {
     Cancelled,
 }
 
-/// Conversations, at least one, and the format in which they are written.
-pub type Found = (Vec<Conversation>, Form);
+/// What is read.
+pub struct Found {
+    /// At least one.
+    pub conversations: Vec<Conversation>,
+    /// The format in which they are written.
+    pub form: Form,
+    /// Lines of a part with one record to a line, of which the last need not end.
+    pub lines: usize,
+}
 
 /// Reads the conversations of a file, or of a part of it that ends with a whole conversation, in
 /// its order; each has at least one turn.
@@ -100,7 +107,13 @@ pub fn read(
             }
         }
     }
-    reading.end().map_err(refused(line))
+    let lines = records.line() - (before.lines + 1);
+    let (conversations, form) = reading.end().map_err(refused(line))?;
+    Ok(Found {
+        conversations,
+        form,
+        lines,
+    })
 }
 
 /// The formats that are read here.
@@ -190,7 +203,7 @@ impl Reading<'_> {
         Ok(())
     }
 
-    fn end(mut self) -> Outcome<Found> {
+    fn end(mut self) -> Outcome<(Vec<Conversation>, Form)> {
         if let Some(Format::Endpoints(rows)) = &mut self.format {
             self.conversations.extend(rows.end()?);
         }

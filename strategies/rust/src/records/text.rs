@@ -110,6 +110,11 @@ impl<'a> Records<'a> {
         self.next
     }
 
+    /// The line of the first byte that is not read yet.
+    pub fn line(&self) -> usize {
+        self.line
+    }
+
     fn go_to(&mut self, place: usize) {
         let passed = &self.bytes[self.next..place];
         self.line += memchr::memchr_iter(b'\n', passed).count();
@@ -173,7 +178,7 @@ impl Iterator for Records<'_> {
 }
 
 fn text_of(bytes: &[u8]) -> Outcome<&str> {
-    std::str::from_utf8(bytes).or_else(|_| refuse("no UTF-8"))
+    simdutf8::basic::from_utf8(bytes).or_else(|_| refuse("no UTF-8"))
 }
 
 /// The place of the first line after the first one that is not empty.
