@@ -17,7 +17,11 @@ pub enum Text {
 impl Text {
     #[must_use]
     pub fn new(text: &str) -> Self {
-        match COMMON.iter().find(|common| **common == text) {
+        let common = match text.len() {
+            0..=LONGEST_COMMON => COMMON.iter().find(|common| **common == text),
+            _ => None,
+        };
+        match common {
             Some(common) => Self::Known(common),
             None => Self::Own(text.into()),
         }
@@ -49,6 +53,9 @@ const COMMON: [&str; 16] = [
     "system",
     "description",
 ];
+
+/// Bytes of the longest of them.
+const LONGEST_COMMON: usize = 17;
 
 impl Deref for Text {
     type Target = str;
@@ -221,7 +228,7 @@ pub fn prepare_message(message: Dict) -> Dict {
 
 #[cfg(test)]
 mod tests {
-    use super::{Data, Dict, Text, prepare_message};
+    use super::{COMMON, Data, Dict, Text, prepare_message};
 
     fn dict(pairs: &[(&str, Data)]) -> Dict {
         let mut dict = Dict::new();
@@ -242,6 +249,9 @@ mod tests {
             assert_eq!(&*Text::new(text), text);
         }
         assert_ne!(Text::new("role"), Text::new("roles"));
+        for text in COMMON {
+            assert!(matches!(Text::new(text), Text::Known(_)), "{text}");
+        }
     }
 
     #[test]

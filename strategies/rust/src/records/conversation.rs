@@ -1,7 +1,7 @@
 //! A conversation of a dataset, and the turns that a client made in it.
 
 use super::fields::{says_nothing, text};
-use crate::data::{Dict, Text};
+use crate::data::{Data, Dict, Text};
 
 /// As the dataset has it, or as a messages profile gives it to the template.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -61,12 +61,20 @@ impl Kinds {
         let tools = conversation.tools.as_ref();
         self.conversations_with_tools += usize::from(tools.is_some_and(|tools| !tools.is_empty()));
         for message in &conversation.messages {
-            let says = |key| message.get(key).is_some_and(|value| !says_nothing(value));
-            self.system_messages += usize::from(role(message) == "system");
-            self.tool_results += usize::from(role(message) == "tool");
-            self.messages_with_calls += usize::from(says("tool_calls"));
-            self.messages_with_reasoning +=
-                usize::from(says("reasoning_content") || says("reasoning"));
+            let mut reasons = false;
+            for (key, value) in message.entries() {
+                match &**key {
+                    "role" => match value {
+                        Data::Str(role) if &**role == "system" => self.system_messages += 1,
+                        Data::Str(role) if &**role == "tool" => self.tool_results += 1,
+                        _ => {}
+                    },
+                    "tool_calls" => self.messages_with_calls += usize::from(!says_nothing(value)),
+                    "reasoning_content" | "reasoning" => reasons |= !says_nothing(value),
+                    _ => {}
+                }
+            }
+            self.messages_with_reasoning += usize::from(reasons);
         }
     }
 }

@@ -21,6 +21,9 @@ impl Reader<'_> {
         let Data::Dict(value) = value else {
             return refuse("a message that is no object");
         };
+        if is_plain(&value) {
+            return Ok(value);
+        }
         let mut message = Dict::with_capacity(value.len());
         let mut has_role = false;
         for (key, value) in value.into_entries() {
@@ -128,6 +131,20 @@ impl Reader<'_> {
             _ => refuse("arguments that are neither an object nor a text"),
         }
     }
+}
+
+/// Whether a message is a role and a text, as most are, and may stay as it is.
+fn is_plain(message: &Dict) -> bool {
+    let mut has_role = false;
+    let plain = message.entries().iter().all(|(key, value)| match &**key {
+        "role" => {
+            has_role = true;
+            check_role(value).is_ok()
+        }
+        "content" => matches!(value, Data::Str(_)),
+        _ => false,
+    });
+    plain && has_role
 }
 
 fn check_role(value: &Data) -> Outcome<()> {

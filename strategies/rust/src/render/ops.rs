@@ -113,7 +113,7 @@ impl Value<'_> {
         item.known()?;
         match self {
             Self::Str(text) => match item {
-                Self::Str(part) => Ok(text.as_str().contains(part.as_str())),
+                Self::Str(part) => Ok(has_part(text.as_str(), part.as_str())),
                 other => raised(format!(
                     "'in <string>' requires string as left operand, not {}",
                     python_type(other)
@@ -145,6 +145,14 @@ impl Value<'_> {
             )),
         }
     }
+}
+
+/// Whether a text has a part. Most texts do not even have its first byte.
+fn has_part(text: &str, part: &str) -> bool {
+    let Some(first) = part.as_bytes().first() else {
+        return true;
+    };
+    memchr::memchr(*first, text.as_bytes()).is_some() && text.contains(part)
 }
 
 fn all_equal<'a>(pairs: impl Iterator<Item = (Value<'a>, Value<'a>)>) -> Outcome<bool> {
