@@ -248,14 +248,16 @@ class Counting:
                 stop=self._dataset.stop,
             )
             self._written = time.monotonic()
+            frozen = False
             with closing(counted):
                 for part in counted:
                     self._tell_source(part.batch)
-                    if not gc.get_freeze_count():
+                    if not frozen:
                         # What is loaded by now stays until the end. The garbage collector need
                         # not look at it each time, and seldom at counts: they are in no circle.
                         gc.freeze()
                         gc.set_threshold(SEEN_AT_ONCE)
+                        frozen = True
                     self._add(part)
                     self._note(counter)
                     pace.end()

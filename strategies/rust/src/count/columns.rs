@@ -12,6 +12,7 @@ use std::sync::atomic::AtomicBool;
 use rustc_hash::FxHashMap;
 
 use super::prompt::{Common, Cuts, Placed};
+use super::spans::Recent;
 use crate::engine::memory::{Memory, Worker};
 use crate::prefix::common_prefix;
 use crate::tokenizer::markers::{INSIDE, Marker};
@@ -46,6 +47,7 @@ type Known = FxHashMap<(Marker, Box<str>, Marker), Rc<[u32]>>;
 /// What a worker keeps from turn to turn.
 #[derive(Debug, Default)]
 pub struct Aside {
+    pub recent: Recent,
     worker: Worker,
     known: Known,
 }

@@ -28,7 +28,7 @@ use columns::{Aside, Wanted, in_common};
 use prompt::{Common, CutTurn, Cuts};
 use remembered::Remembered;
 use source::{Prompt, Reader, Source, Turn};
-use spans::{Span, Spans};
+use spans::{Recent, Span, Spans};
 use workers::{Options, Progress, Stop, parallel};
 
 /// Stands for the count of a span that the tokenizer fails on.
@@ -246,7 +246,7 @@ impl<T: SpanLengths + ?Sized + 'static> Call<T> {
         // The last prompt, if something is asked about it.
         let mut last = None;
         if self.wanted.shared
-            && !self.read_before(&mut *reader, chunk, &mut cuts, &mut out, &mut last)
+            && !self.read_before(&mut *reader, chunk, &mut cuts, &mut out, &mut last, aside)
         {
             return out;
         }
@@ -263,7 +263,11 @@ impl<T: SpanLengths + ?Sized + 'static> Call<T> {
             match prompt {
                 Ok(prompt) => {
                     let cutter = self.tokenizer.cutter();
-                    let mut cut = cuts.cut(prompt, cutter, numbered(&self.spans, &mut out.spans));
+                    let mut cut = cuts.cut(
+                        prompt,
+                        cutter,
+                        numbered(&self.spans, &mut aside.recent, &mut out.spans),
+                    );
                     started = Instant::now();
                     own.cut += started - rendered;
                     own.characters += prompt.text.len();
@@ -288,7 +292,7 @@ impl<T: SpanLengths + ?Sized + 'static> Call<T> {
                                     text,
                                     prompt.len(),
                                     cutter,
-                                    numbered(&self.spans, &mut out.spans),
+                                    numbered(&self.spans, &mut aside.recent, &mut out.spans),
                                 ));
                             }
                             Ok(_) | Err(Fault::Raised(_)) => {}
@@ -338,13 +342,17 @@ impl<T: SpanLengths + ?Sized + 'static> Call<T> {
         cuts: &mut Cuts,
         out: &mut CutChunk,
         last: &mut Option<String>,
+        aside: &mut Aside,
     ) -> bool {
         for index in (0..chunk.first).rev() {
             match reader.read(index) {
                 Ok(prompt) => {
                     let cutter = self.tokenizer.cutter();
-                    out.before =
-                        Some(cuts.cut(prompt, cutter, numbered(&self.spans, &mut out.spans)));
+                    out.before = Some(cuts.cut(
+                        prompt,
+                        cutter,
+                        numbered(&self.spans, &mut aside.recent, &mut out.spans),
+                    ));
                     keep(last, prompt);
                     return true;
                 }
@@ -456,9 +464,13 @@ fn keep(last: &mut Option<String>, prompt: Prompt) {
 }
 
 /// Numbers spans, and appends their numbers.
-fn numbered<'a>(spans: &'a Spans, numbers: &'a mut Vec<u32>) -> impl FnMut(Span) -> u32 + 'a {
+fn numbered<'a>(
+    spans: &'a Spans,
+    recent: &'a mut Recent,
+    numbers: &'a mut Vec<u32>,
+) -> impl FnMut(Span) -> u32 + 'a {
     |span| {
-        let number = spans.number(span);
+        let number = recent.number(span, spans);
         numbers.push(number);
         number
     }

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use hashbrown::HashTable;
 use rustc_hash::FxBuildHasher;
 
+use crate::engine::memory::{first_place, packed};
 use crate::tokenizer::markers::Marker;
 
 /// Shards of the table: enough that threads rarely meet in one.
@@ -42,6 +43,55 @@ impl Default for Spans {
             shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
             next: AtomicU32::new(0),
         }
+    }
+}
+
+/// Short spans that a worker has numbered: what a template writes between markers comes again in
+/// every turn, and need not be looked up among all spans, where the other workers look, too.
+#[derive(Debug)]
+pub struct Recent([Option<Short>; RECENT]);
+
+/// Places for short spans.
+const RECENT: usize = 64;
+
+/// A span of at most 15 bytes.
+#[derive(Debug, Clone, Copy)]
+struct Short {
+    before: Marker,
+    after: Marker,
+    /// Its bytes and their number.
+    word: u128,
+    id: u32,
+}
+
+impl Default for Recent {
+    fn default() -> Self {
+        Self([None; RECENT])
+    }
+}
+
+impl Recent {
+    /// The number of a span among all of them.
+    pub fn number(&mut self, span: Span, spans: &Spans) -> u32 {
+        let word = packed(span.text.as_bytes(), 0, span.text.len());
+        if word == 0 && !span.text.is_empty() {
+            return spans.number(span);
+        }
+        let markers = u128::from(span.before) << 32 | u128::from(span.after);
+        let place = &mut self.0[first_place(word ^ markers << 56, RECENT)];
+        if let Some(short) = place
+            && (short.before, short.after, short.word) == (span.before, span.after, word)
+        {
+            return short.id;
+        }
+        let id = spans.number(span);
+        *place = Some(Short {
+            before: span.before,
+            after: span.after,
+            word,
+            id,
+        });
+        id
     }
 }
 
@@ -107,7 +157,7 @@ impl Spans {
 
 #[cfg(test)]
 mod tests {
-    use super::{Span, Spans};
+    use super::{Recent, Span, Spans};
     use crate::tokenizer::markers::EDGE;
 
     fn span(before: u32, text: &str, after: u32) -> Span<'_> {
@@ -126,6 +176,37 @@ mod tests {
         assert_eq!(spans.number(span(EDGE, "a", 1)), 0);
         assert_eq!(spans.number(span(EDGE, "a", EDGE)), 2);
         assert_eq!(spans.len(), 3);
+    }
+
+    #[test]
+    fn a_worker_finds_the_numbers_of_short_spans_again() {
+        let spans = Spans::default();
+        let mut recent = Recent::default();
+        let texts = [
+            "",
+            "\n",
+            "\0",
+            "\0\0",
+            "a",
+            "assistant\n",
+            "fifteen bytes..",
+            "sixteen bytes...",
+        ];
+        for _ in 0..2 {
+            for (before, after) in [(EDGE, 1), (1, EDGE), (2, 1), (1, 2)] {
+                for text in texts {
+                    let span = span(before, text, after);
+                    assert_eq!(recent.number(span, &spans), spans.number(span), "{span:?}");
+                }
+            }
+        }
+        assert_eq!(spans.len(), 4 * texts.len());
+        // More of them than there are places.
+        for number in (0..1000).chain(0..1000) {
+            let text = number.to_string();
+            let span = span(0, &text, 0);
+            assert_eq!(recent.number(span, &spans), spans.number(span));
+        }
     }
 
     #[test]
