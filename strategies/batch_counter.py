@@ -8,6 +8,7 @@ import weakref
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from itertools import chain
 from os import PathLike
 from threading import Lock
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,9 @@ from strategies.chat.tokenizer import ChatTokenizer
 from strategies.columns import Figures, TableColumns, figures_with
 from strategies.conversations.batches import BatchReader, batch_of
 from strategies.conversations.detect import form_named
+from strategies.conversations.direct import outlines_of
 from strategies.conversations.options import ReadOptions
+from strategies.counting import DIRECT, count_with
 from strategies.errors import InputError, IslWarning, TurnError
 from strategies.hints import hinted
 from strategies.registry import get, open_available
@@ -29,7 +32,7 @@ if TYPE_CHECKING:
 
     from strategies.contract import Counter
     from strategies.conversations.conversation import Conversation, Tool, ToolArguments
-    from strategies.conversations.counts import Column, OnError
+    from strategies.conversations.counts import Column, Counts, OnError
     from strategies.conversations.options import UnknownFields
 
 KINDS: Mapping[str, str] = {
@@ -133,22 +136,22 @@ class CountTurns:
     def __call__(self, batch: Any) -> Any:
         """Return a batch of the same kind, with one row for each turn."""
         given = batch_of(batch)
-        reader = BatchReader(self._options, self._id_column)
+        reader = BatchReader(self._options, self._id_column, directly=self._strategy in DIRECT)
         columns: dict[str, list[Any]] = {name: [] for name in self._kinds}
         for conversations in reader.read(given):
             if not conversations:
                 continue
             with self._lock:
-                figures = self._open().count(
+                counts, figures = self._open().count(
                     conversations, self._columns.wanted, self._options.on_error
                 )
-            for conversation, turns in zip(conversations, figures, strict=True):
-                columns["conversation"] += [conversation.id] * len(turns)
+            for (name, prefixes), turns in zip(outlines_of(conversations), counts, strict=True):
+                columns["conversation"] += [name] * len(turns)
                 columns["turn"] += range(1, len(turns) + 1)
-                columns["messages"] += conversation.turns
-                columns["isl"] += [turn.isl for turn in turns]
-                for name, cells in self._columns.cells(turns).items():
-                    columns[name] += cells
+                columns["messages"] += prefixes
+                columns["isl"] += turns
+            for column, cells in self._columns.cells(list(chain(*figures))).items():
+                columns[column] += cells
         for warning in _warnings(reader):
             warnings.warn(warning, IslWarning, stacklevel=2)
         return given.like_it(columns, self._kinds)
@@ -206,7 +209,8 @@ class _Opened:
         conversations: Sequence[Conversation],
         wanted: frozenset[Column],
         on_error: OnError,
-    ) -> list[list[Figures]]:
+    ) -> tuple[Counts, list[list[Figures]]]:
+        """Return the counts; if there are columns beside them, the figures, too."""
         for warning in traceless(conversations, self.chat):
             # How many there are in these few rows says nothing about the data.
             about, _, _ = warning.partition(": ")
@@ -214,7 +218,13 @@ class _Opened:
                 self.told.add(about)
                 warnings.warn(f"{self.chat.name}: {about}", IslWarning, stacklevel=3)
         try:
-            return figures_with(self.counter, self.chat, conversations, wanted, on_error=on_error)
+            if not wanted:
+                counts = count_with(self.counter, self.chat, conversations, on_error=on_error)
+                return counts, []
+            figures = figures_with(
+                self.counter, self.chat, conversations, wanted, on_error=on_error
+            )
+            return [[turn.isl for turn in turns] for turns in figures], figures
         except TurnError as error:
             raise hinted(error, conversations, self.chat) from error
 

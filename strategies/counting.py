@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from strategies.chat.tokenizer import ChatTokenizer
     from strategies.conversations.conversation import Conversation
 
+DIRECT = ("auto", "rust")
+"""Strategies that count what the native core has read."""
+
 
 def count_with(
     counter: Counter,

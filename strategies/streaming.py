@@ -19,7 +19,7 @@ from strategies.conversations.given import given_conversations
 from strategies.conversations.options import ReadOptions, Records, UnknownFields
 from strategies.conversations.sources import find_files
 from strategies.conversations.streaming import Batch, FilesStream
-from strategies.counting import count_with
+from strategies.counting import DIRECT, count_with
 from strategies.errors import IslWarning, TurnError
 from strategies.runtime.cores import available_cores
 from strategies.traces import Contents
@@ -342,10 +342,6 @@ def stream(
         warnings.warn(warning, IslWarning, stacklevel=2)
     for warning in contents.traceless():
         warnings.warn(f"{chat.name}: {warning}", IslWarning, stacklevel=2)
-
-
-DIRECT = ("auto", "rust")
-"""Strategies that count what the native core has read."""
 
 
 def _paths_or_conversations(

@@ -24,7 +24,8 @@ import sys
 from bench.cli import counting
 from bench.__main__ import main
 from strategies.conversations import records, streaming
-streaming.PART_BYTES, records.PARQUET_BATCH_ROWS, counting.JOURNAL_SECONDS = 4000, 20, 0
+streaming.PART_BYTES, records.PARQUET_BATCH_ROWS, records.ARROW_PART_BYTES = 4000, 20, 4000
+counting.JOURNAL_SECONDS = 0
 sys.exit(main())
 """
 """The program, with a journal after each small part."""

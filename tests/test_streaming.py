@@ -54,6 +54,7 @@ def parts(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> No
     """Read parts of some bytes, and for each hundred of them one row of Parquet."""
     monkeypatch.setattr(streaming, "PART_BYTES", request.param)
     monkeypatch.setattr(records, "PARQUET_BATCH_ROWS", max(request.param // 100, 1))
+    monkeypatch.setattr(records, "ARROW_PART_BYTES", request.param)
 
 
 every_size = pytest.mark.parametrize("parts", SIZES, indirect=True)
@@ -275,6 +276,7 @@ def test_another_file_is_not_gone_on_with(
 ) -> None:
     monkeypatch.setattr(streaming, "PART_BYTES", 50)
     monkeypatch.setattr(records, "PARQUET_BATCH_ROWS", 1)
+    monkeypatch.setattr(records, "ARROW_PART_BYTES", 1)
     path = tmp_path / f"data.{kind}"
 
     def fill(first: int) -> None:

@@ -26,7 +26,8 @@ from strategies.chat.keeping import kept_of
 from strategies.columns import Figures, TableColumns
 from strategies.conversations.options import ReadOptions
 from strategies.conversations.streaming import Batch, FilesStream, Place
-from strategies.streaming import DIRECT, Counted, Turns, count_batches, turns_of
+from strategies.counting import DIRECT
+from strategies.streaming import Counted, Turns, count_batches, turns_of
 from strategies.traces import Contents
 
 if TYPE_CHECKING:

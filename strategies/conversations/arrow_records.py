@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
+from strategies.conversations import records
 from strategies.conversations.json_text import shown
 from strategies.conversations.records import (
-    BYTES_PER_VALUE,
     NOT_CONVERTED,
     Needs,
     Record,
@@ -18,6 +20,158 @@ from strategies.errors import InputError, one_line
 
 NO_PYTHON_VALUE = (ValueError, KeyError, TypeError, OverflowError, RecursionError)
 """Errors of pyarrow for a value that Python cannot hold, such as text that is not UTF-8."""
+
+
+@dataclass(frozen=True, slots=True)
+class ArrowRows:
+    """Some rows of Arrow data. They become Python values when they are asked for.
+
+    Parameters
+    ----------
+    batch
+        A record batch.
+    before
+        How many rows stand before it in the file.
+    name
+        The file, for errors.
+    needs
+        Which columns are needed.
+    container
+        What the file is; empty if there is no file.
+    """
+
+    batch: Any
+    before: int
+    name: str
+    needs: Needs
+    container: str = ""
+
+    def __len__(self) -> int:
+        length: int = self.batch.num_rows
+        return length
+
+    def __iter__(self) -> Iterator[Record | Unread]:
+        with arrow_failures(self.name, self.container):
+            yield from arrow_rows(self.batch, self.before, self.name, self.needs)
+
+
+@contextmanager
+def arrow_failures(name: str, container: str, *others: type[Exception]) -> Iterator[None]:
+    """Word what goes wrong in Arrow when a file is read.
+
+    Parameters
+    ----------
+    name
+        The file.
+    container
+        What it is.
+    *others
+        Further errors that the file may be to blame for.
+    """
+    import pyarrow as pa
+
+    try:
+        yield
+    except (pa.ArrowException, MemoryError, *NO_PYTHON_VALUE, *others) as error:
+        # The error may quote names of columns, which are as untrusted as the values.
+        raise InputError(f"cannot be read as {container}: {error}", file=name) from None
+
+
+def parts_of(batches: Iterable[Any]) -> Iterator[Any]:
+    """Yield record batches again, small ones joined and large ones cut, and no empty ones.
+
+    If the batches end with an error, the rows before it come first.
+
+    Parameters
+    ----------
+    batches
+        Record batches of one schema.
+    """
+    iterator = iter(batches)
+    most = records.ARROW_PART_BYTES // records.FIRST_PART
+    held: list[Any] = []
+    size, failure = 0, None
+    while True:
+        try:
+            batch = next(iterator, None)
+        except Exception as error:
+            batch, failure = None, error
+        more = 0 if batch is None else unpacked_size(batch)
+        if held and (batch is None or size + more > most):
+            for joined in _joined(held):
+                yield from _cut(joined, most)
+            held, size, most = [], 0, records.ARROW_PART_BYTES
+        if batch is None:
+            break
+        if batch.num_rows:
+            held.append(batch)
+            size += more
+    if failure is not None:
+        raise failure
+
+
+def _joined(batches: list[Any]) -> list[Any]:
+    import pyarrow as pa
+
+    if len(batches) == 1 or not batches[0].num_columns:
+        return batches
+    try:
+        joined: list[Any] = pa.Table.from_batches(batches).combine_chunks().to_batches()
+    except pa.ArrowException:
+        # Arrow cannot join every type, such as the texts of some dictionaries.
+        return batches
+    return joined
+
+
+def _cut(batch: Any, most: int) -> Iterator[Any]:
+    start = 0
+    while start < batch.num_rows:
+        part = batch.slice(start)
+        while part.num_rows > 1 and unpacked_size(part) > most:
+            part = part.slice(0, -(-part.num_rows // 2))
+        yield part
+        start += part.num_rows
+
+
+def from_row(batches: Iterable[Any], before: int, row: int, most: int, name: str) -> Iterator[Any]:
+    """Yield the rows of record batches from one on, as long as they unpack to few bytes.
+
+    Parameters
+    ----------
+    batches
+        The record batches.
+    before
+        Number of rows before them.
+    row
+        Number of rows to pass over, with those before them.
+    most
+        The most bytes that all batches may unpack to.
+    name
+        The file, for the error.
+
+    Raises
+    ------
+    InputError
+        With the first row of a batch, if there are more bytes.
+    """
+    unpacked = 0
+    for batch in batches:
+        unpacked += unpacked_size(batch)
+        if unpacked > most:
+            raise InputError(
+                f"the file unpacks to more than {most >> 30} GiB; split it",
+                file=name,
+                line=before + 1,
+            )
+        yield batch.slice(min(max(row - before, 0), batch.num_rows))
+        before += batch.num_rows
+
+
+def unpacked_size(batch: Any) -> int:
+    """Return how many bytes an Arrow record batch unpacks to."""
+    # Nulls take no bytes, but each becomes a Python object.
+    size: int = max(batch.nbytes, records.BYTES_PER_VALUE * arrow_values(batch.columns))
+    return size
 
 
 def arrow_values(columns: Iterable[Any]) -> int:
@@ -37,36 +191,6 @@ def arrow_values(columns: Iterable[Any]) -> int:
         elif types.is_nested(column.type) and not types.is_union(column.type):
             count += arrow_values([column.flatten()])
     return count
-
-
-def unpacked_bytes(batch: Any, before: int, most: int, name: str, row: int) -> int:
-    """Return how many bytes an Arrow batch and those before it unpack to.
-
-    Parameters
-    ----------
-    batch
-        A record batch.
-    before
-        Bytes of the batches before it.
-    most
-        The most bytes that all may have.
-    name
-        The file, for the error.
-    row
-        Number of rows before the batch.
-
-    Raises
-    ------
-    InputError
-        With the first row of the batch, if there are more bytes.
-    """
-    # Nulls take no bytes, but each becomes a Python object.
-    unpacked: int = before + max(batch.nbytes, BYTES_PER_VALUE * arrow_values(batch.columns))
-    if unpacked > most:
-        raise InputError(
-            f"the file unpacks to more than {most >> 30} GiB; split it", file=name, line=row + 1
-        )
-    return unpacked
 
 
 def needed_columns(table: Any, needs: Needs) -> Any:
@@ -140,7 +264,7 @@ def arrow_rows(batch: Any, before: int, name: str, needs: Needs) -> Iterator[Rec
     """
     converted = [title for title in batch.schema.names if needs.converts(title)]
     present = {
-        title: _present(batch.column(title))
+        title: rows_present(batch.column(title))
         for title in batch.schema.names
         if not needs.converts(title)
     }
@@ -173,7 +297,7 @@ def _row(row: Any) -> dict[str, Any]:
     return values
 
 
-def _present(column: Any) -> list[bool]:
+def rows_present(column: Any) -> list[bool]:
     """Return in which rows a column has a value that is neither null nor empty."""
     import pyarrow.compute as pc
     from pyarrow import types
@@ -213,7 +337,7 @@ def without_union_nulls(value: Any, key: str, field: str, *, free_form: bool = F
         For a null that may be a missing key, with the field.
     """
     if isinstance(value, dict):
-        free_form = free_form or key in _FREE_FORM
+        free_form = free_form or key in FREE_FORM
         if free_form and None in value.values():
             raise InputError(
                 "a null in a Parquet struct may be a missing key; "
@@ -233,6 +357,7 @@ def without_union_nulls(value: Any, key: str, field: str, *, free_form: bool = F
     return value
 
 
-_FREE_FORM = frozenset(
+FREE_FORM = frozenset(
     {"arguments", "parameters", "tools", "functions", "documents", "chat_template_kwargs"}
 )
+"""Fields in which templates write out all that there is, nulls, too."""

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import IO
+from typing import IO, Any
 
 from strategies.conversations import records
 from strategies.conversations.arrow_records import (
-    NO_PYTHON_VALUE,
-    arrow_rows,
+    ArrowRows,
+    arrow_failures,
+    from_row,
     needed_columns,
-    unpacked_bytes,
+    parts_of,
 )
 from strategies.conversations.records import Needs, Record, Unread
 from strategies.errors import InputError, placed
@@ -36,7 +37,7 @@ def read_arrow_stream(stream: IO[bytes], name: str, needs: Needs) -> Iterator[Re
 
 def arrow_stream_batches(
     stream: IO[bytes], name: str, needs: Needs, *, before: int = 0, most: int
-) -> Iterator[list[Record | Unread]]:
+) -> Iterator[ArrowRows]:
     """Yield the rows of an Arrow stream, a few at a time. One of its batches is in memory.
 
     Parameters
@@ -57,32 +58,39 @@ def arrow_stream_batches(
     InputError
         With name and row, if nothing after this place can be read.
     """
+    with arrow_failures(name, _CONTAINER, OSError):
+        row = before
+        for part in parts_of(
+            from_row(_batches(stream, name, needs, before), before, 0, most, name)
+        ):
+            yield ArrowRows(part, row, name, needs, _CONTAINER)
+            row += part.num_rows
+
+
+def _batches(stream: IO[bytes], name: str, needs: Needs, before: int) -> Iterator[Any]:
+    """Yield the rows of an Arrow stream from one on, as record batches."""
     import pyarrow as pa
 
     watched = _Watched(stream)
-    try:
-        number = unpacked = 0
-        for batch in pa.ipc.open_stream(pa.PythonFile(watched, "r")):
-            # Offsets that point out of it would be followed.
-            batch.validate(full=True)
-            passed = min(max(before - number, 0), batch.num_rows)
-            number += passed
-            with placed(file=name):
-                table = needed_columns(pa.Table.from_batches([batch.slice(passed)]), needs)
-            for piece in table.to_batches(max_chunksize=records.PARQUET_BATCH_ROWS):
-                unpacked = unpacked_bytes(piece, unpacked, most, name, number)
-                yield list(arrow_rows(piece, number, name, needs))
-                number += piece.num_rows
-        if watched.ended or stream.read(1):
-            # Arrow takes the end of the bytes for the end of the rows, and stops at the first one.
-            raise InputError(
-                "breaks off after this row, or goes on as another stream; write it again",
-                file=name,
-                line=number,
-            )
-    except (pa.ArrowException, OSError, MemoryError, *NO_PYTHON_VALUE) as error:
-        # The error may quote names of columns, which are as untrusted as the values.
-        raise InputError(f"cannot be read as an Arrow stream: {error}", file=name) from None
+    number = 0
+    for batch in pa.ipc.open_stream(pa.PythonFile(watched, "r")):
+        # Offsets that point out of it would be followed.
+        batch.validate(full=True)
+        passed = min(max(before - number, 0), batch.num_rows)
+        number += batch.num_rows
+        with placed(file=name):
+            table = needed_columns(pa.Table.from_batches([batch.slice(passed)]), needs)
+        yield from table.to_batches(max_chunksize=records.PARQUET_BATCH_ROWS)
+    if watched.ended or stream.read(1):
+        # Arrow takes the end of the bytes for the end of the rows, and stops at the first one.
+        raise InputError(
+            "breaks off after this row, or goes on as another stream; write it again",
+            file=name,
+            line=number,
+        )
+
+
+_CONTAINER = "an Arrow stream"
 
 
 class _Watched:

@@ -12,16 +12,32 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from strategies.conversations import records
+from strategies.conversations.arrow_lines import json_lines
 from strategies.conversations.arrow_records import (
     NO_PYTHON_VALUE,
+    ArrowRows,
     arrow_rows,
     arrow_values,
     needed_columns,
+    parts_of,
     without_union_nulls,
 )
 from strategies.conversations.assembly import read_group
 from strategies.conversations.conversation import Conversation
-from strategies.conversations.detect import detect, form_of, needs
+from strategies.conversations.detect import (
+    ANTHROPIC,
+    detect,
+    form_named,
+    form_of,
+    form_of_rows,
+    needs,
+)
+from strategies.conversations.direct import (
+    DirectConversations,
+    Part,
+    left_to_python,
+    read_directly,
+)
 from strategies.conversations.fields import Reader, says_nothing
 from strategies.conversations.json_text import shown
 from strategies.conversations.options import ReadOptions
@@ -32,11 +48,27 @@ from strategies.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-PIECE_BYTES = 8 * 2**20
-"""Bytes of Arrow data that become Python objects together, unless a single row has more."""
-
 Item: TypeAlias = tuple[Record | Unread, dict[str, Any]]
 """A row, and its values in the columns that may hold its id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Some rows of a batch.
+
+    Parameters
+    ----------
+    items
+        The rows. They are read when they are asked for.
+    rows
+        The same as Arrow data, if they are such.
+    names
+        A table of the columns that may hold their ids; None if they are no Arrow data.
+    """
+
+    items: Iterable[Item]
+    rows: ArrowRows | None = None
+    names: Any = None
 
 
 class ArrowBatch:
@@ -55,7 +87,7 @@ class ArrowBatch:
         self._table = batch if isinstance(batch, pa.Table) else pa.Table.from_batches([batch])
         self.names: list[str] = self._table.schema.names
 
-    def pieces(self, needed: Needs, ids: Sequence[str]) -> Iterator[Iterable[Item]]:
+    def pieces(self, needed: Needs, ids: Sequence[str]) -> Iterator[Piece]:
         """Yield the rows, a few together, so that not all are Python objects at once.
 
         Parameters
@@ -67,19 +99,15 @@ class ArrowBatch:
         """
         table = needed_columns(self._table, needed)
         names = self._table.select(ids)
-        rows, start = self._table.num_rows, 0
-        if rows and not table.num_columns:
+        if self._table.num_rows and not table.num_columns:
             detect({})
-        while start < rows:
-            length = min(records.PARQUET_BATCH_ROWS, rows - start)
-            while length > 1 and table.slice(start, length).nbytes > PIECE_BYTES:
-                length = -(-length // 2)
-            # The columns of a table may be cut at different rows.
-            for piece in table.slice(start, length).to_batches():
-                _check_values(piece.columns)
-                found = arrow_rows(piece, start, "", needed)
-                yield zip(found, _values(names.slice(start, piece.num_rows)), strict=True)
-                start += piece.num_rows
+        start = 0
+        # The columns of a table may be cut at different rows.
+        for part in parts_of(table.to_batches()):
+            _check_values(part.columns)
+            rows = ArrowRows(part, start, "", needed)
+            yield Piece(_items(rows, held := names.slice(start, len(rows))), rows, held)
+            start += len(rows)
 
     def like_it(self, columns: Mapping[str, Sequence[Any]], kinds: Mapping[str, str]) -> Any:
         """Return columns as a table or record batch.
@@ -125,7 +153,7 @@ class PythonBatch:
         self._rows = lengths.pop() if lengths else 0
         self._arrays = any(map(_is_array, self._columns.values()))
 
-    def pieces(self, needed: Needs, ids: Sequence[str]) -> Iterator[Iterable[Item]]:
+    def pieces(self, needed: Needs, ids: Sequence[str]) -> Iterator[Piece]:
         """Yield the rows, a few together.
 
         Parameters
@@ -141,7 +169,7 @@ class PythonBatch:
         fields = {name: each for name, each in columns.items() if name not in needed.skipped}
         for start in range(0, self._rows, records.PARQUET_BATCH_ROWS):
             places = range(start, min(start + records.PARQUET_BATCH_ROWS, self._rows))
-            yield (
+            yield Piece(
                 (_python_row(fields, place, needed), {name: columns[name][place] for name in ids})
                 for place in places
             )
@@ -192,6 +220,11 @@ def _check_values(columns: Iterable[Any]) -> None:
     if records.BYTES_PER_VALUE * arrow_values(columns) > records.MAX_DOCUMENT_BYTES:
         limit = records.MAX_DOCUMENT_BYTES >> 30
         raise InputError(f"a few rows of the batch unpack to more than {limit} GiB")
+
+
+def _items(rows: ArrowRows, names: Any) -> Iterator[Item]:
+    found = arrow_rows(rows.batch, rows.before, rows.name, rows.needs)
+    yield from zip(found, _values(names), strict=True)
 
 
 def _values(names: Any) -> list[dict[str, Any]]:
@@ -264,6 +297,8 @@ class BatchReader:
         How to read a record.
     id_column
         The column with the ids; None if they are in the fields that a format has for them.
+    directly
+        Whether the native core may read rows.
     left_out
         The fields that nobody knows, and how many records had them so far.
     refused
@@ -272,10 +307,11 @@ class BatchReader:
 
     options: ReadOptions
     id_column: str | None = None
+    directly: bool = False
     left_out: Counter[str] = field(default_factory=Counter)
     refused: list[InputError] = field(default_factory=list)
 
-    def read(self, batch: ArrowBatch | PythonBatch) -> Iterator[list[Conversation]]:
+    def read(self, batch: ArrowBatch | PythonBatch) -> Iterator[Sequence[Conversation]]:
         """Yield the conversations of a batch, a few together.
 
         Raises
@@ -296,7 +332,26 @@ class BatchReader:
                 # Nobody else need know it.
                 needed = replace(needed, skipped=needed.skipped | {self.id_column})
         for piece in batch.pieces(needed, ids):
-            yield list(self._conversations(piece))
+            direct = self._read_directly(piece) if self.directly else None
+            yield list(self._conversations(piece.items)) if direct is None else direct
+
+    def _read_directly(self, piece: Piece) -> DirectConversations | None:
+        """Return the conversations of some rows, if the core reads them."""
+        rows = piece.rows
+        if rows is None or left_to_python(self.options) or not _all_named(piece.names):
+            return None
+        name = self.options.format or form_of_rows(rows.batch.schema.names)
+        form = None if name is None else form_named(name)
+        if form is None or not form.whole:
+            return None
+        if self.id_column is not None:
+            rows = _with_ids(rows, piece.names.column(0))
+        lines = json_lines(rows)
+        if lines is None or (self.options.format is None and ANTHROPIC in lines):
+            return None
+        known = Part(rows.before, rows.before, form.name)
+        direct = read_directly(lines, "", self.options, known)
+        return None if isinstance(direct, str) else direct
 
     def _check_id_column(self, names: list[str]) -> None:
         if names.count(str(self.id_column)) != 1:
@@ -347,6 +402,27 @@ class BatchReader:
         read = read_group(form, groups[0].records, record.line, reader)
         self.left_out.update(reader.left_out)
         return read
+
+
+def _all_named(names: Any) -> bool:
+    """Whether each row has an id in one of the columns for it, and that is a text or a number."""
+    import pyarrow.compute as pc
+    from pyarrow import types
+
+    named = None
+    for column in names.columns:
+        kind = column.type
+        if not (types.is_string(kind) or types.is_large_string(kind) or types.is_integer(kind)):
+            return False
+        valid = column.is_valid()
+        named = valid if named is None else pc.or_(named, valid)
+    return named is not None and bool(pc.all(named).as_py())
+
+
+def _with_ids(rows: ArrowRows, ids: Any) -> ArrowRows:
+    """Return rows with other ids in place of those that their fields may have."""
+    batch = rows.batch.drop_columns([name for name in IDS if name in rows.batch.schema.names])
+    return replace(rows, batch=batch.append_column(IDS[0], ids.combine_chunks()))
 
 
 _NO_ID = (

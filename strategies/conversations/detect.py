@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pkgutil
+from collections.abc import Collection
 from functools import cache
 from importlib import import_module
 from typing import Any
@@ -99,6 +100,41 @@ def detect(record: dict[str, Any]) -> Format:
     known = ", ".join(form.name for form in formats())
     raise InputError(f"unknown format (fields: {keys}); known are {known}{_ADVICE}")
 
+
+def form_of_rows(names: Collection[str]) -> str | None:
+    """Return the name of the format that all rows of a table have, whatever else they hold.
+
+    None if each row may show another one: then each has to be asked with `form_of`. What a format
+    of Anthropic's shows inside of messages and tools is not known here; see `ANTHROPIC`.
+
+    Parameters
+    ----------
+    names
+        The columns of the table. Rows have a value, or null, in each of them.
+    """
+    holders = [name for name in names if name in _HOLDERS]
+    if len(holders) != 1 or not _deciding().isdisjoint(names):
+        return None
+    return _FORMS_OF_HOLDERS.get(holders[0])
+
+
+ANTHROPIC = b"input_schema"
+"""JSON of a record whose messages have no parts is none of Anthropic's if it has not this word."""
+
+
+@cache
+def _deciding() -> frozenset[str]:
+    """Return the fields by which formats are known beside the one that holds messages."""
+    shown_by = frozenset[str]().union(*(form.shows for form in formats()))
+    # A model alone shows nothing.
+    return (shown_by - {"model"}) | {"_type", "thinking", "body"}
+
+
+_FORMS_OF_HOLDERS = {
+    "messages": "OpenAI chat",
+    "conversations": "ShareGPT",
+    "conversation": "WildChat",
+}
 
 _ADVICE = "; --messages-field names the field with the messages, --format a format"
 

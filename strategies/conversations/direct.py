@@ -85,6 +85,13 @@ class DirectConversations(Sequence[Conversation]):
         return self._made[place]
 
 
+def outlines_of(conversations: Sequence[Conversation]) -> Sequence[tuple[str, Sequence[int]]]:
+    """Return id and turns of each conversation. What the core has read is not converted."""
+    if isinstance(conversations, DirectConversations):
+        return conversations.outlines
+    return [(conversation.id, conversation.turns) for conversation in conversations]
+
+
 @dataclass(frozen=True, slots=True)
 class Part:
     """A part of a file with one record to a line.
@@ -100,6 +107,15 @@ class Part:
     lines: int
     conversations: int
     form: str | None
+
+
+def left_to_python(options: ReadOptions) -> str | None:
+    """Return why the core reads no dataset in this way; None if it may read one."""
+    if options.records != "conversation":
+        return "each record is one request"
+    if options.messages_field is not None or options.supplies:
+        return "messages, tools or a system prompt come from elsewhere"
+    return None
 
 
 def read_directly(
@@ -118,10 +134,8 @@ def read_directly(
     part
         Which part of the file the bytes are; None if they are all of it.
     """
-    if options.records != "conversation":
-        return "each record is one request"
-    if options.messages_field is not None or options.supplies:
-        return "messages, tools or a system prompt come from elsewhere"
+    if reason := left_to_python(options):
+        return reason
     if len(data) > records.MAX_DOCUMENT_BYTES:
         return "it is larger than a dataset may be"
     form = None if part is None else part.form

@@ -7,13 +7,14 @@ from typing import IO, Any
 
 from strategies.conversations import records
 from strategies.conversations.arrow_records import (
-    NO_PYTHON_VALUE,
-    arrow_rows,
-    unpacked_bytes,
+    ArrowRows,
+    arrow_failures,
+    from_row,
+    parts_of,
     wanted_titles,
 )
 from strategies.conversations.records import Needs, Record, Unread
-from strategies.errors import InputError, placed
+from strategies.errors import placed
 
 
 def read_parquet(stream: IO[bytes], name: str, needs: Needs) -> Iterator[Record | Unread]:
@@ -38,7 +39,7 @@ def read_parquet(stream: IO[bytes], name: str, needs: Needs) -> Iterator[Record 
 
 def parquet_batches(
     stream: IO[bytes], name: str, needs: Needs, *, before: int = 0, most: int
-) -> Iterator[list[Record | Unread]]:
+) -> Iterator[ArrowRows]:
     """Yield the rows of a Parquet file, a few at a time.
 
     Parameters
@@ -59,28 +60,23 @@ def parquet_batches(
     InputError
         With name and row, if nothing after this place can be read.
     """
-    import pyarrow as pa
     import pyarrow.parquet as pq
 
-    try:
+    with (
+        arrow_failures(name, "Parquet"),
         # Of a column of a row group, one page at a time is in memory.
-        with pq.ParquetFile(stream, buffer_size=_PAGE_BYTES) as file:
-            with placed(file=name):
-                wanted = wanted_titles(file.schema_arrow.names, needs)
-            paths = [file.schema.column(i).path for i in range(len(file.schema.names))]
-            columns = _needed_paths(paths, wanted, needs)
-            groups, number = _groups_from(file.metadata, before)
-            unpacked = 0
-            rows = records.PARQUET_BATCH_ROWS
-            for batch in file.iter_batches(rows, row_groups=groups, columns=columns):
-                unpacked = unpacked_bytes(batch, unpacked, most, name, number)
-                passed = min(max(before - number, 0), batch.num_rows)
-                number += passed
-                yield list(arrow_rows(batch.slice(passed), number, name, needs))
-                number += batch.num_rows - passed
-    except (pa.ArrowException, MemoryError, *NO_PYTHON_VALUE) as error:
-        # The error may quote names of columns, which are as untrusted as the values.
-        raise InputError(f"cannot be read as Parquet: {error}", file=name) from None
+        pq.ParquetFile(stream, buffer_size=_PAGE_BYTES) as file,
+    ):
+        with placed(file=name):
+            wanted = wanted_titles(file.schema_arrow.names, needs)
+        paths = [file.schema.column(i).path for i in range(len(file.schema.names))]
+        columns = _needed_paths(paths, wanted, needs)
+        groups, passed = _groups_from(file.metadata, before)
+        read = file.iter_batches(records.PARQUET_BATCH_ROWS, row_groups=groups, columns=columns)
+        row = before
+        for part in parts_of(from_row(read, passed, before, most, name)):
+            yield ArrowRows(part, row, name, needs, "Parquet")
+            row += part.num_rows
 
 
 _PAGE_BYTES = 1 << 20

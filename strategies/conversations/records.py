@@ -18,7 +18,13 @@ BYTES_PER_VALUE = 32
 """The least that a value counts against these limits. Python needs more for an empty list."""
 
 PARQUET_BATCH_ROWS = 256
-"""Rows that are unpacked together. They are few, because one row can be a long conversation."""
+"""Rows that Arrow reads together. They are few, because one row can be a long conversation."""
+
+ARROW_PART_BYTES = 1 << 23
+"""Bytes of rows that are unpacked together, unless a single row has more."""
+
+FIRST_PART = 8
+"""The first part has one of so many bytes of the others: it is held while a tokenizer is loaded."""
 
 
 class Record(NamedTuple):

@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Protocol, Self, cast
 
 from strategies.conversations import records
+from strategies.conversations.arrow_lines import json_lines
+from strategies.conversations.arrow_records import ArrowRows
 from strategies.conversations.arrow_stream import arrow_stream_batches
 from strategies.conversations.assembly import Assembly, Reject
 from strategies.conversations.containers import (
@@ -28,7 +30,12 @@ from strategies.conversations.containers import (
 from strategies.conversations.conversation import Conversation, count_turns
 from strategies.conversations.datasets import ReadFile, all_of
 from strategies.conversations.detect import form_named, form_of, needs
-from strategies.conversations.direct import DirectConversations, Part, read_directly
+from strategies.conversations.direct import (
+    DirectConversations,
+    Part,
+    left_to_python,
+    read_directly,
+)
 from strategies.conversations.files import Pipe, is_pipe, open_file, shown_path
 from strategies.conversations.json_records import START_BYTES, begins_lines, read_lines
 from strategies.conversations.options import ReadOptions
@@ -44,9 +51,6 @@ if TYPE_CHECKING:
 
 PART_BYTES = 1 << 23
 """Bytes of a part, unless a single conversation is longer."""
-
-FIRST_PART = 8
-"""The first part has one of so many bytes of the others: it is held while a tokenizer is loaded."""
 
 MOST_PACKED = 250
 """How many times its size a file may unpack to, if that is more than a document may have."""
@@ -308,7 +312,7 @@ class DatasetStream:
         carry = b""
         # Bytes are read into the same memory again and again: new memory takes time.
         room = bytearray()
-        least = max(PART_BYTES // FIRST_PART, 1)
+        least = max(PART_BYTES // records.FIRST_PART, 1)
         ended = False
         while not ended:
             # A conversation that is longer than a part is looked for in twice as many bytes.
@@ -444,6 +448,21 @@ class DatasetStream:
                 return direct
         return assembly.add_whole(read_lines(io.BytesIO(part), self._name, before=self._lines))
 
+    def _read_rows(self, rows: ArrowRows) -> DirectConversations | None:
+        """Return the conversations of rows, if the core reads them."""
+        assembly = self.assembly
+        whole = assembly.form is None or assembly.form.whole
+        if not (self._directly and whole) or left_to_python(self._options):
+            return None
+        lines = json_lines(rows)
+        if lines is None:
+            return None
+        known = Part(rows.before, assembly.groups, self.form)
+        direct = read_directly(lines, self._name, self._options, known)
+        if isinstance(direct, str) or not form_named(direct.records.format).whole:
+            return None
+        return direct if self._takes(direct) else None
+
     def _takes(self, direct: DirectConversations) -> bool:
         """Note what the core has read; or say that Python has to read it."""
         assembly = self.assembly
@@ -480,11 +499,18 @@ class DatasetStream:
         rows: list[Record | Unread] = []
         for batch in batches(stream, self._name, self._needs, before=row, most=most):
             row += len(batch)
-            form = self.assembly.form or self._form_of(batch)
-            if form is not None and not form.whole:
-                rows += batch
-                continue
-            conversations = self.assembly.add_whole(batch)
+            # Rows of one message each are put together in Python.
+            direct = None if rows else self._read_rows(batch)
+            conversations: Sequence[Conversation]
+            if direct is not None:
+                conversations = direct
+            else:
+                items = list(batch)
+                form = self.assembly.form or self._form_of(items)
+                if form is not None and not form.whole:
+                    rows += items
+                    continue
+                conversations = self.assembly.add_whole(items)
             rejects = self.assembly.take_rejects()
             yield Batch(conversations, rejects, self._place(row, digest), self._taken)
         if rows:
@@ -730,7 +756,7 @@ class _RowBatches(Protocol):
 
     def __call__(
         self, stream: IO[bytes], name: str, needs: Needs, *, before: int = 0, most: int
-    ) -> Iterator[list[Record | Unread]]:
+    ) -> Iterator[ArrowRows]:
         """Yield the rows, a few at a time."""
 
 

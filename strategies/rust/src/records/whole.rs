@@ -2,6 +2,7 @@
 
 use super::conversation::{Conversation, client_turns, role};
 use super::fields::{leave_out, must_be_off, must_say_nothing};
+use super::json::parse;
 use super::messages::{Reader, is_request, read_name, read_system, read_tools, system_message};
 use super::refusal::{Outcome, refuse};
 use super::text::Record;
@@ -84,7 +85,12 @@ fn request_turn(messages: &[Dict]) -> Vec<usize> {
     asks.then_some(messages.len()).into_iter().collect()
 }
 
+/// Reads messages, which may be JSON in a string.
 fn read_messages(shape: Shape, value: Data, reader: Reader) -> Outcome<Vec<Dict>> {
+    let value = match value {
+        Data::Str(text) => parse(&text)?,
+        value => value,
+    };
     let Data::List(items) = value else {
         return refuse("messages that are no array");
     };
