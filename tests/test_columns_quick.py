@@ -113,6 +113,23 @@ def test_random_tokenizers_and_templates_are_exact(
 PIECES = ("\n", "\n\n", "a", "b ", " b", "xyz", "yz", "<e>", "<a>\n", "z" * 700 + "\n", "no x ")
 
 
+@pytest.fixture(scope="module")
+def openings(tmp_path_factory: pytest.TempPathFactory) -> dict[bool, ChatTokenizer]:
+    """Chats without markers, by whether earlier messages are shortened."""
+    # So a prompt may end in the middle of a token of the next one.
+    template = (
+        "{% for m in messages %}{{ m.content[:3] if not loop.last and SHORT else m.content }}"
+        "{% endfor %}"
+    )
+    return {
+        shortened: letters(
+            tmp_path_factory.mktemp("letters"),
+            template.replace("SHORT", "true" if shortened else "false"),
+        )
+        for shortened in (False, True)
+    }
+
+
 @settings(max_examples=60)
 @given(
     contents=st.lists(
@@ -121,16 +138,10 @@ PIECES = ("\n", "\n\n", "a", "b ", " b", "xyz", "yz", "<e>", "<a>\n", "z" * 700 
     shortened=st.booleans(),
 )
 def test_prompts_that_end_anywhere_are_exact(
-    tmp_path_factory: pytest.TempPathFactory, contents: list[str], shortened: bool
+    openings: dict[bool, ChatTokenizer], contents: list[str], shortened: bool
 ) -> None:
-    # Without markers, a prompt may end in the middle of a token of the next one.
-    template = (
-        "{% for m in messages %}{{ m.content[:3] if not loop.last and SHORT else m.content }}"
-        "{% endfor %}"
-    ).replace("SHORT", "true" if shortened else "false")
-    chat = letters(tmp_path_factory.mktemp("letters"), template)
     conversation = said(*contents, turns=tuple(range(1, len(contents) + 1)))
-    assert left_of(chat, [conversation], workers=1) == 0
+    assert left_of(openings[shortened], [conversation], workers=1) == 0
 
 
 PROSE = 'The price is 3.50 (in euros); "why?" she asked.\n\tIt isn\'t much, é or not: <x> 100%!\n'

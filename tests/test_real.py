@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
+import json
+import os
 import subprocess
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
@@ -35,14 +39,35 @@ SOME = 9
 SENTENCEPIECE = ("phi-3-mini", "mistral-v3", "mistral-v3-spm")
 
 
-@cache
-def reference(tokenizer: str, dataset: str, step: int) -> Counts:
-    """Return the reference of each `step`-th conversation, computed once per run."""
-    conversations = real_conversations(dataset)[::step]
-    return reference_counts(conversations, real_chat(tokenizer), on_error="skip")
+Reference = Callable[[str, str, int], Counts]
 
 
-def check(strategy: str, tokenizer: str, dataset: str, step: int = 1) -> list[strategies.Mismatch]:
+@pytest.fixture(scope="session")
+def reference(tmp_path_factory: pytest.TempPathFactory) -> Reference:
+    """Return the reference of each so many conversations, computed once for all test processes."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+
+    @cache
+    def counts(tokenizer: str, dataset: str, step: int) -> Counts:
+        with (folder / f"{tokenizer}-{dataset}-{step}.json").open("a+") as kept:
+            fcntl.flock(kept, fcntl.LOCK_EX)
+            kept.seek(0)
+            if text := kept.read():
+                known: Counts = json.loads(text)
+                return known
+            conversations = real_conversations(dataset)[::step]
+            made = reference_counts(conversations, real_chat(tokenizer), on_error="skip")
+            json.dump(made, kept)
+            return made
+
+    return counts
+
+
+def check(
+    reference: Reference, strategy: str, tokenizer: str, dataset: str, step: int = 1
+) -> list[strategies.Mismatch]:
     """Compare a strategy with the reference on every conversation, or every `step`-th one."""
     chat = real_chat(tokenizer)
     reason = strategies.get(strategy).availability(chat)
@@ -59,7 +84,7 @@ def check(strategy: str, tokenizer: str, dataset: str, step: int = 1) -> list[st
     return mismatches(conversations, expected, got)
 
 
-def test_qwen3_on_the_agentic_set_is_exact(strategy_name: str) -> None:
+def test_qwen3_on_the_agentic_set_is_exact(reference: Reference, strategy_name: str) -> None:
     # tests/test_matrix.py counts all conversations. That takes half a minute for each strategy
     # that encodes every prompt whole.
     if strategy_name in {"thread-pool", "process-pool", "batched"}:
@@ -68,7 +93,7 @@ def test_qwen3_on_the_agentic_set_is_exact(strategy_name: str) -> None:
         got = strategies.count(data, real_chat("qwen3"), strategy_name, workers=2)
         assert mismatches(data, expected, got) == []
     else:
-        assert check(strategy_name, "qwen3", "agentic_coding_2.5h", step=3) == []
+        assert check(reference, strategy_name, "qwen3", "agentic_coding_2.5h", step=3) == []
 
 
 @pytest.mark.parametrize("strategy", ["spliced", "rust"])
@@ -82,13 +107,13 @@ def test_the_published_figures_of_the_agentic_set(strategy: str) -> None:
 
 @pytest.mark.parametrize("tokenizer", SENTENCEPIECE)
 def test_sentencepiece_tokenizers_are_exact_on_multilingual_dialogues(
-    strategy_name: str, tokenizer: str
+    reference: Reference, strategy_name: str, tokenizer: str
 ) -> None:
-    assert check(strategy_name, tokenizer, "x_risawoz_multilingual") == []
+    assert check(reference, strategy_name, tokenizer, "x_risawoz_multilingual") == []
 
 
-def test_spans_alone_are_caught_as_wrong_on_phi_3() -> None:
-    assert len(check("spliced-alone", "phi-3-mini", "x_risawoz_multilingual")) > 1000
+def test_spans_alone_are_caught_as_wrong_on_phi_3(reference: Reference) -> None:
+    assert len(check(reference, "spliced-alone", "phi-3-mini", "x_risawoz_multilingual")) > 1000
 
 
 @pytest.mark.parametrize(
@@ -108,9 +133,11 @@ def test_spans_alone_are_caught_as_wrong_on_phi_3() -> None:
     ],
 )
 @pytest.mark.parametrize("strategy", ["batched", "spliced", "auto"])
-def test_other_real_tokenizers_are_exact(strategy: str, tokenizer: str, dataset: str) -> None:
+def test_other_real_tokenizers_are_exact(
+    reference: Reference, strategy: str, tokenizer: str, dataset: str
+) -> None:
     # The reference takes long; tests/test_matrix.py runs it on all conversations.
-    assert check(strategy, tokenizer, dataset, step=3) == []
+    assert check(reference, strategy, tokenizer, dataset, step=3) == []
 
 
 def test_a_literal_marker_in_a_message_counts_as_the_reference_reads_it() -> None:
@@ -125,7 +152,7 @@ def test_a_literal_marker_in_a_message_counts_as_the_reference_reads_it() -> Non
 
 
 def test_a_count_reads_back_as_the_reference_uses_little_memory_and_repeats_exactly(
-    bench: Bench, tmp_path: Path
+    reference: Reference, bench: Bench, tmp_path: Path
 ) -> None:
     dataset = real_path("datasets", "agentic_coding_2.5h.jsonl")
     tokenizer = real_path("tokenizers", "qwen3")
@@ -141,8 +168,10 @@ def test_a_count_reads_back_as_the_reference_uses_little_memory_and_repeats_exac
     assert bench(*command, again).code == 0
     assert first.read_bytes() == again.read_bytes()
     table = pq.read_table(tmp_path / "first.parquet").to_pydict()
-    expected = reference("qwen3", "agentic_coding_2.5h", 1)
-    assert table["isl"] == [isl for turns in expected for isl in turns]
     conversations = real_conversations("agentic_coding_2.5h")
+    isl = iter(table["isl"])
+    found = [[next(isl) for _ in each.turns] for each in conversations]
+    # The reference of all of them takes half a minute.
+    assert found[::3] == reference("qwen3", "agentic_coding_2.5h", 3)
     assert table["conversation"] == [c.id for c in conversations for _ in c.turns]
     assert table["messages"] == [k for c in conversations for k in c.turns]
