@@ -77,7 +77,7 @@ def arrow_failures(name: str, container: str, *others: type[Exception]) -> Itera
         raise InputError(f"cannot be read as {container}: {error}", file=name) from None
 
 
-def parts_of(batches: Iterable[Any]) -> Iterator[Any]:
+def parts_of(batches: Iterable[Any], first: int | None = None) -> Iterator[Any]:
     """Yield record batches again, small ones joined and large ones cut, and no empty ones.
 
     If the batches end with an error, the rows before it come first.
@@ -86,9 +86,11 @@ def parts_of(batches: Iterable[Any]) -> Iterator[Any]:
     ----------
     batches
         Record batches of one schema.
+    first
+        Bytes of the first part; None if it is no smaller than the others.
     """
     iterator = iter(batches)
-    most = records.ARROW_PART_BYTES // records.FIRST_PART
+    most = records.ARROW_PART_BYTES if first is None else first
     held: list[Any] = []
     size, failure = 0, None
     while True:

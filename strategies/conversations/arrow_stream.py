@@ -60,9 +60,8 @@ def arrow_stream_batches(
     """
     with arrow_failures(name, _CONTAINER, OSError):
         row = before
-        for part in parts_of(
-            from_row(_batches(stream, name, needs, before), before, 0, most, name)
-        ):
+        read = from_row(_batches(stream, name, needs, before), before, 0, most, name)
+        for part in parts_of(read, records.ARROW_PART_BYTES // records.FIRST_PART):
             yield ArrowRows(part, row, name, needs, _CONTAINER)
             row += part.num_rows
 

@@ -74,7 +74,8 @@ def parquet_batches(
         groups, passed = _groups_from(file.metadata, before)
         read = file.iter_batches(records.PARQUET_BATCH_ROWS, row_groups=groups, columns=columns)
         row = before
-        for part in parts_of(from_row(read, passed, before, most, name)):
+        rows = from_row(read, passed, before, most, name)
+        for part in parts_of(rows, records.ARROW_PART_BYTES // records.FIRST_PART):
             yield ArrowRows(part, row, name, needs, "Parquet")
             row += part.num_rows
 
