@@ -102,9 +102,10 @@ def _is_vocabulary(name: str) -> bool:
     from mistral_common.tokens.tokenizers.utils import get_one_valid_tokenizer_file
 
     try:
-        return get_one_valid_tokenizer_file([name]) == name
+        get_one_valid_tokenizer_file([name])
     except ValueError:
         return False
+    return True
 
 
 def _knows_inst(tokenizer: MistralTokenizer) -> bool:
