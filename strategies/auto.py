@@ -168,6 +168,8 @@ def pick(
     if no_native is None and get("rust").availability(chat) is None:
         return "rust", "the native core can load this tokenizer"
     reason = get("spliced").availability(chat)
+    if reason is None and chat.coded is not None:
+        return "spliced", f"the renderer {chat.coded.renderer.name} counts message by message"
     if reason is None:
         import random
 

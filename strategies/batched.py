@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from strategies.chat.backend import NO_SEPARATE_RENDERING
 from strategies.chat.failures import is_failure
 from strategies.plain import reference_turn
 from strategies.whole_prompts import RenderedTurn, WholePrompts
@@ -27,8 +26,8 @@ class Batched:
 
     def availability(self, chat: ChatTokenizer) -> str | None:
         """Return None, unless rendering and encoding cannot be taken apart."""
-        if not chat.renders_plainly:
-            return NO_SEPARATE_RENDERING
+        if chat.no_separate_rendering is not None:
+            return chat.no_separate_rendering
         if chat.backend is None:
             return "it has no tokenizers backend, and so no batch encoding"
         return None

@@ -13,6 +13,7 @@ from strategies.contract import ColumnsCounter, Counter, DirectCounter
 from strategies.conversations.counts import Column, Columns, Counts, OnError, Progress
 from strategies.conversations.direct import DirectConversations
 from strategies.conversations.given import given_conversations
+from strategies.plain import reference_counts
 
 if TYPE_CHECKING:
     from strategies.chat.tokenizer import ChatTokenizer
@@ -124,16 +125,23 @@ def _count(
     parameters = inspect.signature(counter.count).parameters.values()
     if any(p.name == "on_error" or p.kind is p.VAR_KEYWORD for p in parameters):
         return counter.count(conversations, progress=progress, on_error=on_error)
-    rendered = [
-        [prompt is not None for _, prompt in chat.prompts(conversation, "skip")]
-        for conversation in conversations
-    ]
+    rendered = _renderable(chat, conversations)
     kept = [
         replace(conversation, turns=_where(conversation.turns, can))
         for conversation, can in zip(conversations, rendered, strict=True)
     ]
     counted = counter.count(kept, progress=progress)
     return [_spread(lengths, can) for lengths, can in zip(counted, rendered, strict=True)]
+
+
+def _renderable(chat: ChatTokenizer, conversations: Sequence[Conversation]) -> list[list[bool]]:
+    if chat.coded is not None:
+        counts = reference_counts(conversations, chat, on_error="skip")
+        return [[count is not None for count in turns] for turns in counts]
+    return [
+        [prompt is not None for _, prompt in chat.prompts(conversation, "skip")]
+        for conversation in conversations
+    ]
 
 
 def _where(turns: tuple[int, ...], can: list[bool]) -> tuple[int, ...]:

@@ -36,6 +36,9 @@ def hinted(
     TurnError
         The same one, if no option helps.
     """
+    if chat.coded is not None:
+        # There is one conversion of messages, and no option changes it.
+        return error
     for conversation in conversations:
         if conversation.id != error.conversation or len(conversation.turns) < error.turn:
             continue

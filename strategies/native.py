@@ -9,7 +9,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from strategies import _native
-from strategies.chat.backend import NO_SEPARATE_RENDERING
 from strategies.chat.failures import is_failure
 from strategies.chat.keeping import let_go
 from strategies.chat.serving import Served, serve_all
@@ -67,8 +66,8 @@ class Rust:
         return self._reason(chat)
 
     def _reason(self, chat: ChatTokenizer) -> str | None:
-        if not chat.renders_plainly:
-            return NO_SEPARATE_RENDERING
+        if chat.no_separate_rendering is not None:
+            return chat.no_separate_rendering
         if chat.backend is None:
             return sentencepiece_reason(chat)
         if chat.tokenizer.split_special_tokens:

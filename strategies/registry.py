@@ -10,16 +10,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
-from importlib import import_module
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from strategies.contract import Counter, Strategy
-from strategies.errors import InputError, UnavailableError, one_line
+from strategies.errors import UnavailableError, one_line
+from strategies.plugins import Plugins
 from strategies.runtime.workers import checked_workers
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
-    from importlib.metadata import EntryPoint
 
     from strategies.chat.tokenizer import ChatTokenizer
 
@@ -46,9 +45,18 @@ BUILTIN = {
 }
 
 
+_STRATEGIES: Plugins[Strategy] = Plugins(
+    "strategy",
+    GROUP,
+    BUILTIN,
+    lambda thing: isinstance(thing, Strategy),
+    "name, summary, availability or open",
+)
+
+
 def names() -> tuple[str, ...]:
     """Return the names of all strategies, with controls, the built-in ones first."""
-    return (*BUILTIN, *(name for name in _plugins() if name not in BUILTIN))
+    return _STRATEGIES.names()
 
 
 @cache
@@ -61,11 +69,7 @@ def get(name: str) -> Strategy:
         If there is none, with a list of those that exist. Also if its line in `BUILTIN`
         is wrong, or the package that brings it cannot be loaded.
     """
-    if name in BUILTIN:
-        return _load_builtin(name, BUILTIN[name])
-    if name not in _plugins():
-        raise InputError(f"unknown strategy {name!r}; there are {', '.join(names())}")
-    return _load_plugin(_plugins()[name])
+    return _STRATEGIES.get(name)
 
 
 def is_control(strategy: Strategy) -> bool:
@@ -113,53 +117,3 @@ def open_available(strategy: Strategy, chat: ChatTokenizer, workers: int) -> Ite
     opened: AbstractContextManager[Counter] = strategy.open(chat, workers=workers)
     with opened as counter:
         yield counter
-
-
-def _plugins() -> dict[str, EntryPoint]:
-    from importlib.metadata import entry_points
-
-    return {point.name: point for point in entry_points(group=GROUP)}
-
-
-def _load_builtin(name: str, where: str) -> Strategy:
-    """Return the strategy of a line in `BUILTIN`, or say what is wrong with the line."""
-    module, _, attribute = where.partition(":")
-    wrong = f"strategy {name!r} is registered as {where!r}, but "
-    try:
-        made = getattr(import_module(module), attribute)()
-    except ModuleNotFoundError as error:
-        if error.name is None or not f"{module}.".startswith(f"{error.name}."):
-            # The module is there; something that it imports is not.
-            raise
-        raise InputError(f"{wrong}there is no module {module}") from error
-    except AttributeError as error:
-        if error.name != attribute:
-            raise
-        raise InputError(f"{wrong}{module} has no {attribute!r}") from error
-    if not _is_strategy(made):
-        raise InputError(f"{wrong}it lacks name, summary, availability or open")
-    strategy = cast("Strategy", made)
-    if strategy.name != name:
-        raise InputError(f"{wrong}it calls itself {strategy.name!r}")
-    return strategy
-
-
-def _load_plugin(point: EntryPoint) -> Strategy:
-    brought_by = point.dist.name if point.dist else "an unknown package"
-    try:
-        loaded = point.load()
-        strategy = loaded() if isinstance(loaded, type) or not _is_strategy(loaded) else loaded
-    except Exception as error:
-        raise InputError(
-            f"strategy {point.name!r} of {brought_by} cannot be loaded: "
-            f"{type(error).__name__}: {one_line(error)}"
-        ) from error
-    if not _is_strategy(strategy):
-        raise InputError(
-            f"strategy {point.name!r} of {brought_by} lacks name, summary, availability or open"
-        )
-    return cast("Strategy", strategy)
-
-
-def _is_strategy(thing: object) -> bool:
-    return isinstance(thing, Strategy)

@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, TypeVar
 from strategies.chat.failures import is_failure
 from strategies.conversations.counts import Counts, OnError, Progress
 from strategies.errors import TurnError, UnavailableError
+from strategies.piece_counter import PieceCounter
 from strategies.plain import reference_turn
 from strategies.runtime.parallelism import library_threads
 from strategies.splicing import Cutter, Span, SpanPath, between_markers, markers_of
 
 if TYPE_CHECKING:
     from strategies.chat.tokenizer import ChatTokenizer
+    from strategies.contract import Counter
     from strategies.conversations.conversation import Conversation
 
 _Result = TypeVar("_Result")
@@ -35,13 +37,18 @@ class Spliced:
 
     def availability(self, chat: ChatTokenizer) -> str | None:
         """Return None, or what makes the tokenizer look past a marker."""
+        if chat.coded is not None:
+            return chat.coded.renderer.splices
         markers = markers_of(chat)
         return markers if isinstance(markers, str) else None
 
     @contextmanager
-    def open(self, chat: ChatTokenizer, *, workers: int) -> Iterator[_Counter]:
+    def open(self, chat: ChatTokenizer, *, workers: int) -> Iterator[Counter]:
         """Yield the counter; there is nothing to start."""
-        yield _Counter(chat, workers, between_markers)
+        if chat.coded is not None:
+            yield PieceCounter(chat, chat.coded)
+        else:
+            yield _Counter(chat, workers, between_markers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +59,12 @@ class SplicedAlone(Spliced):
     summary: str = "spans counted without neighbours: wrong if a marker strips or prepends"
     control: bool = True
 
+    def availability(self, chat: ChatTokenizer) -> str | None:
+        """Return None, or what makes the tokenizer look past a marker."""
+        return chat.no_separate_rendering or Spliced.availability(self, chat)
+
     @contextmanager
-    def open(self, chat: ChatTokenizer, *, workers: int) -> Iterator[_Counter]:
+    def open(self, chat: ChatTokenizer, *, workers: int) -> Iterator[Counter]:
         """Yield the counter; there is nothing to start."""
         yield _Counter(chat, workers, _alone)
 

@@ -12,7 +12,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from strategies.chat.backend import NO_SEPARATE_RENDERING
 from strategies.exactness.conditions import Refusal
 from strategies.exactness.library import searched_texts, sentencepiece_refusal
 from strategies.exactness.pipeline import backend_refusal, token_refusal
@@ -57,8 +56,8 @@ def markers_of(chat: ChatTokenizer) -> Markers | str:
 
 def refusal_of(chat: ChatTokenizer) -> Refusal | None:
     """Return why a tokenizer cannot be cut anywhere, or None (A1 to A6 and A13, or B1 to B5)."""
-    if not chat.renders_plainly:
-        return Refusal("A1", NO_SEPARATE_RENDERING)
+    if chat.no_separate_rendering is not None:
+        return Refusal("A1", chat.no_separate_rendering)
     if chat.backend is not None:
         return backend_refusal(chat.backend)
     return sentencepiece_refusal(chat.tokenizer)

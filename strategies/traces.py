@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from strategies.conversations.conversation import Conversation, Message, Tool
 from strategies.conversations.direct import DirectConversations
+from strategies.plain import reference_ids
 from strategies.words import many
 
 if TYPE_CHECKING:
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 
 _MARK = "zqxmark"
 """A word that no template writes by itself."""
+
+_OTHER_MARK = "qvjmark"
+"""The word that stands for it where only token ids can be looked at."""
 
 _USER: Message = {"role": "user", "content": "a"}
 _TOOL: Tool = {
@@ -191,6 +195,7 @@ class Contents:
     def traceless(self) -> tuple[str, ...]:
         """Return a warning for each kind that there is and that the template leaves out."""
         chat = self._chat
+        writer = "template" if chat.coded is None else "renderer"
         counted = list(zip(_KINDS, self._found, strict=True))
         traces = find_traces(chat, [kind.name for kind, number in counted if number])
         warnings = []
@@ -199,14 +204,14 @@ class Contents:
                 continue
             trace = traces[kind.name]
             if trace == _NONE:
-                warnings.append(f"the template leaves out {kind.name}: {many(number, kind.unit)}")
+                warnings.append(f"the {writer} leaves out {kind.name}: {many(number, kind.unit)}")
             elif trace == _LIST:
                 warnings.append(
                     f"the template writes {kind.name} as a Python list: "
                     f"{many(number, kind.unit)}; {chat.profile.label} gives its content in parts"
                 )
         warnings += [
-            f"the template does not read {name}: {many(number, 'conversation')}"
+            f"the {writer} does not read {name}: {many(number, 'conversation')}"
             for name, number in self._unread.items()
         ]
         return tuple(warnings)
@@ -260,6 +265,8 @@ def find_traces(chat: ChatTokenizer, kinds: Collection[str]) -> dict[str, str]:
 
 
 def _trace(kind: _Kind, chat: ChatTokenizer) -> str:
+    if chat.coded is not None:
+        return _TEXT if any(_changes_ids(probe, chat) for probe in kind.probes) else _NONE
     prompts = [prompt for probe in kind.probes for _, prompt in chat.prompts(probe, "skip")]
     rendered = [prompt for prompt in prompts if prompt is not None]
     # A template that refuses such content says so itself.
@@ -268,8 +275,23 @@ def _trace(kind: _Kind, chat: ChatTokenizer) -> str:
     return _LIST if any("{'type': 'text'" in prompt for prompt in rendered) else _TEXT
 
 
+def _changes_ids(probe: Conversation, chat: ChatTokenizer) -> bool:
+    """Whether another word in the place of the mark makes other ids, or the probe is refused."""
+    other = json.loads(json.dumps([probe.messages, probe.tools]).replace(_MARK, _OTHER_MARK))
+    messages, tools = other
+    changed = replace(
+        probe, messages=tuple(messages), tools=None if tools is None else tuple(tools)
+    )
+    ids = reference_ids(chat, probe, 0, "skip")
+    return ids is None or ids != reference_ids(chat, changed, 0, "skip")
+
+
 def _unread(conversation: Conversation, chat: ChatTokenizer) -> list[str]:
     """Return the template kwargs of a conversation that its template never names."""
+    if chat.coded is not None:
+        return sorted(
+            (conversation.template_kwargs or {}).keys() - chat.coded.renderer.kwargs.keys()
+        )
     try:
         named = chat.variables_named(chat.template_text(conversation))
     except ValueError:

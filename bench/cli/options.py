@@ -20,6 +20,7 @@ from strategies.conversations.supplied import system_in, tools_in
 from strategies.errors import placed
 from strategies.kept.folder import Folder, default_place
 from strategies.profiles.catalog import DEFAULT_PROFILE, profiles
+from strategies.renderers.registry import renderer_named, renderer_names
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -154,6 +155,27 @@ class Tokenizer(click.ParamType[str]):
         return [CompletionItem(incomplete, type="dir"), *map(CompletionItem, bundled)]
 
 
+class Renderer(click.ParamType[str]):
+    """The name of a renderer in code."""
+
+    name = "NAME"
+
+    def convert(self, value: Any, parameter: Any, context: Any) -> str:  # noqa: ARG002  # click's
+        """Return the name; there must be such a renderer."""
+        return renderer_named(value).name
+
+    def shell_complete(
+        self,
+        ctx: click.Context,  # noqa: ARG002  # the names are the same in every context
+        param: click.Parameter,  # noqa: ARG002  # and for every option
+        incomplete: str,
+    ) -> list[CompletionItem]:
+        """Complete the name of a renderer."""
+        from click.shell_completion import CompletionItem
+
+        return [CompletionItem(name) for name in renderer_names() if name.startswith(incomplete)]
+
+
 def tokenizer_option(
     *names: str, more_help: str = "", **settings: Any
 ) -> Callable[[_Command], _Command]:
@@ -212,10 +234,14 @@ _SHARED = (
     click.option(
         "--messages",
         type=click.Choice(list(profiles())),
-        default=DEFAULT_PROFILE,
-        show_default=True,
         help="How messages reach the template: as vLLM's server gives them, or as the dataset "
-        "has them.",
+        f"has them.  [default: {DEFAULT_PROFILE}]",
+    ),
+    click.option(
+        "--renderer",
+        type=Renderer(),
+        help="Count with a maker's library instead of a template: harmony for gpt-oss. T is then "
+        "the folder or file of its vocabulary. `bench renderers` lists them.",
     ),
     click.option("--revision", help="Commit, branch or tag of the tokenizer on the hub."),
     click.option(
@@ -400,6 +426,7 @@ def chat_specs(
             trust_remote_code=options["trust_remote_code"],
             clock=options["clock"],
             messages=options["messages"],
+            renderer=options["renderer"],
         )
         for tokenizer in tokenizers
     ]

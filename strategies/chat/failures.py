@@ -41,10 +41,12 @@ def turn_error(conversation: Conversation, index: int, error: BaseException) -> 
     """
     from jinja2 import TemplateError
 
+    from strategies.renderers.contract import RefusedRequestError
+
     text = one_line(error)
     if isinstance(error, RecursionError):
         # Python adds what it was doing, which depends on how deep the caller already was.
         text = "maximum recursion depth exceeded"
-    if not isinstance(error, TemplateError) or not text:
+    if not isinstance(error, (TemplateError, RefusedRequestError)) or not text:
         text = f"{type(error).__name__}: {text}"
     return TurnError(conversation.id, index + 1, conversation.turns[index], text)

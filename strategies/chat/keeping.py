@@ -36,6 +36,9 @@ def kept_of(spec: ChatSpec, folder: Folder) -> Kept | None:
     folder
         Where entries lie.
     """
+    if spec.renderer is not None:
+        # Nothing of it is costly enough.
+        return None
     if spec.trust_remote_code or not os.path.exists(spec.name_or_path):  # noqa: PTH110  # raises nothing
         return None
     depends = libraries()

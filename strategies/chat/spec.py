@@ -13,6 +13,7 @@ from strategies.chat.kwargs import check_kwargs
 from strategies.chat.templates import template_file, template_text
 from strategies.errors import InputError, one_line
 from strategies.profiles.catalog import DEFAULT_PROFILE, profile_named
+from strategies.renderers.registry import renderer_named
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,9 @@ class ChatSpec:
         Name of the messages profile.
     template_file
         Where the text of `template` was read, for messages alone; None if it was given as text.
+    renderer
+        Name of the renderer in code that counts instead of a template, or None. `name_or_path`
+        then names its vocabulary, and `messages` is the default.
     """
 
     name_or_path: str
@@ -50,6 +54,7 @@ class ChatSpec:
     clock: datetime
     messages: str
     template_file: str | None = field(default=None, compare=False)
+    renderer: str | None = None
 
 
 def chat_spec(
@@ -61,7 +66,8 @@ def chat_spec(
     revision: str | None = None,
     trust_remote_code: bool = False,
     clock: datetime | None = None,
-    messages: str = DEFAULT_PROFILE,
+    messages: str | None = None,
+    renderer: str | None = None,
 ) -> ChatSpec:
     """Return the specification of a tokenizer without loading it.
 
@@ -87,14 +93,18 @@ def chat_spec(
         The instant that templates read as now. By default today at 00:00, so that all runs
         of a day agree.
     messages
-        Name of the messages profile: ``"vllm"``, as that server gives messages to the template,
-        or ``"as-written"``.
+        Name of the messages profile: ``"vllm"`` (the default), as that server gives messages to
+        the template, or ``"as-written"``.
+    renderer
+        Name of the renderer in code that counts instead of a template, such as ``"harmony"``
+        (docs/renderers.md). `name_or_path` is then the folder or file of its vocabulary.
 
     Raises
     ------
     InputError
         If the template cannot be read, or is given and chosen by name as well. Also if a
-        template kwarg is reserved or no JSON data, or there is no such profile.
+        template kwarg is reserved or no JSON data, or there is no such profile or renderer, or if
+        a renderer is given with what only templates have.
     """
     spec = unchecked_spec(
         name_or_path,
@@ -105,8 +115,10 @@ def chat_spec(
         trust_remote_code=trust_remote_code,
         clock=clock,
         messages=messages,
+        renderer=renderer,
     )
-    check_kwargs(template_kwargs or {}, "template kwargs")
+    if renderer is None:
+        check_kwargs(template_kwargs or {}, "template kwargs")
     return spec
 
 
@@ -119,7 +131,8 @@ def unchecked_spec(
     revision: str | None = None,
     trust_remote_code: bool = False,
     clock: datetime | None = None,
-    messages: str = DEFAULT_PROFILE,
+    messages: str | None = None,
+    renderer: str | None = None,
 ) -> ChatSpec:
     """Return a specification as `chat_spec` does; `load` checks the names of its kwargs.
 
@@ -128,9 +141,11 @@ def unchecked_spec(
     Parameters
     ----------
     name_or_path, template, template_name, template_kwargs, revision, trust_remote_code, clock, \
-    messages
+    messages, renderer
         As for `chat_spec`.
     """
+    if renderer is not None:
+        _check_renderer(renderer, template, template_name, revision, messages)
     if template is not None and template_name is not None:
         raise InputError(
             "chooses among the tokenizer's own templates; leave it out, or the template",
@@ -150,6 +165,28 @@ def unchecked_spec(
         revision=revision,
         trust_remote_code=trust_remote_code,
         clock=clock or today,
-        messages=profile_named(messages).name,
+        messages=profile_named(messages or DEFAULT_PROFILE).name,
         template_file=template_file(template),
+        renderer=renderer,
     )
+
+
+def _check_renderer(
+    renderer: str,
+    template: object,
+    template_name: str | None,
+    revision: str | None,
+    messages: str | None,
+) -> None:
+    renderer_named(renderer)
+    for given, what in (
+        (template, "a template"),
+        (template_name, "a template name"),
+        (revision, "a revision"),
+        (messages, "a messages profile"),
+    ):
+        if given is not None:
+            raise InputError(
+                f"counts with code and its own conversion of messages; leave out {what}",
+                field=f"renderer {renderer}",
+            )

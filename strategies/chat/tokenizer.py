@@ -12,7 +12,8 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from strategies.chat.backend import backend_of, renders_plainly
+from strategies.chat.backend import NO_SEPARATE_RENDERING, backend_of, renders_plainly
+from strategies.chat.coded import Coded, coded_of
 from strategies.chat.facts import PART, Facts, facts_from
 from strategies.chat.failures import turn_error
 from strategies.chat.kwargs import check_kwargs
@@ -20,8 +21,8 @@ from strategies.chat.serving import Served, serve
 from strategies.chat.spec import ChatSpec, chat_spec
 from strategies.conversations.conversation import Conversation
 from strategies.conversations.counts import OnError
-from strategies.errors import InputError, IslWarning, TurnError, placed
-from strategies.profiles.catalog import DEFAULT_PROFILE, profile_named
+from strategies.errors import InputError, IslWarning, TurnError, UnavailableError, placed
+from strategies.profiles.catalog import profile_named
 from strategies.runtime.interruptible import interruptible
 
 if TYPE_CHECKING:
@@ -60,6 +61,9 @@ class ChatTokenizer:
         What transformers warned about while it loaded, and what a user should know about the
         template and the backend; one line each.
     kept : Kept or None
+    coded : Coded or None
+        The renderer in code that counts; None for a tokenizer with a template. With a renderer
+        there are neither a tokenizer of transformers nor texts of prompts.
     facts : Facts or None
         What is known from an earlier run; None if the tokenizer was loaded for this object.
     companions : dict
@@ -72,7 +76,11 @@ class ChatTokenizer:
         self.kept = kept
         self.facts = None if kept is None else _kept_facts(spec, kept)
         self._backend_state: str | None = None
-        if self.facts is None:
+        self.coded: Coded | None = coded_of(spec)
+        if self.coded is not None:
+            self.coded.check(self.template_kwargs, "template kwargs")
+            self.warnings, self.template = tuple(self.coded.opened.warnings), None
+        elif self.facts is None:
             from strategies.chat.loaded import load
 
             loaded = load(spec)
@@ -80,13 +88,15 @@ class ChatTokenizer:
             self.template = loaded.template
         else:
             self.warnings, self.template = self.facts.warnings, self.facts.template
-        self.profile = profile_named(spec.messages)
+        self.profile = profile_named(spec.messages) if self.coded is None else self.coded.profile
         self.companions: dict[str, Any] = {}
         self._served: tuple[Conversation, Served] | None = None
 
     @cached_property
     def tokenizer(self) -> Any:
         """The transformers tokenizer. It may be shared by threads only as transformers allows."""
+        if self.coded is not None:
+            raise UnavailableError(self.no_text)
         loaded = ChatTokenizer(self.spec)
         if self.facts is not None and loaded.digest() != self.facts.digest:
             raise _changed(self.spec)
@@ -123,6 +133,20 @@ class ChatTokenizer:
         """Last part of the name or path, for tables and file names."""
         return Path(self.spec.name_or_path).name
 
+    @property
+    def no_text(self) -> str:
+        """Why there are no texts of prompts, if a renderer counts; else an empty text."""
+        if self.coded is None:
+            return ""
+        return f"the renderer {self.coded.renderer.name} makes token ids and no text"
+
+    @cached_property
+    def no_separate_rendering(self) -> str | None:
+        """Why rendering is no step apart from encoding; None if it is one."""
+        if self.coded is not None:
+            return self.no_text
+        return None if self.renders_plainly else NO_SEPARATE_RENDERING
+
     def template_text(self, conversation: Conversation) -> str:
         """Return the chat template for a conversation; some models have one for tools."""
         facts = self.facts
@@ -151,6 +175,8 @@ class ChatTokenizer:
                     f"already, and not as {self.profile.label}",
                     field="messages",
                 )
+            return Served(conversation, None)
+        if self.coded is not None:
             return Served(conversation, None)
         last = self._served
         if last is not None and last[0] is conversation:
@@ -191,6 +217,8 @@ class ChatTokenizer:
         own = conversation.template_kwargs
         if not own:
             return self.template_kwargs
+        if self.coded is not None:
+            return {**self.template_kwargs, **own}
         with placed(line=conversation.line):
             check_kwargs(own, "chat_template_kwargs")
         return {**self.template_kwargs, **own}
@@ -203,6 +231,8 @@ class ChatTokenizer:
         TurnError
             For the first turn, if nothing of the conversation can be rendered.
         """
+        if self.coded is not None:
+            raise UnavailableError(self.no_text)
         from strategies.chat.rendering import PromptRenderer
 
         conversation = self.serve(conversation).conversation
@@ -255,8 +285,13 @@ class ChatTokenizer:
     def apply_chat_template(self, conversation: Conversation, index: int) -> list[int]:
         """Return the token ids of the turn at `index` by transformers' plain call.
 
-        This is the reference. It raises what transformers and the template raise.
+        With a renderer in code it is that library's own call. This is the reference. It raises
+        what the libraries and the template raise.
         """
+        if self.coded is not None:
+            self.serve(conversation)
+            request = self.coded.request(conversation, index, self.kwargs_of(conversation))
+            return self.coded.opened.ids(request)
         from strategies.chat.clock import frozen_clock
         from strategies.chat.limiting import limited
         from strategies.chat.rendering import compile_template
@@ -293,11 +328,15 @@ class ChatTokenizer:
     @cached_property
     def backend(self) -> Tokenizer | None:
         """The `tokenizers` object inside the tokenizer, or None: see `backend_of`."""
+        if self.coded is not None:
+            return None
         return backend_of(self.tokenizer)
 
     @cached_property
     def renders_plainly(self) -> bool:
         """Whether rendering is a step apart from encoding: see `backend.renders_plainly`."""
+        if self.coded is not None:
+            return False
         if self.facts is not None:
             return self.facts.renders_plainly
         return renders_plainly(self.tokenizer)
@@ -318,12 +357,16 @@ class ChatTokenizer:
 
     @cached_property
     def kind(self) -> str:
-        """Name of the tokenizer's class."""
+        """Name of the tokenizer's class, or of the renderer."""
+        if self.coded is not None:
+            return self.coded.renderer.name
         return type(self.tokenizer).__name__ if self.facts is None else self.facts.kind
 
     @cached_property
     def family(self) -> str:
         """Kind of tokenizer, by what decides its speed: how it cuts text, and its model."""
+        if self.coded is not None:
+            return "renderer in code"
         if self.facts is not None:
             return self.facts.family
         if self.backend is None:
@@ -342,6 +385,8 @@ class ChatTokenizer:
         """All that a count depends on except the conversation: digests, kwargs, versions."""
         from importlib.metadata import version
 
+        coded = self.coded
+        identity = {} if coded is None else {"renderer": coded.opened.identity}
         return {
             "name_or_path": self.spec.name_or_path,
             "revision": self.spec.revision,
@@ -355,6 +400,7 @@ class ChatTokenizer:
             "messages": self.profile.label,
             "clock": self.spec.clock.isoformat() if self.reads_clock else None,
             "versions": {name: version(name) for name in FINGERPRINTED_LIBRARIES},
+            **identity,
         }
 
     @cached_property
@@ -366,14 +412,16 @@ class ChatTokenizer:
 
     @cached_property
     def template_sha256(self) -> str:
-        """Digest of the template, or of all that the tokenizer has."""
+        """Digest of the template, or of all that the tokenizer has; or of the conversion."""
         if self.facts is not None:
             return self.facts.template_sha256
         return _sha256(self._template_state())
 
     @cached_property
     def reads_clock(self) -> bool:
-        """Whether the chat template asks for the date or the time."""
+        """Whether the chat template asks for the date or the time; a renderer may."""
+        if self.coded is not None:
+            return True
         if self.facts is not None:
             return self.facts.clock is not None
         return b"strftime_now" in self._template_state()
@@ -397,6 +445,8 @@ class ChatTokenizer:
 
     def _tokenizer_state(self) -> list[bytes]:
         """Return the state in pieces: it is long, and need not be copied to be read."""
+        if self.coded is not None:
+            return [self.coded.state]
         added = {index: repr(token) for index, token in self.tokenizer.added_tokens_decoder.items()}
         parts = [json.dumps(added, sort_keys=True).encode()]
         if self.backend is not None:
@@ -406,6 +456,8 @@ class ChatTokenizer:
         return parts
 
     def _template_state(self) -> bytes:
+        if self.coded is not None:
+            return self.coded.renderer.conversion.encode()
         template = self.template or self.tokenizer.chat_template
         return json.dumps(template, sort_keys=True).encode()
 
@@ -429,7 +481,8 @@ def load_chat(
     revision: str | None = None,
     trust_remote_code: bool = False,
     clock: datetime | None = None,
-    messages: str = DEFAULT_PROFILE,
+    messages: str | None = None,
+    renderer: str | None = None,
 ) -> ChatTokenizer:
     """Load a tokenizer and its chat template.
 
@@ -458,8 +511,11 @@ def load_chat(
         The instant that templates read as now. By default today at 00:00, so that all runs
         of a day agree.
     messages
-        Name of the messages profile: ``"vllm"``, as that server gives messages to the template,
-        or ``"as-written"``.
+        Name of the messages profile: ``"vllm"`` (the default), as that server gives messages to
+        the template, or ``"as-written"``.
+    renderer
+        Name of the renderer in code that counts instead of a template, such as ``"harmony"``
+        (docs/renderers.md). `name_or_path` is then the folder or file of its vocabulary.
 
     Returns
     -------
@@ -481,6 +537,7 @@ def load_chat(
             trust_remote_code=trust_remote_code,
             clock=clock,
             messages=messages,
+            renderer=renderer,
         )
     )
     for warning in chat.warnings:

@@ -14,7 +14,6 @@ from pathlib import Path
 from time import monotonic
 from typing import IO, TYPE_CHECKING
 
-from strategies.chat.backend import NO_SEPARATE_RENDERING
 from strategies.chat.failures import turn_error
 from strategies.conversations.counts import Counts, OnError, Progress
 from strategies.errors import TurnError, UnavailableError, WorkerError, one_line
@@ -41,8 +40,8 @@ def cannot_ask(chat: ChatTokenizer, families: Sequence[str] | None = None) -> st
     families
         The families that the peer can load, as `ChatTokenizer.family` names them; None for all.
     """
-    if not chat.renders_plainly:
-        return NO_SEPARATE_RENDERING
+    if chat.no_separate_rendering is not None:
+        return chat.no_separate_rendering
     if chat.backend is None:
         return "it has no tokenizers backend, and so no tokenizer.json for the peer to load"
     if families is not None and chat.family not in families:

@@ -1,1 +1,1 @@
-"""Makers' own libraries that turn a request into token ids, for models served without a template."""
+"""Libraries of makers that turn a request into token ids, without a chat template."""

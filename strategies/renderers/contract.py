@@ -47,12 +47,17 @@ class Request:
     memory: dict[Hashable, Any] = field(default_factory=dict, compare=False, repr=False)
 
 
+class RefusedRequestError(Exception):
+    """What the server of the conversion refuses, in one sentence: the turn has no ISL."""
+
+
 @runtime_checkable
 class OpenRenderer(Protocol):
     """A renderer with its vocabulary. One thread at a time uses it.
 
-    An error of the maker's library is let through as it is: it means that the turn has no ISL. An
-    `InputError` is about the vocabulary or the set-up, and ends the count.
+    An error of the maker's library is let through as it is: it means that the turn has no ISL, and
+    so does a `RefusedRequestError`. An `InputError` is about the vocabulary or the set-up, and
+    ends the count.
     """
 
     @property
