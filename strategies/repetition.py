@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from strategies.conversations.given import given_conversations
+from strategies.plain import reference_ids
 from strategies.splicing import Cutter, SpanPath, markers_of
 
 if TYPE_CHECKING:
@@ -19,13 +21,15 @@ if TYPE_CHECKING:
 class Amplification:
     """The size of all prompts of some conversations, and of their distinct parts.
 
+    A renderer in code makes ids and no text. Its prompts are measured in ids, four bytes each.
+
     Parameters
     ----------
     rendered_characters, rendered_bytes
         Of all prompts together; bytes are UTF-8.
     distinct_characters
         Of the distinct spans between markers, or of the distinct prompts if nothing can be
-        cut.
+        cut. In ids: of what each prompt does not share with the one before it.
     """
 
     rendered_characters: int
@@ -69,6 +73,8 @@ def amplification(
     InputError
         If something else than conversations is given, or an iterator yields none.
     """
+    if chat.coded is not None:
+        return _in_ids(conversations, chat, progress)
     markers = markers_of(chat)
     cutter = None if isinstance(markers, str) else Cutter(markers)
     characters = size = distinct = 0
@@ -90,3 +96,25 @@ def amplification(
                     seen.add(key)
                     distinct += len(text)
     return Amplification(characters, size, distinct)
+
+
+BYTES_OF_AN_ID = 4
+
+
+def _in_ids(
+    conversations: Iterable[Conversation], chat: ChatTokenizer, progress: Progress | None
+) -> Amplification:
+    total = distinct = 0
+    for conversation in given_conversations(conversations):
+        before: list[int] = []
+        for index in range(len(conversation.turns)):
+            ids = reference_ids(chat, conversation, index, "skip")
+            if progress:
+                progress(1)
+            if ids is None:
+                continue
+            same = (one == other for one, other in zip(before, ids, strict=False))
+            total += len(ids)
+            distinct += len(ids) - sum(takewhile(bool, same))
+            before = ids
+    return Amplification(total, BYTES_OF_AN_ID * total, distinct)

@@ -128,6 +128,10 @@ def check_command(
     from bench.interruption import INTERRUPTION
     from bench.reporting.json_file import json_line
 
+    if options["renderer"] is not None:
+        raise click.UsageError(
+            "--renderer: differences are explained by texts of prompts, and a renderer makes none"
+        )
     address = address_of(against)
     key = key_from(key_variable)
     console = stderr(quiet)

@@ -17,6 +17,7 @@ COMMANDS = {
     "growth": "bench.cli.growth:growth_command",
     "fuzz": "bench.cli.fuzz:fuzz_command",
     "peers": "bench.cli.peers:peers_command",
+    "renderers": "bench.cli.renderers:renderers_command",
     "matrix": "bench.cli.matrix:matrix_command",
     "check": "bench.cli.check:check_command",
     "conformance": "bench.cli.conformance:conformance_command",

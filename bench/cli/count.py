@@ -179,9 +179,7 @@ def count_command(
     for note in counting.notes:
         console.print(f"{strategy}: {note}")
     if summary["skipped"]:
-        console.print(
-            f"warning: {summary['skipped']:,} turns have no ISL: the template refuses them"
-        )
+        console.print(f"warning: {summary['skipped']:,} turns have no ISL: they are refused")
     INTERRUPTION.begin_output()
     profile = chat.profile
     if as_json:

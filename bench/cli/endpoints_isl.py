@@ -116,7 +116,7 @@ def endpoints_isl_command(
     tally, chat = _counted_with_own(job, console) or _counted(job, console)
     summary = tally.summary()
     if tally.skipped:
-        console.print(f"warning: {tally.skipped:,} turns have no ISL: the template refuses them")
+        console.print(f"warning: {tally.skipped:,} turns have no ISL: they are refused")
     INTERRUPTION.begin_output()
     if as_json:
         click.echo(json.dumps(summary))

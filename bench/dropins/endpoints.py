@@ -143,6 +143,11 @@ def parts_of(
 
 def _spec_with(spec: ChatSpec, own: Own) -> ChatSpec:
     if own.template is not None:
+        if spec.renderer is not None:
+            raise InputError(
+                f"a row brings a template of its own, and the renderer {spec.renderer} reads none",
+                field=TEMPLATE,
+            )
         # Never a file: whoever wrote the rows does not choose which files are read here.
         spec = replace(spec, template=own.template, template_name=None, template_file=None)
     return spec if own.kwargs is None else replace(spec, template_kwargs=own.kwargs)

@@ -80,8 +80,9 @@ class OpenRenderer(Protocol):
     def pieces(self, request: Request) -> Sequence[Hashable] | None:
         """Return the prompt as parts whose lengths add up to the number of its ids.
 
-        None if that is not proven for this request: it is then counted whole. It may raise what
-        `ids` raises; the turn is then counted whole as well, so that the error is the reference's.
+        None if that is not proven for this request: it is then counted whole. Where `ids` raises,
+        it raises too or returns None. The turn is then counted whole as well, so that the error
+        is the reference's.
         """
         ...
 

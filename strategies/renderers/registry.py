@@ -16,6 +16,7 @@ GROUP = "isl_bench.renderers"
 
 BUILTIN = {
     "harmony": "strategies.renderers.harmony:Harmony",
+    "mistral-common": "strategies.renderers.mistral:MistralCommon",
 }
 
 _RENDERERS: Plugins[Renderer] = Plugins(
