@@ -64,6 +64,15 @@ class Template:
 _Read: TypeAlias = tuple[str, list[dict[str, Any]], list[dict[str, Any]] | None, list[int], int]
 
 @final
+class Harmless:
+    def __new__(
+        cls,
+        record: AbstractSet[str],
+        row: AbstractSet[str],
+        message: AbstractSet[str],
+        call: AbstractSet[str],
+    ) -> Harmless: ...
+
 class Records:
     def __new__(
         cls,
@@ -73,7 +82,7 @@ class Records:
         longest_line: int,
         longest_document: int,
         parses_arguments: bool,
-        harmless: tuple[AbstractSet[str], AbstractSet[str], AbstractSet[str], AbstractSet[str]],
+        harmless: Harmless,
         is_lines: bool = False,
         before: tuple[int, int] = (0, 0),
         form: str | None = None,

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO, Any, Self, TypeAlias
 
 from bench.reporting.growing import GrowingFile
-from bench.reporting.json_file import json_line
+from bench.reporting.json_file import json_text
 from bench.reporting.output import is_stream
 from bench.reporting.words import CONTROLS
 from strategies import Counts, InputError, _native
@@ -181,7 +181,7 @@ def _described(table: Any, schema: Any) -> Any:
 def _jsonl_rows(columns: tuple[str, ...], conversations: Iterable[Turns]) -> bytes:
     heads = [
         (
-            f'{{"conversation": {json_line(turns.conversation)}, "turn": ',
+            f'{{"conversation": {json_text(turns.conversation)}, "turn": ',
             [_json_cells(cells) for cells in _cells(turns, columns)],
         )
         for turns in conversations
@@ -193,7 +193,7 @@ def _jsonl_rows(columns: tuple[str, ...], conversations: Iterable[Turns]) -> byt
 def _json_cells(cells: Sequence[Cell]) -> list[Any]:
     """Return cells in which each text is JSON."""
     if cells and isinstance(cells[0], str):
-        return [json_line(cell) for cell in cells]
+        return [json_text(str(cell)) for cell in cells]
     return cells if isinstance(cells, list) else list(cells)
 
 

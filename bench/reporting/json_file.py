@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,14 @@ def json_line(document: Any) -> str:
     """
     return escape_controls(_ON_A_LINE.encode(document))
 
+
+def json_text(text: str) -> str:
+    """Return a text as `json_line` does. For usual texts, of which a table has many, it is faster."""
+    return f'"{text}"' if _USUAL.fullmatch(text) else json_line(text)
+
+
+_USUAL = re.compile(r"[ !#-\[\]-~]*")
+"""Texts of printable ASCII that JSON writes as they are."""
 
 _ON_A_LINE = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
 

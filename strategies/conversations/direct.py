@@ -10,6 +10,7 @@ import io
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import PurePath
 from typing import overload
 
@@ -152,7 +153,7 @@ def read_directly(
             longest_line=records.MAX_RECORD_BYTES // records.BYTES_PER_VALUE,
             longest_document=records.MAX_DOCUMENT_BYTES // records.BYTES_PER_VALUE,
             parses_arguments=options.tool_arguments == "objects",
-            harmless=(RECORD.harmless, ROW.harmless, MESSAGE.harmless, CALL.harmless),
+            harmless=_harmless(),
             is_lines=part is not None,
             before=(0, 0) if part is None else (part.lines, part.conversations),
             form=form,
@@ -160,6 +161,12 @@ def read_directly(
     except _native.RefusedError as error:
         return str(error)
     return DirectConversations(read, options.tool_arguments)
+
+
+@cache
+def _harmless() -> _native.Harmless:
+    """Return the names of fields that the core may leave out, taken over once for all parts."""
+    return _native.Harmless(RECORD.harmless, ROW.harmless, MESSAGE.harmless, CALL.harmless)
 
 
 def _form_shown(data: bytes, name: str, *, is_lines: bool) -> Format | None:

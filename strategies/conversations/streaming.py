@@ -49,8 +49,11 @@ if TYPE_CHECKING:
 
     from strategies.conversations.format import Format
 
-PART_BYTES = 1 << 23
+PART_BYTES = 1 << 21
 """Bytes of a part, unless a single conversation is longer."""
+
+FIRST_PART_BYTES = 1 << 20
+"""Bytes of the first part, which is held while a tokenizer is loaded."""
 
 MOST_PACKED = 250
 """How many times its size a file may unpack to, if that is more than a document may have."""
@@ -312,7 +315,7 @@ class DatasetStream:
         carry = b""
         # Bytes are read into the same memory again and again: new memory takes time.
         room = bytearray()
-        least = max(PART_BYTES // records.FIRST_PART, 1)
+        least = min(FIRST_PART_BYTES, PART_BYTES)
         ended = False
         while not ended:
             # A conversation that is longer than a part is looked for in twice as many bytes.

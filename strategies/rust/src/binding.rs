@@ -32,7 +32,7 @@ use crate::tokenizer::sentencepiece::{Preparation, SentencePiece};
 use crate::tokenizer::told;
 use crate::tokenizer::{SpanCounter, SpanLengths};
 use errors::{CANCELLED, NativeError, RefusedError, TemplateRaisedError, ThreadsError, reason};
-use reading::Records;
+use reading::{HarmlessNames, Records};
 use session::{GivenSession, Session};
 use waiting::Waiting;
 
@@ -466,8 +466,8 @@ mod _native {
     use super::rows::rows;
     #[pymodule_export]
     use super::{
-        Counter, GivenSession, NativeError, Records, RefusedError, Session, Template,
-        TemplateRaisedError, ThreadsError, Waiting,
+        Counter, GivenSession, HarmlessNames, NativeError, Records, RefusedError, Session,
+        Template, TemplateRaisedError, ThreadsError, Waiting,
     };
 
     use super::{

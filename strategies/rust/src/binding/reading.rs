@@ -1,6 +1,6 @@
 //! Datasets that the core reads, as Python sees them.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use pyo3::exceptions::PyIndexError;
 use pyo3::prelude::*;
@@ -112,6 +112,30 @@ struct Outline {
     has_tools: bool,
 }
 
+/// The names of fields of records, rows, messages and calls that cannot change a prompt.
+///
+/// Made once for all parts of a dataset.
+#[pyclass(module = "strategies._native", frozen, name = "Harmless")]
+pub struct HarmlessNames(Arc<Harmless>);
+
+#[pymethods]
+impl HarmlessNames {
+    #[new]
+    fn new(
+        record: &Bound<'_, PyAny>,
+        row: &Bound<'_, PyAny>,
+        message: &Bound<'_, PyAny>,
+        call: &Bound<'_, PyAny>,
+    ) -> PyResult<Self> {
+        Ok(Self(Arc::new(Harmless {
+            record: names(record)?,
+            row: names(row)?,
+            message: names(message)?,
+            call: names(call)?,
+        })))
+    }
+}
+
 /// The conversations of a dataset, read from its bytes.
 #[pyclass(module = "strategies._native", frozen)]
 pub struct Records {
@@ -194,8 +218,7 @@ impl Records {
     /// Reads a dataset, or a part of one, or refuses it as a whole.
     ///
     /// `before` are the lines and conversations before this part, and `form` the format that an
-    /// earlier part has shown. `is_lines` says that each line is known to be a record. `harmless` has the names of fields of records, rows, messages and calls that cannot change
-    /// a prompt.
+    /// earlier part has shown. `is_lines` says that each line is known to be a record.
     #[new]
     #[pyo3(signature = (
         data, *, names_lines, longest_line, longest_document, parses_arguments, harmless,
@@ -210,7 +233,7 @@ impl Records {
         longest_line: usize,
         longest_document: usize,
         parses_arguments: bool,
-        harmless: [Bound<'_, PyAny>; 4],
+        harmless: &Bound<'_, HarmlessNames>,
         is_lines: bool,
         before: (usize, usize),
         form: Option<&str>,
@@ -222,7 +245,6 @@ impl Records {
             }
             None => None,
         };
-        let [record, row, message, call] = harmless;
         let options = Options {
             before: Before {
                 lines: before.0,
@@ -235,12 +257,7 @@ impl Records {
                 line: longest_line,
                 document: longest_document,
             },
-            harmless: Harmless {
-                record: names(&record)?,
-                row: names(&row)?,
-                message: names(&message)?,
-                call: names(&call)?,
-            },
+            harmless: Arc::clone(&harmless.get().0),
             parses_arguments,
         };
         let Found {

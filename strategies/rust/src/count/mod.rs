@@ -22,13 +22,13 @@ use std::time::{Duration, Instant};
 use crate::engine::memory::{Memory, Worker};
 use crate::fault::{Fault, panic_message};
 use crate::tokenizer::SpanLengths;
-use crate::tokenizer::markers::{Marker, is_token};
+use crate::tokenizer::markers::is_token;
 use chunks::{Chunk, chunks, next_batch};
 use columns::{Aside, Wanted, in_common};
 use prompt::{Common, CutTurn, Cuts};
 use remembered::Remembered;
 use source::{Prompt, Reader, Source, Turn};
-use spans::{Recent, Span, Spans};
+use spans::{Recent, Seen, Span, Spans};
 use workers::{Options, Progress, Stop, parallel};
 
 /// Stands for the count of a span that the tokenizer fails on.
@@ -390,16 +390,15 @@ impl<T: SpanLengths + ?Sized + 'static> Call<T> {
         counts: &mut Vec<u32>,
         options: &mut Options,
     ) -> Result<(), Stop> {
-        let mut fresh: Vec<(u32, Marker, Arc<str>, Marker)> = Vec::new();
-        self.spans.each_from(counts.len(), |seen| {
-            fresh.push((seen.id, seen.before, Arc::clone(&seen.text), seen.after));
-        });
-        fresh.sort_unstable_by_key(|span| Reverse(span.2.len()));
+        let mut fresh: Vec<Seen> = Vec::with_capacity(self.spans.len() - counts.len());
+        self.spans
+            .each_from(counts.len(), |seen| fresh.push(seen.clone()));
+        fresh.sort_unstable_by_key(|span| Reverse(span.text.len()));
         counts.resize(self.spans.len(), 0);
         let encoded: Arc<[AtomicU32]> = fresh.iter().map(|_| AtomicU32::new(UNKNOWN)).collect();
         let fresh: Arc<[_]> = fresh.into();
         let (call, texts, found) = (Arc::clone(self), Arc::clone(&fresh), Arc::clone(&encoded));
-        let groups = groups(fresh.iter().map(|span| span.2.len()));
+        let groups = groups(fresh.iter().map(|span| span.text.len()));
         parallel(
             groups.len(),
             &self.progress,
@@ -411,13 +410,7 @@ impl<T: SpanLengths + ?Sized + 'static> Call<T> {
                         if call.progress.is_cancelled() {
                             break;
                         }
-                        let (_, before, text, after) = &texts[place];
-                        let span = Span {
-                            before: *before,
-                            text,
-                            after: *after,
-                        };
-                        if let Some(count) = call.count_span(span, worker) {
+                        if let Some(count) = call.count_span(&texts[place], worker) {
                             found[place].store(count, Ordering::Relaxed);
                         }
                     }
@@ -426,7 +419,7 @@ impl<T: SpanLengths + ?Sized + 'static> Call<T> {
             },
         )?;
         for (span, count) in fresh.iter().zip(encoded.iter()) {
-            counts[span.0 as usize] = count.load(Ordering::Relaxed);
+            counts[span.id as usize] = count.load(Ordering::Relaxed);
         }
         Ok(())
     }
@@ -437,7 +430,8 @@ impl<T: SpanLengths + ?Sized> Call<T> {
     ///
     /// A text that the model cannot encode, or that the library panics on, has none: it fails the
     /// turns that hold it, not the call.
-    fn count_span(&self, span: Span, worker: &mut Worker) -> Option<u32> {
+    fn count_span(&self, seen: &Seen, worker: &mut Worker) -> Option<u32> {
+        let span = seen.span();
         let stop = self.progress.stop();
         let mut memory = Memory { worker, stop };
         let mut count = || {
@@ -446,7 +440,8 @@ impl<T: SpanLengths + ?Sized> Call<T> {
         };
         let counted = catch_unwind(AssertUnwindSafe(|| {
             if self.remembers {
-                self.memory.count(span, count)
+                let text = || Arc::clone(&seen.text);
+                self.memory.count_hashed(seen.hash, span, text, count)
             } else {
                 count()
             }

@@ -2,7 +2,7 @@
 //!
 //! A span is compared byte by byte, never by a hash alone. What is dropped is counted again.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use hashbrown::HashTable;
 
@@ -13,7 +13,7 @@ use crate::engine::memory::Worker;
 const SHARDS: usize = 16;
 
 /// Bytes of all spans at most, with what each takes beside its text.
-pub const MOST_BYTES: usize = 16 << 20;
+pub const MOST_BYTES: usize = 24 << 20;
 
 /// What a span takes beside its text.
 const BESIDE: usize = 64;
@@ -26,7 +26,7 @@ struct Known {
     hash: u64,
     before: u32,
     after: u32,
-    text: Box<str>,
+    text: Arc<str>,
     count: u32,
 }
 
@@ -101,7 +101,21 @@ impl Remembered {
     ///
     /// Those of `count`.
     pub fn count<E>(&self, span: Span, count: impl FnOnce() -> Result<u32, E>) -> Result<u32, E> {
-        let hash = hash(span);
+        self.count_hashed(hash(span), span, || span.text.into(), count)
+    }
+
+    /// The same for a span whose hash is known; `text` gives its text to keep.
+    ///
+    /// # Errors
+    ///
+    /// Those of `count`.
+    pub fn count_hashed<E>(
+        &self,
+        hash: u64,
+        span: Span,
+        text: impl FnOnce() -> Arc<str>,
+        count: impl FnOnce() -> Result<u32, E>,
+    ) -> Result<u32, E> {
         if let Some(count) = self.shard(hash).get(hash, span) {
             return Ok(count);
         }
@@ -114,7 +128,7 @@ impl Remembered {
                     hash,
                     before: span.before,
                     after: span.after,
-                    text: span.text.into(),
+                    text: text(),
                     count,
                 });
             }

@@ -22,13 +22,24 @@ pub struct Span<'t> {
 }
 
 /// A span that has been seen. Its text is kept because equal hashes do not make equal spans.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Seen {
-    hash: u64,
+    pub hash: u64,
     pub id: u32,
     pub before: Marker,
     pub after: Marker,
     pub text: Arc<str>,
+}
+
+impl Seen {
+    #[must_use]
+    pub fn span(&self) -> Span<'_> {
+        Span {
+            before: self.before,
+            text: &self.text,
+            after: self.after,
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -116,12 +127,7 @@ impl Spans {
         // The table uses the hash's low and high bits, so the shard is chosen by middle ones.
         let shard = usize::try_from((hash >> 32) % SHARDS as u64).unwrap_or(0);
         let mut table = lock(&self.shards[shard]);
-        let same = |seen: &Seen| {
-            seen.hash == hash
-                && seen.before == span.before
-                && seen.after == span.after
-                && &*seen.text == span.text
-        };
+        let same = |seen: &Seen| seen.hash == hash && seen.span() == span;
         if let Some(seen) = table.find(hash, same) {
             return seen.id;
         }

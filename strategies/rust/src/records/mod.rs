@@ -20,6 +20,8 @@ pub use profiles::{Profile, Serving};
 pub use refusal::Refusal;
 pub use text::Bounds;
 
+use std::sync::Arc;
+
 use crate::data::{Data, Dict};
 use endpoints::{Grouping, is_metadata};
 use messages::Reader;
@@ -46,7 +48,7 @@ pub struct Before {
 pub struct Options {
     pub bounds: Bounds,
     pub before: Before,
-    pub harmless: Harmless,
+    pub harmless: Arc<Harmless>,
     /// Whether arguments of calls that are JSON in a string become objects.
     pub parses_arguments: bool,
 }

@@ -22,6 +22,10 @@ pub enum Found<'a> {
     Data(&'a Data),
     /// This dict lacks the last key.
     Absent(&'a Dict),
+    /// An attribute of this namespace.
+    OfNamespace(usize),
+    /// An attribute of this loop.
+    OfLoop(usize),
     /// It has to be evaluated.
     Elsewhere,
 }
@@ -38,8 +42,10 @@ impl<'a> Evaluator<'a> {
             _ => return Found::Elsewhere,
         };
         let dict = if let Expr::Name(slot, _) = &**inner {
-            match self.stored(*slot) {
-                Value::Dict(Map::Data(dict)) => *dict,
+            match (self.stored(*slot), expr) {
+                (Value::Dict(Map::Data(dict)), _) => *dict,
+                (Value::Namespace(index), Expr::Attr(..)) => return Found::OfNamespace(*index),
+                (Value::Loop(index), Expr::Attr(..)) => return Found::OfLoop(*index),
                 _ => return Found::Elsewhere,
             }
         } else {
@@ -166,7 +172,11 @@ impl<'a> Evaluator<'a> {
             Expr::Dict(pairs) => self.dict(pairs)?,
             Expr::Attr(inner, attr) => match self.find(expr) {
                 Found::Data(data) => Value::from_data(data),
-                Found::Absent(dict) => self.get_attr(&Value::Dict(Map::Data(dict)), attr)?,
+                Found::Absent(_) => {
+                    Value::Undefined(Undef::Attribute("dict", Text::Ref(&attr.name)))
+                }
+                Found::OfNamespace(index) => self.attribute(index, &attr.name),
+                Found::OfLoop(index) => self.loop_attr(index, attr)?,
                 Found::Elsewhere => {
                     let object = self.eval(inner)?;
                     self.get_attr(&object, attr)?
@@ -178,7 +188,8 @@ impl<'a> Evaluator<'a> {
                     let key = self.eval(key)?;
                     self.item_of(&Value::Dict(Map::Data(dict)), &key)?
                 }
-                Found::Elsewhere => self.item(inner, key)?,
+                // Only attributes are found of others.
+                _ => self.item(inner, key)?,
             },
             Expr::Slice(inner, bounds) => self.slice(inner, bounds)?,
             Expr::Call(callee, args) => self.call(callee, args)?,

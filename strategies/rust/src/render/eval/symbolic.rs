@@ -134,21 +134,26 @@ impl<'a> Evaluator<'a> {
                 }
             }
             Expr::Filter(filter, inner, args) if filter.gives == Gives::Length => {
-                let value = self.eval(inner)?;
-                match &value {
-                    Value::List(Seq::Tail(tail)) if args.is_empty() => {
-                        let start = signed(tail.start());
-                        if signed(self.list.end()) < start {
-                            Symbol::Value(self.filter(filter, &value, args)?)
-                        } else {
-                            self.list.note(Interval::at_least(start));
-                            Symbol::Line(Line {
-                                slope: 1,
-                                offset: -start,
-                            })
-                        }
+                if let Expr::Name(slot, _) = &**inner
+                    && let Value::List(Seq::Tail(tail)) = self.stored(*slot)
+                    && args.is_empty()
+                {
+                    // Mostly it is the number of all messages, and their list is not copied for it.
+                    let start = tail.start();
+                    if let Some(line) = self.length_line(start) {
+                        return Ok(Symbol::Line(line));
                     }
-                    _ => Symbol::Value(self.filter(filter, &value, args)?),
+                }
+                let value = self.eval(inner)?;
+                let line = match &value {
+                    Value::List(Seq::Tail(tail)) if args.is_empty() => {
+                        self.length_line(tail.start())
+                    }
+                    _ => None,
+                };
+                match line {
+                    Some(line) => Symbol::Line(line),
+                    None => Symbol::Value(self.filter(filter, &value, args)?),
                 }
             }
             Expr::Filter(filter, inner, args) if filter.gives == Gives::Last && args.is_empty() => {
@@ -170,19 +175,19 @@ impl<'a> Evaluator<'a> {
                 Value::Line(line) => Symbol::Line(*line),
                 _ => Symbol::Value(self.eval(expr)?),
             },
-            Expr::Attr(inner, attr) => {
-                if let Found::Data(data) = self.find(expr) {
-                    return Ok(Symbol::Value(Value::from_data(data)));
-                }
-                match self.eval(inner)? {
+            Expr::Attr(inner, attr) => match self.find(expr) {
+                Found::Data(data) => Symbol::Value(Value::from_data(data)),
+                Found::OfNamespace(namespace) => self.attribute_symbol(namespace, &attr.name),
+                Found::OfLoop(index) => match self.loop_line(index, attr) {
+                    Some(line) => Symbol::Line(line),
+                    None => Symbol::Value(self.loop_attr(index, attr)?),
+                },
+                Found::Absent(_) => Symbol::Value(self.eval(expr)?),
+                Found::Elsewhere => match self.eval(inner)? {
                     Value::Namespace(namespace) => self.attribute_symbol(namespace, &attr.name),
-                    Value::Loop(index) => match self.loop_line(index, attr) {
-                        Some(line) => Symbol::Line(line),
-                        None => Symbol::Value(self.loop_attr(index, attr)?),
-                    },
                     object => Symbol::Value(self.get_attr(&object, attr)?),
-                }
-            }
+                },
+            },
             other => Symbol::Value(self.eval(other)?),
         })
     }
@@ -273,6 +278,16 @@ impl<'a> Evaluator<'a> {
         };
         let fits = self.compare_line(CmpOp::Le, line);
         fits.then(|| Tail::range(Arc::clone(&self.list), first, step < 0, more))
+    }
+
+    /// The number of messages from a place on, unless there are fewer than that.
+    fn length_line(&self, start: usize) -> Option<Line> {
+        let offset = -signed(start);
+        if self.list.end() < start {
+            return None;
+        }
+        self.list.note(Interval::at_least(-offset));
+        Some(Line { slope: 1, offset })
     }
 
     fn attribute_symbol(&mut self, namespace: usize, name: &'a str) -> Symbol<'a> {

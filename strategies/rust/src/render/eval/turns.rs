@@ -453,10 +453,17 @@ impl<'a> Turns<'a> {
         let flow = flow?;
         self.units[index].len = self.length() - begun;
         self.units[index].memo = self.statement(&made, steps);
+        // Its memory serves the next statement.
+        self.run.state.made = made;
         Ok(flow)
     }
 
     fn statement(&mut self, made: &[usize], steps: u64) -> Memo<'a> {
+        let seen = self.run.list.seen();
+        if seen.low == seen.high {
+            // The next turn has more messages, so that it has to be run again.
+            return Memo::None;
+        }
         let trace = &mut self.run.trace;
         let stack = &self.run.stack;
         let state = &self.run.state;
@@ -504,7 +511,7 @@ impl<'a> Turns<'a> {
         Memo::Statement(Box::new(Statement {
             slots: take(&mut trace.slots),
             attributes: take(&mut trace.attributes),
-            seen: self.run.list.seen(),
+            seen,
             steps: self.run.steps_since(steps),
             longest: limits::most(),
             sets,
@@ -699,8 +706,12 @@ impl<'a> Turns<'a> {
             let length = self.length();
             let flow = self.print(0, |run| {
                 run.count_steps(1)?;
-                run.loops[state].index = end - at - 1;
-                run.loops[state].place = Some((tail.clone(), at));
+                let state = &mut run.loops[state];
+                state.index = end - at - 1;
+                match &mut state.place {
+                    Some((_, place)) => *place = at,
+                    none => *none = Some((tail.clone(), at)),
+                }
                 run.pass(inner, item)
             })?;
             let is_quiet = self.length() == length
