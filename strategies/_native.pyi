@@ -73,6 +73,7 @@ class Harmless:
         call: AbstractSet[str],
     ) -> Harmless: ...
 
+@final
 class Records:
     def __new__(
         cls,

@@ -36,7 +36,7 @@ def json_line(document: Any) -> str:
 
 
 def json_text(text: str) -> str:
-    """Return a text as `json_line` does. For usual texts, of which a table has many, it is faster."""
+    """Return a text as `json_line` does, and faster for usual texts, of which tables have many."""
     return f'"{text}"' if _USUAL.fullmatch(text) else json_line(text)
 
 
