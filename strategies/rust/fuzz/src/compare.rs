@@ -46,7 +46,7 @@ impl Tokenizer {
             workers: 1,
             watch: &mut |_| true,
         };
-        let counts = match count(&self.counter, source, Wanted::default(), &mut options) {
+        let counts = match count(&self.counter, source, Wanted::default(), None, &mut options) {
             Ok(counts) => counts,
             Err(Stop::Cancelled | Stop::NoThreads(_)) => return Ok(()),
             Err(Stop::Internal(reason)) => return Err(reason),
