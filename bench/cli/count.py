@@ -170,6 +170,8 @@ def count_command(
     workers = workers or available_cores()
     # The library reads this when its thread pool starts, at its first use.
     os.environ.setdefault("RAYON_NUM_THREADS", str(workers))
+    # Arrow's other allocators keep much of what is freed: a third more memory for Parquet.
+    os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
     folder = cache_folder(cache)
     job = Job(files, reading, spec, chosen, workers, folder, out, rejects, resume, more)
     with Counting(job, console) as counting:

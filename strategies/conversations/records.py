@@ -20,7 +20,7 @@ BYTES_PER_VALUE = 32
 PARQUET_BATCH_ROWS = 256
 """Rows that Arrow reads together. They are few, because one row can be a long conversation."""
 
-ARROW_PART_BYTES = 1 << 23
+ARROW_PART_BYTES = 1 << 20
 """Bytes of rows that are unpacked together, unless a single row has more."""
 
 FIRST_PART = 8
