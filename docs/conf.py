@@ -67,8 +67,21 @@ def _plain(_app: Any, _context: Any, lines: list[str]) -> None:
     lines[:] = [line.replace("*", r"\*") for line in lines]
 
 
+def _untyped(_app: Any, what: str, _name: str, _it: Any, _options: Any, lines: list[str]) -> None:
+    """Let a colon in the first line of a property's docstring be text.
+
+    napoleon would take what stands before it for a type, and has no setting for this. It looks at
+    the first line alone, so that line ends after its first word.
+    """
+    if what in {"attribute", "data", "property"} and lines:
+        first, _, rest = lines[0].partition(" ")
+        lines[:1] = [first, rest] if rest else [first]
+
+
 def setup(app: Any) -> None:
     """Register with Sphinx."""
+    # Before napoleon, whose priority is 500.
+    app.connect("autodoc-process-docstring", _untyped, priority=400)
     app.connect("source-read", _read)
     for part in ("description", "options", "arguments"):
         app.connect(f"sphinx-click-process-{part}", _plain)
