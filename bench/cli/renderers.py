@@ -61,7 +61,7 @@ def renderers_command(
     as_json: bool,
     **options: Any,
 ) -> None:
-    """List the renderers in code, or compare one with a chat template.
+    """List the renderers in code, or compare one with a template.
 
     A renderer counts prompts of models that are served without a template. With DATASET,
     --tokenizer and --renderer, every turn is counted by the renderer and by T's template (or the
