@@ -13,6 +13,8 @@ from os import PathLike
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
+from strategies.chat.facts import PART as FACTS
+from strategies.chat.keeping import keep, kept_of
 from strategies.chat.spec import ChatSpec, chat_spec
 from strategies.chat.tokenizer import ChatTokenizer
 from strategies.columns import Figures, TableColumns, figures_with
@@ -23,6 +25,7 @@ from strategies.conversations.options import ReadOptions
 from strategies.counting import DIRECT, count_with
 from strategies.errors import InputError, IslWarning, TurnError
 from strategies.hints import hinted
+from strategies.kept.folder import Folder, default_place
 from strategies.registry import get, open_available
 from strategies.traces import traceless
 from strategies.words import many
@@ -83,6 +86,9 @@ class CountTurns:
     columns, block_size
         Further columns: ``"shared"``, ``"new"``, ``"osl"``, and with the size of a block in tokens
         ``shared_blocks`` (docs/columns.md).
+    cache
+        Whether what a start needs is kept between processes, as `bench count` keeps it
+        (docs/start.md). Each process asks its own environment where that is.
 
     Raises
     ------
@@ -111,7 +117,9 @@ class CountTurns:
         messages_field: str | None = None,
         tools: Sequence[Tool] | None = None,
         system: str | None = None,
+        cache: bool = True,
     ) -> None:
+        self._cache = cache
         self._dated = isinstance(tokenizer, ChatSpec)
         self._spec = tokenizer if isinstance(tokenizer, ChatSpec) else chat_spec(tokenizer)
         self._strategy = strategy
@@ -142,9 +150,12 @@ class CountTurns:
             if not conversations:
                 continue
             with self._lock:
-                counts, figures = self._open().count(
+                opened = self._open()
+                counts, figures = opened.count(
                     conversations, self._columns.wanted, self._options.on_error
                 )
+                if opened.may_keep:
+                    self._opened = self._go_on(opened)
             for (name, prefixes), turns in zip(outlines_of(conversations), counts, strict=True):
                 columns["conversation"] += [name] * len(turns)
                 columns["turn"] += range(1, len(turns) + 1)
@@ -177,7 +188,9 @@ class CountTurns:
         return self._opened
 
     def _load(self) -> _Opened:
-        chat = ChatTokenizer(self._spec)
+        place = default_place() if self._cache and self._strategy in DIRECT else None
+        kept = None if place is None else kept_of(self._spec, Folder(place))
+        chat = ChatTokenizer(self._spec, kept)
         if chat.reads_clock and not self._dated:
             raise InputError(
                 "its template reads the date, and each process would take its own; make the "
@@ -186,12 +199,29 @@ class CountTurns:
             )
         for warning in chat.warnings:
             warnings.warn(f"{chat.name}: {warning}", IslWarning, stacklevel=4)
+        return self._opened_with(chat, may_keep=kept is not None and chat.facts is None)
+
+    def _go_on(self, opened: _Opened) -> _Opened:
+        """Keep what was loaded for other processes, and go on as one of them.
+
+        It is done after the first conversations, because engines may kill a process at any time.
+        """
+        opened.close()
+        chat = opened.chat
+        keep(chat)
+        if chat.kept is not None and FACTS in chat.kept.names:
+            chat = ChatTokenizer(self._spec, chat.kept)
+        again = self._opened_with(chat)
+        again.told |= opened.told
+        return again
+
+    def _opened_with(self, chat: ChatTokenizer, *, may_keep: bool = False) -> _Opened:
         stack = ExitStack()
         counter = stack.enter_context(open_available(get(self._strategy), chat, self._workers))
         process = os.getpid()
         # Also called at the end of the program, while there is still a way to end processes.
         close = weakref.finalize(self, _close, stack, process)
-        return _Opened(chat, counter, process, close)
+        return _Opened(chat, counter, process, close, may_keep)
 
 
 @dataclass(slots=True)
@@ -202,6 +232,7 @@ class _Opened:
     counter: Counter
     process: int
     close: Callable[[], object]
+    may_keep: bool
     told: set[str] = field(default_factory=set)
 
     def count(

@@ -448,8 +448,25 @@ def test_a_raising_template_ends_a_comparison_in_one_line(tmp_path: Path) -> Non
         *("compare", data, "--tokenizer", TOKENIZER, "--template", template),
         *("--cores", 1, "--out", tmp_path / "report"),
     )
-    assert_refused(result, "conversation 'c', turn 2 (its first 3 messages): roles must alternate")
+    expected = "conversation 'c', turn 2 (its first 3 messages): roles must alternate"
+    assert_refused(result, f"{data}: {expected}")
     assert files(tmp_path) == {"data.jsonl", "raising.jinja", "report"}
+
+
+def test_a_comparison_and_a_check_name_the_file_of_several(bench: Bench, tmp_path: Path) -> None:
+    before, data, after = (tmp_path / f"{n}.jsonl" for n in (1, 2, 3))
+    template = tmp_path / "raising.jinja"
+    before.write_text(GOOD.replace('"id": "c"', '"id": "b"'))
+    data.write_text(GOOD + LONGER)
+    after.write_text(GOOD.replace('"id": "c"', '"id": "d"'))
+    template.write_text(RAISING)
+    given: list[object] = [before, data, after, "--tokenizer", TOKENIZER, "--template", template]
+    expected = "conversation 'c', turn 2 (its first 3 messages): roles must alternate"
+    for more in (("compare", "--cores", "1"), ("check", "--against", "http://127.0.0.1:9")):
+        assert_refused(bench(more[0], *given, *more[1:]), f"{data}: {expected}")
+    # Where several have such a conversation, none is named that may be the wrong one.
+    after.write_text(GOOD)
+    assert_refused(bench("compare", *given, "--cores", "1"), f"{data} or {after}: {expected}")
 
 
 @pytest.mark.parametrize("ending", ["parquet", "jsonl", "csv"])

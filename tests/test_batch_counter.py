@@ -7,6 +7,8 @@ import json
 import multiprocessing
 import os
 import pickle
+import subprocess
+import sys
 import warnings
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -410,6 +412,33 @@ def test_what_it_started_ends_with_it() -> None:
     del pooled
     # The server that forks them stays.
     assert eventually(lambda: children() < before)
+
+
+LOADED = """
+import json, pickle, sys
+counter, table = pickle.loads(sys.stdin.buffer.read())
+print(json.dumps([counter(table)["isl"].to_pylist(), "transformers" in sys.modules]))
+"""
+
+
+def test_another_process_starts_from_what_the_first_one_kept(tmp_path: Path) -> None:
+    def counted(**options: Any) -> tuple[list[int], bool]:
+        given = pickle.dumps((CountTurns(FOLDER, **options), table_of(COUNTED)))
+        done = subprocess.run(
+            [sys.executable, "-c", LOADED],
+            input=given,
+            stdout=subprocess.PIPE,
+            check=True,
+            env={**os.environ, "ISL_BENCH_CACHE": str(tmp_path / "cache")},
+        )
+        isls, loaded = json.loads(done.stdout)
+        return isls, loaded
+
+    first, loaded = counted(cache=False)
+    assert loaded
+    assert not (tmp_path / "cache").exists()
+    assert [counted() for _ in range(2)] == [(first, True), (first, False)]
+    assert counted(cache=False) == (first, True)
 
 
 def test_it_loads_again_after_it_was_closed() -> None:

@@ -143,7 +143,8 @@ def check_command(
     data = read_dataset(datasets, replace(reading, tool_arguments="as-given"), console)
     chat = load_tokenizer(spec, console)
     counted = [as_counted(each, reading.tool_arguments) for each in data.conversations]
-    counts = _counts(counted, chat, on_error, console)
+    with data.naming_files():
+        counts = _counts(counted, chat, on_error, console)
     every = list(turns_with_strata(data.conversations, counted, counts))
     if not every:
         raise InputError("has no turn that can be counted", file=data.path)

@@ -177,7 +177,8 @@ def compare_command(
             _keep(recording, out / COMPARISON.json_name)
 
     watcher = ConsoleWatcher(console)
-    compare(plan, data.conversations, watcher, done=recording.groups, finished=keep)
+    with data.naming_files():
+        compare(plan, data.conversations, watcher, done=recording.groups, finished=keep)
     report = recording.report()
     written = None
     if out is not None:

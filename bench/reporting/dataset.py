@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from bench.reporting.facts import File, Reading
@@ -13,6 +15,7 @@ from strategies.conversations.datasets import Conversations, parse_dataset, read
 from strategies.conversations.files import shown_path
 from strategies.conversations.options import ReadOptions
 from strategies.conversations.streaming import joined_digest
+from strategies.errors import TurnError
 from strategies.words import many
 
 
@@ -54,6 +57,24 @@ class Dataset:
             File(each.path, each.sha256 or self.sha256, each.format)
             for each in self.conversations.files
         )
+
+    @contextmanager
+    def naming_files(self) -> Iterator[None]:
+        """Add the file that its conversation is from to a `TurnError` raised inside."""
+        try:
+            yield
+        except TurnError as error:
+            raise error.at(self._file_of(error.conversation)) from error
+
+    def _file_of(self, conversation: str) -> str | None:
+        every = iter(self.conversations)
+        found = [
+            file.path
+            for file in self.conversations.files
+            if conversation in {each.id for each in islice(every, file.conversations)}
+        ]
+        # Files may have conversations of the same id.
+        return " or ".join(found) or None
 
 
 def read_dataset_files(files: Sequence[Path], options: ReadOptions) -> Dataset:

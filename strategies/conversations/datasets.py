@@ -36,11 +36,14 @@ class ReadFile:
         Name of its format; None if no record shows one.
     sha256
         Of its bytes; None if they were not all at hand.
+    conversations
+        How many were read from it; None if they are read part by part.
     """
 
     path: str
     format: str | None
     sha256: str | None = None
+    conversations: int | None = None
 
 
 class Conversations(list[Conversation]):
@@ -216,9 +219,10 @@ def read_files(
             if digests or isinstance(stream, Pipe):
                 data = all_bytes(stream, name)
                 sha256 = hashlib.sha256(data).hexdigest()
-            found += _conversations(assembly, data)
+            some = _conversations(assembly, data)
+        found += some
         rejects += assembly.take_rejects()
-        read.append(ReadFile(name, assembly.form_name, sha256))
+        read.append(ReadFile(name, assembly.form_name, sha256, len(some)))
     assembly.check_found()
     return Conversations(found, assembly.warnings(), tuple(rejects), tuple(read))
 
@@ -243,7 +247,7 @@ def parse_dataset(data: bytes | IO[bytes], name: str, options: ReadOptions) -> C
     assembly = Assembly(name, options)
     found = _conversations(assembly, data)
     assembly.check_found()
-    file = ReadFile(name, assembly.form_name)
+    file = ReadFile(name, assembly.form_name, conversations=len(found))
     return Conversations(found, assembly.warnings(), tuple(assembly.take_rejects()), (file,))
 
 
