@@ -15,15 +15,20 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from strategies import CountTurns, chat_spec
 from strategies.words import many
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 COUNT = "bench count"
 
@@ -124,23 +129,80 @@ class PassOn(CountTurns):
         return batch.select(batch.schema.names[:1])
 
 
-def same_rows(table: Path, folder: Path) -> int:
-    """Return how many rows two tables have, if they have the same in any order.
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One thing that is measured.
+
+    Parameters
+    ----------
+    name
+        What it is called.
+    out
+        Where its table goes.
+    seconds
+        Does it, with the table there, and returns how long it took.
+    counts
+        Whether it counts.
+    """
+
+    name: str
+    out: Path
+    seconds: Callable[[Path], float]
+    counts: bool = True
+
+
+def runs_of(setting: Setting, actors: Sequence[int], nothing: bool) -> list[Run]:
+    """Return what a round measures.
+
+    Parameters
+    ----------
+    setting
+        What to count.
+    actors
+        Numbers of actors, one job for each.
+    nothing
+        Whether the job also runs with the most actors that count nothing.
+    """
+    runs = [Run(COUNT, setting.folder / "isl.parquet", partial(run_count, setting))]
+    out = setting.folder / "isl"
+    runs += [
+        Run(f"Ray Data, {many(count, 'actor')}", out, partial(run_job, setting, count))
+        for count in actors
+    ]
+    if nothing:
+        most = max(actors)
+        job = partial(run_job, setting, most, counter=PassOn)
+        runs.append(Run(f"{many(most, 'actor')} that count nothing", out, job, counts=False))
+    return runs
+
+
+def shuffled(runs: Sequence[Run], dice: random.Random) -> list[Run]:
+    """Return the runs of a round in an order of its own, so that none always comes first."""
+    return dice.sample(runs, len(runs))
+
+
+def table_in(out: Path) -> pa.Table:
+    """Return the table in a file or a folder of files, in the order of conversations and turns."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    files = sorted(out.iterdir()) if out.is_dir() else [out]
+    table = pa.concat_tables([pq.read_table(path).replace_schema_metadata() for path in files])
+    return table.sort_by([("conversation", "ascending"), ("turn", "ascending")])
+
+
+def same_rows(tables: Sequence[pa.Table]) -> int:
+    """Return how many rows each of some tables has.
 
     Raises
     ------
     click.ClickException
         If they differ.
     """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    order = [("conversation", "ascending"), ("turn", "ascending")]
-    parts = [pq.read_table(path) for path in sorted(folder.iterdir())]
-    mine = pq.read_table(table).replace_schema_metadata().sort_by(order)
-    if not pa.concat_tables(parts).replace_schema_metadata().sort_by(order).equals(mine):
+    first, *others = tables
+    if not all(each.equals(first) for each in others):
         raise click.ClickException("the tables differ")
-    return len(mine)
+    return len(first)
 
 
 @click.command()
@@ -179,6 +241,7 @@ def main(
         folder = Path(temporary)
         setting = Setting(dataset, tokenizer, folder, workers, block, batch)
         cut_into_files(dataset, folder / "chats", files)
+        logging.getLogger("ray.data").setLevel(logging.ERROR)
         start = time.perf_counter()
         ray.init(
             num_cpus=workers,
@@ -193,20 +256,16 @@ def main(
         for number in range(rounds):
             load = ", ".join(f"{each:.1f}" for each in os.getloadavg())
             click.echo(f"round {number + 1}, load before it: {load}")
-            took, jobs = {COUNT: run_count(setting, folder / "isl.parquet")}, [*actors]
-            dice.shuffle(jobs)
-            for count in jobs:
-                name, out = f"Ray Data, {many(count, 'actor')}", folder / "isl"
-                took[name] = run_job(setting, count, out)
-                rows = same_rows(folder / "isl.parquet", out)
-                shutil.rmtree(out)
-            if nothing:
-                name, out = f"{many(max(actors), 'actor')} that count nothing", folder / "ids"
-                took[name] = run_job(setting, max(actors), out, PassOn)
-                shutil.rmtree(out)
-            for name, now in took.items():
-                click.echo(f"  {name}: {now:.1f} s")
-                seconds.setdefault(name, []).append(now)
+            tables = []
+            for run in shuffled(runs_of(setting, actors, nothing), dice):
+                took = run.seconds(run.out)
+                click.echo(f"  {run.name}: {took:.1f} s")
+                seconds.setdefault(run.name, []).append(took)
+                if run.counts:
+                    tables.append(table_in(run.out))
+                if run.out.is_dir():
+                    shutil.rmtree(run.out)
+            rows = same_rows(tables)
         ray.shutdown()
     base = median(seconds[COUNT])
     click.echo(f"medians of {rounds} rounds, {rows:,} rows, equal in all tables:")
