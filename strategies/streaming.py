@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from strategies.conversations.conversation import Conversation, Tool, ToolArguments
 from strategies.conversations.counts import Column, Counts, OnError, Progress
 from strategies.conversations.direct import DirectConversations
+from strategies.conversations.files_stream import FilesStream
 from strategies.conversations.given import given_conversations
 from strategies.conversations.options import ReadOptions, Records, UnknownFields
+from strategies.conversations.parts import Batch
 from strategies.conversations.sources import find_files
-from strategies.conversations.streaming import Batch, FilesStream
 from strategies.counting import DIRECT, count_with
 from strategies.errors import IslWarning, TurnError
 from strategies.runtime.cores import available_cores

@@ -20,11 +20,12 @@ from strategies.conversations import records
 from strategies.conversations.arrow_lines import json_lines
 from strategies.conversations.arrow_records import ArrowRows
 from strategies.conversations.batches import BatchReader, batch_of
+from strategies.conversations.dataset_stream import DatasetStream
 from strategies.conversations.detect import formats, needs
 from strategies.conversations.direct import DirectConversations
 from strategies.conversations.options import ReadOptions
+from strategies.conversations.parts import Batch
 from strategies.conversations.records import EVERYTHING, Needs, Record
-from strategies.conversations.streaming import Batch, DatasetStream
 from tests.datasets import ANSWER, TOOL, USER, Row, as_parquet, call, changed, said, texts
 
 NAMES = ("id", "content", "tools", "arguments", "documents", "role", 'a "b"\\\n', "é")
@@ -386,7 +387,7 @@ def test_rows_before_an_error_come_first(tmp_path: Path, monkeypatch: pytest.Mon
     path = tmp_path / "data.parquet"
     pq.write_table(pa.table({"messages": [[USER]] * 600}), path)
     monkeypatch.setattr(records, "MAX_DOCUMENT_BYTES", 2**16)
-    monkeypatch.setattr("strategies.conversations.streaming.MOST_PACKED", 0)
+    monkeypatch.setattr(records, "MOST_PACKED", 0)
     parts: list[Batch] = []
     with (
         DatasetStream(path, ReadOptions(), directly=True) as dataset,

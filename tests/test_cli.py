@@ -36,7 +36,7 @@ from strategies import (
     registry,
 )
 from strategies.chat.clock import frozen_clock
-from strategies.conversations import streaming
+from strategies.conversations import opened
 from tests.conftest import BENCH, Bench, Result, plain_counts, real_path
 
 TOKENIZER = tokenizer_path("unigram")
@@ -260,7 +260,7 @@ def test_a_bug_has_an_exit_code_of_its_own_and_a_traceback(
     def mistaken(*_: Any, **__: Any) -> None:
         raise ZeroDivisionError("ours")
 
-    monkeypatch.setattr(streaming, "open_file", mistaken)
+    monkeypatch.setattr(opened, "open_file", mistaken)
     result = bench("count", dataset, "--tokenizer", TOKENIZER)
     assert result.code == 70
     assert result.error.endswith("ZeroDivisionError: ours\n")

@@ -13,7 +13,7 @@ from bench.bundled import tokenizer_path
 from bench.samples import sample_bytes
 from strategies import load_chat, read_conversations, stream
 from strategies.columns import reference_figures
-from strategies.conversations import streaming
+from strategies.conversations import records
 from tests.conftest import Bench
 
 TOKENIZER = tokenizer_path("bpe-chatml")
@@ -52,7 +52,7 @@ def test_a_table_has_the_columns_that_are_asked_for(
     strategy: str,
     ending: str,
 ) -> None:
-    monkeypatch.setattr(streaming, "PART_BYTES", 10_000)
+    monkeypatch.setattr(records, "PART_BYTES", 10_000)
     out = tmp_path / f"isl.{ending}"
     options = ("--columns", "osl, new,shared", "--block-size", 16, "--strategy", strategy)
     result = bench("count", dataset, "--tokenizer", TOKENIZER, "--out", out, "--json", *options)

@@ -24,9 +24,9 @@ from bench.measuring import compare
 from bench.reporting.dataset import read_dataset_files
 from strategies import InputError
 from strategies.conversations.datasets import read_files
+from strategies.conversations.files_stream import joined_digest
 from strategies.conversations.options import ReadOptions
 from strategies.conversations.sources import find_files
-from strategies.conversations.streaming import joined_digest
 from tests.conftest import Bench, bundled_chat, plain_counts
 from tests.datasets import zstd
 from tests.test_count_resume import dataset, killed_after_journals

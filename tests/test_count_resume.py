@@ -23,8 +23,8 @@ SMALL_PARTS = """
 import sys
 from bench.cli import counting
 from bench.__main__ import main
-from strategies.conversations import records, streaming
-streaming.PART_BYTES, records.PARQUET_BATCH_ROWS, records.ARROW_PART_BYTES = 4000, 20, 4000
+from strategies.conversations import records
+records.PART_BYTES, records.PARQUET_BATCH_ROWS, records.ARROW_PART_BYTES = 4000, 20, 4000
 counting.JOURNAL_SECONDS = 0
 sys.exit(main())
 """

@@ -29,13 +29,14 @@ from strategies import (
 )
 from strategies.chat.serving import serve
 from strategies.conversations import records as limits
+from strategies.conversations.dataset_stream import DatasetStream
 from strategies.conversations.datasets import parse_dataset
 from strategies.conversations.detect import formats
 from strategies.conversations.direct import DirectConversations, read_directly
+from strategies.conversations.files_stream import FilesStream
 from strategies.conversations.known_fields import CALL, MESSAGE, PROMPT_FIELDS, RECORD
 from strategies.conversations.messages import MESSAGE_FIELDS
 from strategies.conversations.options import ReadOptions
-from strategies.conversations.streaming import DatasetStream, FilesStream
 from strategies.profiles.catalog import profiles
 from strategies.profiles.profile import Traits
 from tests.conftest import REAL, Bench, bundled_chat, real_path

@@ -21,9 +21,9 @@ from strategies import (
     stream,
 )
 from strategies.conversations.batches import BatchReader, batch_of
+from strategies.conversations.dataset_stream import DatasetStream
 from strategies.conversations.detect import form_named, formats, short_name
 from strategies.conversations.options import ReadOptions
-from strategies.conversations.streaming import DatasetStream
 from strategies.conversations.supplied import system_in, tools_in
 from tests.conftest import Bench, bundled_chat
 from tests.datasets import (

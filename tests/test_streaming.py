@@ -30,17 +30,14 @@ from strategies import (
     read_conversations,
     stream,
 )
-from strategies.conversations import records, streaming
+from strategies.conversations import beginning, dataset_stream, records
+from strategies.conversations.dataset_stream import DatasetStream
 from strategies.conversations.datasets import parse_dataset, read_files
 from strategies.conversations.detect import formats
+from strategies.conversations.files_stream import FilesStream, joined_digest
+from strategies.conversations.line_parts import LineParts
 from strategies.conversations.options import ReadOptions
-from strategies.conversations.streaming import (
-    Batch,
-    DatasetStream,
-    FilesStream,
-    Place,
-    joined_digest,
-)
+from strategies.conversations.parts import Batch, Place
 from strategies.streaming import read_ahead
 from tests.conftest import bundled_chat
 from tests.datasets import arrow_stream, zstd
@@ -52,7 +49,7 @@ SKIP = ReadOptions(on_error="skip", unknown_fields="ignore")
 @pytest.fixture
 def parts(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
     """Read parts of some bytes, and for each hundred of them one row of Parquet."""
-    monkeypatch.setattr(streaming, "PART_BYTES", request.param)
+    monkeypatch.setattr(records, "PART_BYTES", request.param)
     monkeypatch.setattr(records, "PARQUET_BATCH_ROWS", max(request.param // 100, 1))
     monkeypatch.setattr(records, "ARROW_PART_BYTES", request.param)
 
@@ -122,7 +119,7 @@ def test_the_parts_of_a_sample_are_the_whole(
     path.write_bytes(pack(data))
     found, _, _, batches = read(path, ReadOptions(), directly=directly)
     assert found == list(expected)
-    assert len(batches) > 1 or len(data) < 2 * streaming.PART_BYTES or len(expected) == 1
+    assert len(batches) > 1 or len(data) < 2 * records.PART_BYTES or len(expected) == 1
 
 
 @every_size
@@ -181,7 +178,7 @@ def test_any_lines_give_the_same_conversations_rejects_and_warnings(
     path = tmp_path / "data.jsonl"
     path.write_bytes(ending.join(lines).encode("utf-8", "surrogatepass"))
     with monkeypatch.context() as patch:
-        patch.setattr(streaming, "PART_BYTES", size)
+        patch.setattr(records, "PART_BYTES", size)
         expected = whole_outcome(path, SKIP)
         assert outcome(path, SKIP, directly=directly) == expected
         if isinstance(expected, str):
@@ -227,7 +224,7 @@ def test_rows_of_one_message_stay_together(
     path.write_text(("\n\n" if blank else "\n").join(written), encoding="utf-8")
     options = ReadOptions(on_error=on_error)
     with monkeypatch.context() as patch:
-        patch.setattr(streaming, "PART_BYTES", size)
+        patch.setattr(records, "PART_BYTES", size)
         expected = whole_outcome(path, options)
         assert outcome(path, options, directly=directly) == expected
         if isinstance(expected, str):
@@ -244,7 +241,7 @@ def test_rows_of_one_message_stay_together(
 def test_a_conversation_that_comes_back_in_another_part_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(streaming, "PART_BYTES", 1)
+    monkeypatch.setattr(records, "PART_BYTES", 1)
     path = write(tmp_path / "rows.jsonl", [row("a", 1), row("b", 1), row("a", 1)])
     for directly in (False, True):
         with pytest.raises(InputError, match=r":3: conversation_id: rows of conversation 'a' are"):
@@ -274,7 +271,7 @@ def test_parquet_is_read_by_rows_and_goes_on_at_any(tmp_path: Path) -> None:
 def test_another_file_is_not_gone_on_with(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
-    monkeypatch.setattr(streaming, "PART_BYTES", 50)
+    monkeypatch.setattr(records, "PART_BYTES", 50)
     monkeypatch.setattr(records, "PARQUET_BATCH_ROWS", 1)
     monkeypatch.setattr(records, "ARROW_PART_BYTES", 1)
     path = tmp_path / f"data.{kind}"
@@ -298,7 +295,7 @@ def test_a_line_that_is_too_long_is_passed_over(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, directly: bool
 ) -> None:
     monkeypatch.setattr(records, "MAX_RECORD_BYTES", 500)
-    monkeypatch.setattr(streaming, "PART_BYTES", 100)
+    monkeypatch.setattr(records, "PART_BYTES", 100)
     path = write(tmp_path / "data.jsonl", [chat(1), chat(2, metadata="x" * 5000), chat(3)])
     found, rejects, told, batches = read(path, SKIP, directly=directly)
     expected = whole(path)
@@ -317,7 +314,7 @@ def test_a_small_file_may_not_unpack_without_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pack: Any
 ) -> None:
     monkeypatch.setattr(records, "MAX_DOCUMENT_BYTES", 10_000)
-    monkeypatch.setattr(streaming, "PART_BYTES", 1000)
+    monkeypatch.setattr(records, "PART_BYTES", 1000)
     path = tmp_path / "data.jsonl.gz"
     path.write_bytes(pack(PACKS["lines"](CHATS[:2]) + b"\n" * 10**6))
     for bomb in (path, piped(tmp_path, path.read_bytes())):
@@ -395,8 +392,9 @@ def test_a_first_line_may_be_longer_than_what_is_looked_at(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, directly: bool
 ) -> None:
     """Else a pipe, which has no name, would be taken for one document."""
-    monkeypatch.setattr(streaming, "START_BYTES", 100)
-    monkeypatch.setattr(streaming, "PART_BYTES", 1000)
+    monkeypatch.setattr(dataset_stream, "START_BYTES", 100)
+    monkeypatch.setattr(beginning, "START_BYTES", 100)
+    monkeypatch.setattr(records, "PART_BYTES", 1000)
     long = {"messages": [{"role": "user", "content": "x" * 5000}]}
     data = PACKS["lines"]([long, *CHATS])
     found, _, _, batches = read(piped(tmp_path, data), ReadOptions(), directly=directly)
@@ -515,7 +513,7 @@ def test_records_in_any_files_are_those_of_one_file(
         paths.append(tmp_path / f"{number}.jsonl")
         paths[-1].write_bytes(pack(PACKS["lines"](rows)))
     with monkeypatch.context() as patch:
-        patch.setattr(streaming, "PART_BYTES", size)
+        patch.setattr(records, "PART_BYTES", size)
         with FilesStream(paths, SKIP, directly=directly) as dataset:
             batches = list(dataset)
     assert [each for batch in batches for each in batch.conversations] == expected[0]
@@ -554,7 +552,7 @@ def test_a_stream_of_several_files_names_them(tmp_path: Path) -> None:
 def test_requests_that_are_joined_are_read_as_a_whole(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(streaming, "PART_BYTES", 10)
+    monkeypatch.setattr(records, "PART_BYTES", 10)
     first = chat(1)["messages"]
     longer = [*first, {"role": "assistant", "content": "a"}, {"role": "user", "content": "b"}]
     path = write(tmp_path / "data.jsonl", [{"messages": first}, chat(2), {"messages": longer}])
@@ -605,7 +603,7 @@ def test_a_stream_has_the_counts_of_the_whole(tmp_path: Path, strategy: str) -> 
 def test_a_stream_tells_what_is_left_out_and_fails_where_the_mistake_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(streaming, "PART_BYTES", 40)
+    monkeypatch.setattr(records, "PART_BYTES", 40)
     template = "{% if messages[0].content == 'bad' %}{{ raise_exception('no') }}{% endif %}x"
     tokenizer = bundled_chat("bpe-chatml", template=template)
     bad = {"messages": [{"role": "user", "content": "bad"}]}
@@ -629,7 +627,7 @@ def test_memory_does_not_grow_with_the_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What is read is let go: no more than three parts are alive at once."""
-    monkeypatch.setattr(streaming, "PART_BYTES", 2000)
+    monkeypatch.setattr(records, "PART_BYTES", 2000)
     path = write(tmp_path / "data.jsonl", [chat(number) for number in range(2000)])
     alive: set[int] = set()
     most = 0
@@ -642,14 +640,14 @@ def test_memory_does_not_grow_with_the_file(
         def __del__(self) -> None:
             alive.discard(id(self))
 
-    def watched(self: DatasetStream, part: bytes) -> Any:
+    def watched(self: LineParts, part: bytes) -> Any:
         nonlocal most
         result = Watched(read_part(self, part))
         most = max(most, len(alive))
         return result
 
-    read_part = DatasetStream.__dict__["_read_part"]
-    monkeypatch.setattr(DatasetStream, "_read_part", watched)
+    read_part = LineParts.__dict__["_read_part"]
+    monkeypatch.setattr(LineParts, "_read_part", watched)
     rows = sum(1 for _ in stream(path, bundled_chat("bpe-chatml")))
     assert rows == 2000
     assert 2 <= most <= 3
@@ -662,7 +660,7 @@ def test_random_places_are_gone_on_from(tmp_path: Path, monkeypatch: pytest.Monk
     place = Place()
     found: list[Conversation] = []
     while len(found) < len(expected):
-        monkeypatch.setattr(streaming, "PART_BYTES", dice.randint(1, 3000))
+        monkeypatch.setattr(records, "PART_BYTES", dice.randint(1, 3000))
         directly = dice.random() < 0.5
         with DatasetStream(path, ReadOptions(), directly=directly, start=place) as dataset:
             for batch, _ in zip(dataset, range(dice.randint(1, 3)), strict=False):

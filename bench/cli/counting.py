@@ -24,8 +24,9 @@ from bench.reporting.output import is_stream
 from strategies import ChatSpec, ChatTokenizer, Counter, InputError, Strategy, open_available
 from strategies.chat.keeping import kept_of
 from strategies.columns import Figures, TableColumns
+from strategies.conversations.files_stream import FilesStream
 from strategies.conversations.options import ReadOptions
-from strategies.conversations.streaming import Batch, FilesStream, Place
+from strategies.conversations.parts import Batch, Place
 from strategies.counting import DIRECT
 from strategies.streaming import Counted, Turns, count_batches, turns_of
 from strategies.traces import Contents

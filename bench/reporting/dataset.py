@@ -13,8 +13,8 @@ from bench.reporting.facts import File, Reading
 from strategies.conversations.conversation import count_turns
 from strategies.conversations.datasets import Conversations, parse_dataset, read_files
 from strategies.conversations.files import shown_path
+from strategies.conversations.files_stream import joined_digest
 from strategies.conversations.options import ReadOptions
-from strategies.conversations.streaming import joined_digest
 from strategies.errors import TurnError
 from strategies.words import many
 

@@ -14,7 +14,7 @@ from bench.reporting.isl_table import Tally
 from bench.reporting.output import write_bytes
 from strategies import InputError
 from strategies.conversations.detect import formats
-from strategies.conversations.streaming import Place
+from strategies.conversations.parts import Place
 
 FORMAT = 1
 """Raised whenever the meaning of a journal changes."""

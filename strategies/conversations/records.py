@@ -17,6 +17,15 @@ MAX_DOCUMENT_BYTES = 2 * 2**30
 BYTES_PER_VALUE = 32
 """The least that a value counts against these limits. Python needs more for an empty list."""
 
+PART_BYTES = 1 << 21
+"""Bytes of a part, unless a single conversation is longer."""
+
+FIRST_PART_BYTES = 1 << 20
+"""Bytes of the first part, which is held while a tokenizer is loaded."""
+
+MOST_PACKED = 250
+"""How many times its size a file may unpack to, if that is more than a document may have."""
+
 PARQUET_BATCH_ROWS = 256
 """Rows that Arrow reads together. They are few, because one row can be a long conversation."""
 
