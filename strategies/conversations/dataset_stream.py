@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 from collections.abc import Generator, Iterable, Iterator
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, Self, cast
 
@@ -139,8 +141,15 @@ class DatasetStream:
         return self._reading
 
     def _read(self) -> Generator[Batch]:
-        with failures(self._file.name):
-            yield from self._parts()
+        with failures(self._file.name), closing(self._parts()) as parts:
+            for batch in parts:
+                self.assembly.look_at(batch.conversations)
+                told = self.assembly.like_requests
+                place = batch.place and replace(batch.place, like_requests=told)
+                one = [replace(batch, place=place)]
+                # Nobody else may hold it when it is counted.
+                del batch
+                yield one.pop()
         if not self.assembly.several:
             self.assembly.check_found()
 
@@ -214,6 +223,8 @@ def first_assembly(
         form=form_named(start.form) if start.form else None,
         read_before=start.read_before,
         empty=tuple(start.empty),
+        like_requests=start.like_requests,
+        looked_at=start.offset > 0,
     )
     assembly.groups, assembly.any_read = start.groups, start.any_read
     assembly.finished.update(finished)

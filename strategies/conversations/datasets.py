@@ -276,4 +276,6 @@ def all_of(assembly: Assembly, items: Iterable[Record | Unread]) -> list[Convers
     if assembly.options.records == "request":
         # Joined one by one, so that what requests share is in memory once.
         return join_requests(each for each, _ in assembly.add(items))
-    return assembly.add_whole(items)
+    found = assembly.add_whole(items)
+    assembly.look_at(found)
+    return found

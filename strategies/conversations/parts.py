@@ -23,7 +23,7 @@ class Place:
         Lines before it.
     digest
         SHA-256 of those bytes, as hexadecimal digits; of a Parquet file, of all of it.
-    groups, any_read, form, left_out, rejected, first, read_before, empty
+    groups, any_read, form, left_out, rejected, first, read_before, empty, like_requests
         What the `Assembly` knows there; the format by its name.
     file
         Number of files before the one that it is in.
@@ -42,6 +42,7 @@ class Place:
     first: str | None = None
     read_before: bool = False
     empty: Sequence[str] = ()
+    like_requests: str | None = None
     file: int = 0
     before: Sequence[str] = ()
 

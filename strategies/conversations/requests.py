@@ -4,10 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from strategies.conversations.conversation import Conversation
+from strategies.conversations.direct import outlines_of
+from strategies.words import many
+
+LOOKED_AT = 32
+"""How many conversations of a file are looked at to see whether they are requests of a log."""
+
+MAX_LOOKED_AT = 1 << 20
+"""Characters of their messages after which no more are looked at."""
+
+MAX_MESSAGES = 400
+"""Messages of the first conversation that is too long to be looked at."""
 
 
 @dataclass(slots=True)
@@ -48,7 +59,8 @@ def join_requests(requests: Iterable[Conversation]) -> list[Conversation]:
     opened: list[_Open] = []
     ends: dict[bytes, list[_Open]] = {}
     for request in requests:
-        digests = _digests(request)
+        named = None if request.requests == (request.id,) else request.id
+        digests = _digests(request, named)
         # The longest beginning is the latest request of the conversation.
         known = (digest for digest in reversed(digests[:-1]) if digest in ends)
         begins = next(known, None)
@@ -62,6 +74,42 @@ def join_requests(requests: Iterable[Conversation]) -> list[Conversation]:
         going.add(request)
         ends.setdefault(digests[-1], []).append(going)
     return [_closed(each) for each in opened]
+
+
+def looks_like_requests(conversations: Sequence[Conversation]) -> str | None:
+    """Return a warning if conversations at the beginning of a file seem to be requests of a log.
+
+    In a log of requests, each record repeats the ones before it. Read as a conversation, a record
+    has a turn for each of its requests, and turns are counted many times.
+
+    Parameters
+    ----------
+    conversations
+        The first ones of a file. Only some of them are looked at.
+
+    Returns
+    -------
+    str or None
+        None if fewer than one of four begins with all messages of another one.
+    """
+    ends: set[bytes] = set()
+    seen = grown = size = 0
+    for place, (_, turns) in enumerate(outlines_of(conversations)[:LOOKED_AT]):
+        if size > MAX_LOOKED_AT or turns[-1] > MAX_MESSAGES:
+            break
+        conversation = conversations[place]
+        seen += 1
+        size += sum(len(json.dumps(each)) for each in conversation.messages)
+        *beginnings, whole = _digests(conversation, None)
+        repeats = len(conversation.turns) > 1 and not ends.isdisjoint(beginnings)
+        grown += repeats
+        ends.add(whole)
+    if not grown or 4 * grown < seen:
+        return None
+    return (
+        f"{grown} of the first {many(seen, 'record')} begin with all messages of another one, as "
+        "requests of a log do; if each record is one request, count it with --records request"
+    )
 
 
 def _closed(going: _Open) -> Conversation:
@@ -80,9 +128,8 @@ def _closed(going: _Open) -> Conversation:
     )
 
 
-def _digests(request: Conversation) -> list[bytes]:
+def _digests(request: Conversation, named: str | None) -> list[bytes]:
     """Return a digest of each beginning of the messages, with all that must be the same."""
-    named = None if request.requests == (request.id,) else request.id
     state = hashlib.blake2b(digest_size=20)
     digests = []
     for part in ([named, request.tools, request.template_kwargs], *request.messages):
