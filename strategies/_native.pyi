@@ -31,6 +31,11 @@ def cuts(tokenizer: str, *, split_special_tokens: bool = False) -> list[tuple[st
 # Pairs of characters between which a text is cut; if there are none, the condition that fails.
 def places(tokenizer: str) -> tuple[list[str], str | None]: ...
 
+# Where the last complete element ends in a text that begins before an element of an array: the
+# place after its comma, or 0; whether a bracket closes the array after it; the line breaks before
+# that place; and the characters between the last of these and that place.
+def elements(data: bytes) -> tuple[int, bool, int, int]: ...
+
 # One row for each turn of some conversations, as bytes: the head of its conversation, its number
 # from 1, and after the label of each column the cell. A text is written as it is, None as
 # `nothing`.

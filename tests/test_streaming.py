@@ -376,7 +376,7 @@ def test_a_pipe_is_read_part_by_part_like_a_file(tmp_path: Path, directly: bool,
         assert bool(dataset.notes) is (pack == "Parquet")
     assert [each for batch in batches for each in batch.conversations] == expected[0]
     assert len(batches) == len(expected[3])
-    assert (len(batches) == 1) is ("array" in pack)
+    assert len(batches) > 1
     # The Python functions that read all at once take pipes, too.
     assert list(read_conversations(piped(tmp_path, data))) == expected[0]
 
@@ -399,7 +399,7 @@ def test_a_first_line_may_be_longer_than_what_is_looked_at(
     data = PACKS["lines"]([long, *CHATS])
     found, _, _, batches = read(piped(tmp_path, data), ReadOptions(), directly=directly)
     assert (len(found), len(batches) > 1) == (301, True)
-    for document in (json.dumps([long, *CHATS]), json.dumps(long), json.dumps(long, indent=1)):
+    for document in (json.dumps(long), json.dumps(long, indent=1)):
         pipe = piped(tmp_path, document.encode())
         assert len(read(pipe, ReadOptions(), directly=directly)[3]) == 1
 

@@ -131,6 +131,7 @@ class Journal:
             place.groups,
             place.rejected,
             place.file,
+            0 if place.column is None else place.column,
             tally.skipped,
         )
         # A journal may hold anything.

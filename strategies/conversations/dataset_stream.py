@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import IO, Self, cast
 
 from strategies.conversations import records
+from strategies.conversations.array_parts import ArrayParts
 from strategies.conversations.assembly import Assembly
 from strategies.conversations.beginning import Begun, is_one_line
 from strategies.conversations.containers import (
@@ -22,14 +23,13 @@ from strategies.conversations.datasets import all_of
 from strategies.conversations.detect import form_named
 from strategies.conversations.direct import DirectConversations, read_directly
 from strategies.conversations.files import Pipe, shown_path
-from strategies.conversations.json_records import START_BYTES, begins_lines
+from strategies.conversations.json_records import START_BYTES, begins_lines, head_of_array
 from strategies.conversations.line_parts import LineParts
 from strategies.conversations.opened import OpenedFile, failures
 from strategies.conversations.options import ReadOptions
 from strategies.conversations.parts import Batch, Place
 from strategies.conversations.reading import items_of
 from strategies.conversations.row_parts import RowParts
-from strategies.errors import InputError
 
 
 class DatasetStream:
@@ -171,11 +171,16 @@ class DatasetStream:
         text = Begun(stream)
         if container != "JSON":
             container_of(text.begins(LOOKED_AT_BYTES), file.name, container)
-        lines = begins_lines(text.begins(START_BYTES), file.name) or is_one_line(text)
+        start, packed = text.begins(START_BYTES), container != "JSON"
+        lines = begins_lines(start, file.name) or is_one_line(text)
+        head = None if lines else head_of_array(start)
         with io.BufferedReader(text, START_BYTES) as buffered:
-            if lines and file.options.records != "request":
-                packed = container != "JSON"
+            if file.options.records == "request":
+                yield self._whole(cast("IO[bytes]", buffered))
+            elif lines:
                 yield from LineParts(file).read(buffered, packed=packed)
+            elif head is not None:
+                yield from ArrayParts(file).read(buffered, head, packed=packed)
             else:
                 yield self._whole(cast("IO[bytes]", buffered))
 
@@ -184,11 +189,7 @@ class DatasetStream:
         file, assembly = self._file, self.assembly
         data = stream.read(records.MAX_DOCUMENT_BYTES + 1)
         if len(data) > records.MAX_DOCUMENT_BYTES:
-            limit = records.MAX_DOCUMENT_BYTES >> 30
-            raise InputError(
-                f"larger than {limit} GiB, and has to be in memory as a whole; split it",
-                file=file.name,
-            )
+            raise file.too_large()
         # The core numbers the conversations of a document from its start.
         if file.directly and not assembly.groups:
             direct = read_directly(data, file.name, file.options)

@@ -95,7 +95,7 @@ def outlines_of(conversations: Sequence[Conversation]) -> Sequence[tuple[str, Se
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A part of a file with one record to a line.
+    """A part of a file.
 
     Parameters
     ----------
@@ -103,11 +103,14 @@ class Part:
         How many there are before it.
     form
         The name of the format that an earlier part has shown.
+    is_lines
+        Whether the part has one record to a line; else it is an array.
     """
 
     lines: int
     conversations: int
     form: str | None
+    is_lines: bool = True
 
 
 def left_to_python(options: ReadOptions) -> str | None:
@@ -140,9 +143,10 @@ def read_directly(
     if len(data) > records.MAX_DOCUMENT_BYTES:
         return "it is larger than a dataset may be"
     form = None if part is None else part.form
+    is_lines = part is not None and part.is_lines
     if form is None and options.format is not None:
         form = form_named(options.format).name
-    if form is None and (shown := _form_shown(data, name, is_lines=part is not None)):
+    if form is None and (shown := _form_shown(data, name, is_lines=is_lines)):
         # Found by the same rules as for Python's readers, so that both read the same.
         form = shown.name
     try:
@@ -154,7 +158,7 @@ def read_directly(
             longest_document=records.MAX_DOCUMENT_BYTES // records.BYTES_PER_VALUE,
             parses_arguments=options.tool_arguments == "objects",
             harmless=_harmless(),
-            is_lines=part is not None,
+            is_lines=is_lines,
             before=(0, 0) if part is None else (part.lines, part.conversations),
             form=form,
         )

@@ -6,6 +6,7 @@ import io
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import PurePath
 from typing import IO, Any, cast
 
@@ -16,6 +17,7 @@ from strategies.errors import InputError
 
 _SPACE = b" \t\r\n"
 _SPACES = re.compile(r"[ \t\r\n]*")
+_HEAD = re.compile(rb"(?:\xef\xbb\xbf)?[ \t\r\n]*\[")
 
 
 def read_json(stream: IO[bytes], name: str) -> Iterator[Record | Unread]:
@@ -154,12 +156,11 @@ def _read_document(stream: IO[bytes], name: str) -> Iterator[Record | Unread]:
         raise InputError(
             f"larger than {largest >> 30} GiB as one JSON document; use JSONL", file=name
         )
-    if _holds_too_many(data, largest):
-        raise InputError("too many values for one JSON document; use JSONL", file=name)
+    _check_values(data, name)
     text = _decode(data, name, None)
     start = _skip_space(text, 0)
     if text[start : start + 1] == "[":
-        yield from _elements(text, start + 1, name)
+        yield from _elements(text, start + 1, name, Within())
         return
     line = 1 + text.count("\n", 0, start)
     try:
@@ -174,24 +175,96 @@ def _read_document(stream: IO[bytes], name: str) -> Iterator[Record | Unread]:
     yield _record(value, name, line)
 
 
-def _elements(text: str, position: int, name: str) -> Iterator[Record | Unread]:
+@dataclass(frozen=True, slots=True)
+class Within:
+    """Which part of an array a text is. It begins before an element, unless it is all.
+
+    Parameters
+    ----------
+    line
+        The line on which it begins, from 1.
+    column
+        Characters before it in this line.
+    first
+        Whether no element is before it.
+    more
+        Whether it ends with a comma, and others follow.
+    """
+
+    line: int = 1
+    column: int = 0
+    first: bool = True
+    more: bool = False
+
+
+def head_of_array(start: bytes) -> bytes | None:
+    """Return what a document has up to the bracket that opens an array; None if it is none.
+
+    Parameters
+    ----------
+    start
+        Its first bytes.
+    """
+    found = _HEAD.match(start)
+    return found and found[0]
+
+
+def begins_conversation(part: bytes) -> bool:
+    """Whether the first element says that its array holds the messages of one conversation.
+
+    Parameters
+    ----------
+    part
+        The array from there on.
+    """
+    text = part.decode(errors="replace")
+    try:
+        value, _ = next_value(text, _skip_space(text, 0))
+    except ValueError:
+        return False
+    return _is_message(value)
+
+
+def read_elements(part: bytes, name: str, within: Within) -> Iterator[Record | Unread]:
+    """Yield the elements of a part of an array, as `read_json` does of a whole one.
+
+    Parameters
+    ----------
+    part
+        The part, which begins with an element. The last one goes on to the end of the file.
+    name
+        The name that errors use.
+    within
+        Which part it is.
+
+    Raises
+    ------
+    InputError
+        With name and line, if nothing after this place can be read.
+    """
+    _check_values(part, name)
+    try:
+        text = part.decode()
+    except UnicodeDecodeError as error:
+        line = within.line + part.count(b"\n", 0, error.start)
+        raise InputError("not UTF-8 text", file=name, line=line) from None
+    yield from _elements(text, 0, name, within)
+
+
+def _elements(text: str, position: int, name: str, within: Within) -> Iterator[Record | Unread]:
     """Yield the elements of an array, parsed one by one, so that an error can name its line."""
-    line, counted, first = 1, 0, 1
-    separator = ""
+    line, counted, first = within.line, 0, within.line
+    separator = "" if within.first else ","
     messages: list[Any] | None = None
     while True:
         position = _skip_space(text, position)
         if text[position : position + 1] == "]" and separator != ",":
             break
+        if within.more and separator == "," and position == len(text):
+            return
         line += text.count("\n", counted, position)
         counted = start = position
-        try:
-            value, position = next_value(text, position)
-        except json.JSONDecodeError as error:
-            # Its line is counted from the start of the text.
-            raise _not_json(error, name, 1) from None
-        except ValueError as error:
-            raise _not_json(error, name, line) from None
+        value, position = _element(text, position, name, within, line)
         if not separator and _is_message(value):
             messages, first = [], line
         if messages is not None:
@@ -215,6 +288,17 @@ def _elements(text: str, position: int, name: str) -> Iterator[Record | Unread]:
     if messages is not None:
         # The whole document is one conversation.
         yield _record(messages, name, first)
+
+
+def _element(text: str, position: int, name: str, within: Within, line: int) -> tuple[Any, int]:
+    """Return the element that begins in a line, and the place after it."""
+    try:
+        return next_value(text, position)
+    except json.JSONDecodeError as error:
+        # Its line is counted from the start of the text.
+        raise _not_json(error, name, within.line, within.column) from None
+    except ValueError as error:
+        raise _not_json(error, name, line) from None
 
 
 def _record(value: Any, name: str, line: int) -> Record:
@@ -248,6 +332,11 @@ _NO_MESSAGE = {"conversation_id", "messages", "conversations", "conversation"}
 """An object with one of these fields is a record or a row."""
 
 
+def _check_values(document: bytes, name: str) -> None:
+    if _holds_too_many(document, records.MAX_DOCUMENT_BYTES):
+        raise InputError("too many values for one JSON document; use JSONL", file=name)
+
+
 def _holds_too_many(data: bytes, limit: int) -> bool:
     """Whether a JSON text may hold more values than a limit in bytes has room for.
 
@@ -272,8 +361,9 @@ def _decode(data: bytes, name: str, line: int | None) -> str:
         raise InputError("not UTF-8 text", file=name, line=at) from None
 
 
-def _not_json(error: ValueError, name: str, line: int) -> InputError:
+def _not_json(error: ValueError, name: str, line: int, column: int = 0) -> InputError:
     if isinstance(error, json.JSONDecodeError):
+        column = error.colno + (column if error.lineno == 1 else 0)
         line = line + error.lineno - 1
-        return InputError(f"not JSON: {error.msg} at column {error.colno}", file=name, line=line)
+        return InputError(f"not JSON: {error.msg} at column {column}", file=name, line=line)
     return InputError(f"not JSON: {error}", file=name, line=line)

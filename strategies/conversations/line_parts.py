@@ -87,17 +87,8 @@ class LineParts:
 
         Returns how many bytes were read beyond it, to the end of a line.
         """
-        left = self._file.start.offset
-        block = b""
-        while left:
-            block = stream.read(min(left, records.PART_BYTES))
-            if not block:
-                break
-            digest.update(block)
-            left -= len(block)
-        if self._file.start.offset and digest.hexdigest() != self._file.start.digest:
-            raise InputError("is not the file that was read before", file=self._file.name)
-        return self._end_last_line(stream, block[-1:], digest)
+        last = self._file.pass_over(stream, digest)
+        return self._end_last_line(stream, last, digest)
 
     def _end_last_line(self, stream: IO[bytes], last: bytes, digest: Digest) -> int:
         """Read the end of a line that was the last one of the file before, and had none."""

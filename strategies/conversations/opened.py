@@ -22,6 +22,8 @@ from strategies.conversations.records import Record, Unread
 from strategies.errors import InputError
 
 if TYPE_CHECKING:
+    from hashlib import _Hash as Digest
+
     from strategies.conversations.format import Format
 
 
@@ -174,12 +176,50 @@ class OpenedFile:
         """Name of the format; None before the first record that shows it."""
         return self.assembly.form_name
 
-    def place(self, offset: int, digest: str) -> Place:
+    def pass_over(self, stream: IO[bytes], digest: Digest, *, in_array: bool = False) -> bytes:
+        """Read up to the place to start at, and return the last byte before it.
+
+        Parameters
+        ----------
+        stream
+            The bytes of the file, unpacked.
+        digest
+            Takes what is read.
+        in_array
+            Whether the place must be in an array.
+
+        Raises
+        ------
+        InputError
+            If this is not what was read before.
+        """
+        left = self.start.offset
+        block = b""
+        while left:
+            block = stream.read(min(left, records.PART_BYTES))
+            if not block:
+                break
+            digest.update(block)
+            left -= len(block)
+        same = digest.hexdigest() == self.start.digest
+        if self.start.offset and not (same and in_array == (self.start.column is not None)):
+            raise InputError("is not the file that was read before", file=self.name)
+        return block[-1:]
+
+    def too_large(self) -> InputError:
+        """Return the error of a file that cannot be read in parts."""
+        limit = records.MAX_DOCUMENT_BYTES >> 30
+        return InputError(
+            f"larger than {limit} GiB, and has to be in memory as a whole; split it",
+            file=self.name,
+        )
+
+    def place(self, offset: int, digest: str, column: int | None = None) -> Place:
         """Return the place up to which the file is read.
 
         Parameters
         ----------
-        offset, digest
+        offset, digest, column
             As in `Place`.
         """
         assembly = self.assembly
@@ -195,6 +235,7 @@ class OpenedFile:
             assembly.first,
             assembly.read_before,
             assembly.empty,
+            column=column,
         )
 
 

@@ -29,6 +29,8 @@ class Place:
         Number of files before the one that it is in.
     before
         SHA-256 of each of those.
+    column
+        Characters before it in its line, if it is in an array; None elsewhere.
     """
 
     offset: int = 0
@@ -45,6 +47,7 @@ class Place:
     like_requests: str | None = None
     file: int = 0
     before: Sequence[str] = ()
+    column: int | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Return what `Place(**…)` makes again."""

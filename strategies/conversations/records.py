@@ -12,7 +12,7 @@ MAX_RECORD_BYTES = 256 * 2**20
 """Longest line of a JSONL file. The longest real conversations take a few megabytes."""
 
 MAX_DOCUMENT_BYTES = 2 * 2**30
-"""Largest JSON document, and the most that all lines or rows of a file may unpack to."""
+"""The most that is in memory as a whole, and that all lines or rows of a file may unpack to."""
 
 BYTES_PER_VALUE = 32
 """The least that a value counts against these limits. Python needs more for an empty list."""

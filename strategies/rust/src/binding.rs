@@ -463,6 +463,8 @@ impl Counter {
 #[pymodule]
 mod _native {
     #[pymodule_export]
+    use super::reading::elements;
+    #[pymodule_export]
     use super::rows::rows;
     #[pymodule_export]
     use super::{

@@ -12,8 +12,8 @@ use super::waiting::Waiting;
 use crate::data::{Data, Dict, Text, prepare_message};
 use crate::prompts;
 use crate::records::{
-    Before, Bounds, Conversation, Form, Found, Harmless, Kinds, Names, Options, Profile, Serving,
-    Stop, read,
+    Before, Bounds, Conversation, Ends, Form, Found, Harmless, Kinds, Names, Options, Profile,
+    Serving, Stop, ends, read,
 };
 
 /// Conversations that are served between two looks for signals.
@@ -369,6 +369,22 @@ impl Records {
             .map(|conversation| python_conversation(py, conversation))
             .collect()
     }
+}
+
+/// Where the last complete element ends in a text that begins before an element of an array.
+///
+/// The place after its comma, or 0; whether a bracket closes the array after it; the line breaks
+/// before that place, and the characters between the last of these and that place.
+#[pyfunction]
+#[pyo3(signature = (data))]
+pub fn elements(py: Python<'_>, data: &[u8]) -> (usize, bool, usize, usize) {
+    let Ends {
+        end,
+        closed,
+        lines,
+        column,
+    } = py.detach(|| ends(data));
+    (end, closed, lines, column)
 }
 
 fn names(names: &Bound<'_, PyAny>) -> PyResult<Names> {

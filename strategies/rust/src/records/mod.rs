@@ -5,6 +5,7 @@
 //! wrong. So a file that is read here has no error and no warning.
 
 mod conversation;
+mod elements;
 mod endpoints;
 mod fields;
 mod json;
@@ -15,6 +16,7 @@ mod text;
 mod whole;
 
 pub use conversation::{Conversation, Kinds};
+pub use elements::{Ends, ends};
 pub use fields::{Harmless, Names};
 pub use profiles::{Profile, Serving};
 pub use refusal::Refusal;
