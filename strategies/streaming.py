@@ -263,7 +263,7 @@ def count_batches(
             except TurnError as error:
                 from strategies.hints import hinted
 
-                raise hinted(error, conversations, chat).at(batch.file) from error
+                raise hinted(error, conversations, chat).at(batch.source[0]) from error
             yield Counted(batch, counts, figures)
             # It need not be there while the next one is counted.
             del batch, conversations, counts, figures

@@ -305,7 +305,7 @@ def test_a_template_that_raises_is_named_with_conversation_and_turn(
     arguments += ("--strategy", strategy, "--workers", "1", "--out", tmp_path / "isl.csv")
     assert_refused(
         bench(*arguments),
-        "conversation 'c', turn 2 (its first 3 messages): roles must alternate",
+        f"{data}: conversation 'c', turn 2 (its first 3 messages): roles must alternate",
     )
     assert files(tmp_path) == {"data.jsonl", "raising.jinja"}
     skipped = bench(*arguments, "--on-error", "skip")

@@ -69,7 +69,19 @@ def test_a_table_has_the_columns_that_are_asked_for(
     said = json.loads(result.out)
     assert (said["tokens"], said["shared"], said["new"]) == (total, shared, total - shared)
     assert said["shared_ratio"] == shared / total
-    assert said["osl"] == sum(row[7] or 0 for row in rows)
+    answers = [row[7] for row in rows if row[7] is not None]
+    assert 0 < len(answers) < len(rows)
+    assert (said["osl"], said["osl_turns"]) == (sum(answers), len(answers))
+
+
+def test_a_sum_of_no_answers_is_unknown_and_not_0(bench: Bench, tmp_path: Path) -> None:
+    path = tmp_path / "data.jsonl"
+    path.write_text('{"messages": [{"role": "user", "content": "hi"}]}\n', encoding="utf-8")
+    options = (path, "--tokenizer", TOKENIZER, "--columns", "osl,shared")
+    said = json.loads(bench("count", *options, "--json").out)
+    assert (said["osl"], said["osl_turns"], said["shared"]) == (None, 0, 0)
+    shown = bench("count", *options).out
+    assert "osl  osl_turns" in shown
 
 
 def test_a_stream_yields_the_columns(dataset: Path) -> None:

@@ -172,7 +172,7 @@ def test_a_damaged_journal_is_one_line(
 ) -> None:
     path, out = dataset(tmp_path / "data.jsonl", 4), tmp_path / "isl.csv"
     whole = {"format": 1, "about": {}, "place": {}, "out": {}, "rejects": {}, "isls": {}}
-    whole |= {"skipped": 0, "sums": {}, "contents": {}}
+    whole |= {"skipped": 0, "sums": {}, "known": {}, "contents": {}}
     Journal(out).path.write_text(json.dumps({**whole, **changed}), encoding="utf-8")
     result = bench("count", path, "--tokenizer", TOKENIZER, "--out", out, "--resume")
     assert (result.code, len(result.error.splitlines())) == (3, 1)

@@ -213,7 +213,8 @@ def test_a_doubled_text_ends_the_command_in_one_line(strategy: str, tmp_path: Pa
     )
     assert (done.returncode, done.stdout) == (3, "")
     (line,) = done.stderr.splitlines()
-    assert line.startswith("bench: conversation 'conversation-1', turn 1 (its first 1 messages): ")
+    place = f"{data}: conversation 'conversation-1', turn 1 (its first 1 messages): "
+    assert line.startswith(f"bench: {place}")
     assert f"of more than {MAX_RENDER_CHARACTERS:,} characters" in line
     assert not (tmp_path / "isl.csv").exists()
 

@@ -60,9 +60,9 @@ def test_a_log_is_told_by_all_readers(tmp_path: Path, bench: Bench) -> None:
 
 def test_the_file_is_named_if_there_are_several(tmp_path: Path) -> None:
     first = written(tmp_path / "1.jsonl", log(1))
-    second, third = (written(tmp_path / f"{n}.jsonl", log(2, talk=n)) for n in (2, 3))
+    second, third = (written(tmp_path / f"{n}.jsonl", log(3, talk=n)) for n in (2, 3))
     (line,) = told([first, second, third])
-    assert line.startswith(f"{second}: 1 of the first 2 records begin ")
+    assert line.startswith(f"{second}: 2 of the first 3 records begin ")
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,8 @@ def test_the_file_is_named_if_there_are_several(tmp_path: Path) -> None:
         pytest.param([*log(1), *log(1)], id="the same twice"),
         pytest.param([{"messages": [USER]}, {"messages": [USER, USER]}], id="one turn each"),
         pytest.param([log(1)[0], {**log(2)[1], "tools": [TOOL]}], id="other tools"),
-        pytest.param([*log(2), *(log(1, talk=n)[0] for n in range(1, 8))], id="one of nine"),
+        pytest.param(log(2), id="one alone"),
+        pytest.param([*log(3), *(log(1, talk=n)[0] for n in range(1, 8))], id="two of ten"),
         pytest.param(log(3)[::-1], id="the longest first"),
     ],
 )

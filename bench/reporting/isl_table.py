@@ -363,11 +363,14 @@ class Tally:
         Number of turns without an ISL.
     sums
         Sums of further columns, by their names.
+    known
+        Number of turns that have a value there, by the same names.
     """
 
     isls: Counter[int] = field(default_factory=Counter)
     skipped: int = 0
     sums: Counter[str] = field(default_factory=Counter)
+    known: Counter[str] = field(default_factory=Counter)
 
     def add(self, counts: Counts) -> None:
         """Add the counts of more conversations."""
@@ -378,15 +381,23 @@ class Tally:
     def add_more(self, more: Mapping[str, Sequence[int | None]]) -> None:
         """Add the further columns of a conversation."""
         for column, cells in more.items():
-            self.sums[column] += sum(cell for cell in cells if cell is not None)
+            values = [cell for cell in cells if cell is not None]
+            self.sums[column] += sum(values)
+            self.known[column] += len(values)
 
     def tokens(self) -> dict[str, float | int | None]:
         """Return the tokens of all prompts, those of each further column, and the ratio shared.
 
-        The ratio is that of the shared tokens to all, and None if there are none.
+        The ratio is that of the shared tokens to all, and None if there are none. The answer of a
+        turn may be unknown, so ``osl_turns`` says of how many turns ``osl`` is the sum. A sum of
+        no turns is None.
         """
         total = sum(isl * number for isl, number in self.isls.items())
-        result: dict[str, float | int | None] = {"tokens": total, **self.sums}
+        result: dict[str, float | int | None] = {"tokens": total}
+        for column, tokens in self.sums.items():
+            result[column] = tokens if self.known[column] else None
+        if "osl" in self.sums:
+            result["osl_turns"] = self.known["osl"]
         if "shared" in self.sums:
             result["shared_ratio"] = self.sums["shared"] / total if total else None
         return result

@@ -93,6 +93,7 @@ class Journal:
             "isls": {str(isl): turns for isl, turns in state.tally.isls.items()},
             "skipped": state.tally.skipped,
             "sums": state.tally.sums,
+            "known": state.tally.known,
             "contents": state.contents,
         }
         content = json.dumps(document).encode()
@@ -119,6 +120,7 @@ class Journal:
                 Counter({int(isl): turns for isl, turns in found["isls"].items()}),
                 found["skipped"],
                 Counter(found["sums"]),
+                Counter(found["known"]),
             )
             place = Place(**found["place"])
             out, rejects = Written(**found["out"]), Written(**found["rejects"])

@@ -64,8 +64,9 @@ def parquet_batches(
 
     with (
         arrow_failures(name, "Parquet"),
-        # Of a column of a row group, one page at a time is in memory.
-        pq.ParquetFile(stream, buffer_size=_PAGE_BYTES) as file,
+        # Of a column of a row group, one page at a time is in memory. What is buffered before it is
+        # asked for would stay until the end (findings/pyarrow-keeps-what-it-has-read.sh).
+        pq.ParquetFile(stream, buffer_size=_PAGE_BYTES, pre_buffer=False) as file,
     ):
         with placed(file=name):
             wanted = wanted_titles(file.schema_arrow.names, needs)

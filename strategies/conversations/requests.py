@@ -90,7 +90,7 @@ def looks_like_requests(conversations: Sequence[Conversation]) -> str | None:
     Returns
     -------
     str or None
-        None if fewer than one of four begins with all messages of another one.
+        None if fewer than two, or than one of four, begin with all messages of another one.
     """
     ends: set[bytes] = set()
     seen = grown = size = 0
@@ -104,7 +104,7 @@ def looks_like_requests(conversations: Sequence[Conversation]) -> str | None:
         repeats = len(conversation.turns) > 1 and not ends.isdisjoint(beginnings)
         grown += repeats
         ends.add(whole)
-    if not grown or 4 * grown < seen:
+    if grown < 2 or 4 * grown < seen:
         return None
     return (
         f"{grown} of the first {many(seen, 'record')} begin with all messages of another one, as "
