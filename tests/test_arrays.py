@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import random
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -271,8 +272,21 @@ def test_another_array_is_not_gone_on_with(tmp_path: Path, monkeypatch: pytest.M
     path.write_text(json.dumps(CHATS[1:]), encoding="utf-8")
     with pytest.raises(InputError, match="is not the file that was read before"):
         parts_of(path, ReadOptions(), start=place)
-    # The same bytes may be lines now, if something was added.
-    path.write_text(f"{json.dumps([CHATS[0]['messages'][0]])}\n", encoding="utf-8")
+
+
+@pytest.mark.parametrize("column", [None, 0])
+def test_a_place_in_an_array_is_none_in_lines(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, column: int | None
+) -> None:
+    """A file that has grown may be taken for lines, and was an array."""
+    monkeypatch.setattr(records, "PART_BYTES", 1000)
+    path = tmp_path / "data.json"
+    lines = "".join(f"{json.dumps(each)}\n" for each in CHATS)
+    path.write_text(lines if column == 0 else json.dumps(CHATS), encoding="utf-8")
+    place = parts_of(path, ReadOptions())[1].place
+    assert place is not None
+    with pytest.raises(InputError, match="is not the file that was read before"):
+        parts_of(path, ReadOptions(), start=replace(place, column=column))
 
 
 @both_readers
