@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import json
 import random
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +29,6 @@ both_readers = pytest.mark.parametrize("directly", [False, True], ids=["python",
 in_any_folder = settings(
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
     deadline=None,
-    max_examples=200,
 )
 
 
@@ -52,6 +53,7 @@ def outcome(path: Path, options: ReadOptions, **how: Any) -> Any:
             batches = list(dataset)
         except InputError as error:
             return str(error)
+        assert dataset.sha256() == hashlib.sha256(path.read_bytes()).hexdigest()
         found = [each for batch in batches for each in batch.conversations]
         rejects = [each for batch in batches for each in batch.rejects]
         return found, rejects, dataset.warnings
@@ -83,10 +85,14 @@ RECORDS = st.one_of(
         ]
     ),
 )
+OTHERS = RECORDS | st.sampled_from([chat(4)["messages"][0], row("a")])
 ROWS = st.builds(row, st.sampled_from("abc"), st.sampled_from(["user", "assistant"]))
 MESSAGES = st.sampled_from([{"role": "user", "content": "a"}, {"role": "assistant"}])
 DATASETS = st.one_of(
-    st.lists(RECORDS, max_size=12), st.lists(ROWS, max_size=6), st.lists(MESSAGES, max_size=3)
+    st.lists(RECORDS, max_size=12),
+    st.lists(OTHERS, max_size=12),
+    st.lists(ROWS, max_size=6),
+    st.lists(MESSAGES, max_size=3),
 )
 SPACE = st.sampled_from(["", " ", "\n", "\r\n", "\t \n\n"])
 
@@ -202,6 +208,7 @@ def test_a_broken_array_is_refused_in_the_words_of_the_whole(
 
 
 CHATS = [chat(number) for number in range(300)]
+ACCENTS = "\xc3\xa9" * 99
 LONE = '{"messages": [{"role": "user", "content": "a"}]}'
 
 
@@ -217,21 +224,45 @@ LONE = '{"messages": [{"role": "user", "content": "a"}]}'
         pytest.param(f'[{LONE},\n{{"é": "', ":2: not JSON: Unterminated string", id="f"),
     ],
 )
-@pytest.mark.parametrize("size", [1, 30, 10**6])
 def test_what_is_no_json_is_named_with_its_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, directly: bool, text: str, message: str
+) -> None:
+    path = tmp_path / "data.json"
+    path.write_text(text, encoding="utf-8")
+    assert whole_outcome(path, ReadOptions()).startswith(f"{path}{message}")
+    for size in range(1, len(text) + 2):
+        monkeypatch.setattr(records, "PART_BYTES", size)
+        found = outcome(path, ReadOptions(), directly=directly)
+        assert found == whole_outcome(path, ReadOptions())
+
+
+@both_readers
+@pytest.mark.parametrize("options", OPTIONS, ids=["raise", "skip"])
+@pytest.mark.parametrize(
+    ("elements", "line"),
+    [
+        pytest.param(['{"messages": 1}', LONE, f"{LONE[:-5]}\xff{LONE[-5:]}"], 3, id="a record"),
+        pytest.param(["x", LONE, "\xff"], 3, id="no json"),
+        pytest.param([LONE, f'"{ACCENTS}', LONE, '"\xe2\x82'], 4, id="an open string"),
+    ],
+)
+def test_bytes_that_are_no_text_are_told_first(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     directly: bool,
-    text: str,
-    message: str,
-    size: int,
+    options: ReadOptions,
+    elements: list[str],
+    line: int,
 ) -> None:
-    monkeypatch.setattr(records, "PART_BYTES", size)
     path = tmp_path / "data.json"
-    path.write_text(text, encoding="utf-8")
-    found = outcome(path, ReadOptions(), directly=directly)
-    assert found.startswith(f"{path}{message}")
-    assert found == whole_outcome(path, ReadOptions())
+    inner = ",\n".join(elements).encode("latin-1")
+    for mark in (b"", b"\xef\xbb\xbf"):
+        path.write_bytes(mark + b"[" + inner)
+        for size in range(1, len(inner) + 6, 2):
+            monkeypatch.setattr(records, "PART_BYTES", size)
+            found = outcome(path, options, directly=directly)
+            assert found == f"{path}:{line}: not UTF-8 text"
+            assert found == whole_outcome(path, options)
 
 
 @pytest.mark.parametrize("indent", [None, 2])
@@ -271,8 +302,21 @@ def test_another_array_is_not_gone_on_with(tmp_path: Path, monkeypatch: pytest.M
     path.write_text(json.dumps(CHATS[1:]), encoding="utf-8")
     with pytest.raises(InputError, match="is not the file that was read before"):
         parts_of(path, ReadOptions(), start=place)
-    # The same bytes may be lines now, if something was added.
-    path.write_text(f"{json.dumps([CHATS[0]['messages'][0]])}\n", encoding="utf-8")
+
+
+@pytest.mark.parametrize("column", [None, 0])
+def test_a_place_in_an_array_is_none_in_lines(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, column: int | None
+) -> None:
+    """A file that has grown may be taken for lines, and was an array."""
+    monkeypatch.setattr(records, "PART_BYTES", 1000)
+    path = tmp_path / "data.json"
+    lines = "".join(f"{json.dumps(each)}\n" for each in CHATS)
+    path.write_text(lines if column == 0 else json.dumps(CHATS), encoding="utf-8")
+    place = parts_of(path, ReadOptions())[1].place
+    assert place is not None
+    with pytest.raises(InputError, match="is not the file that was read before"):
+        parts_of(path, ReadOptions(), start=replace(place, column=column))
 
 
 @both_readers
@@ -303,12 +347,16 @@ def test_an_array_may_be_larger_than_what_is_in_memory_as_a_whole(
     for directly in (False, True):
         path.write_text(json.dumps(CHATS), encoding="utf-8")
         assert len(outcome(path, ReadOptions(), directly=directly)[0]) == 300
-        path.write_text(json.dumps([chat(1), chat(2, metadata="x" * 6000)]), encoding="utf-8")
+        long = chat(2, metadata="x" * 6000)
+        path.write_text(json.dumps([chat(1), long, *CHATS]), encoding="utf-8")
         message = "larger than 0 GiB, and has to be in memory as a whole; split it"
         assert outcome(path, ReadOptions(), directly=directly) == f"{path}: {message}"
         path.write_bytes(gzip.compress(json.dumps(CHATS[:9]).encode() + b" " * 10**6))
         found = outcome(path, ReadOptions(), directly=directly)
         assert found == f"{path}: {message}"
+        path.write_bytes(gzip.compress(json.dumps([*CHATS[:9], *CHATS[:1] * 10**4]).encode()))
+        found = outcome(path, ReadOptions(), directly=directly)
+        assert "unpacks to more than 250 times its size; unpack it first" in found
 
 
 @given(found=st.lists(RECORDS, max_size=9), seed=st.integers(), space=SPACE)

@@ -74,11 +74,15 @@ def killed_after_journals(number: int, out: Path, *arguments: object) -> bool:
     return False
 
 
+@pytest.mark.parametrize("array", [False, True], ids=["lines", "an array"])
 @pytest.mark.parametrize("ending", [".jsonl", ".csv", ".parquet"])
 def test_a_count_that_is_killed_again_and_again_ends_as_if_it_was_not(
-    tmp_path: Path, ending: str
+    tmp_path: Path, ending: str, array: bool
 ) -> None:
     path = dataset(tmp_path / "data.jsonl")
+    if array:
+        rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        path.write_text(json.dumps(rows), encoding="utf-8")
     expected, out = tmp_path / f"expected{ending}", tmp_path / f"isl{ending}"
     options = (path, "--tokenizer", TOKENIZER, "--on-error", "skip", "--json")
     whole = start(*options, "--out", expected, "--rejects", tmp_path / "expected.rejects")
@@ -161,6 +165,8 @@ def test_another_dataset_or_command_is_not_gone_on_with(
         {"about": []},
         {"place": {"offset": "x"}},
         {"place": {"offset": -5}},
+        {"place": {"column": "x"}},
+        {"place": {"column": -5}},
         {"place": {"form": "unknown"}},
         {"place": {"more": 1}},
         {"out": {"start": None}},

@@ -357,7 +357,8 @@ def _decode(data: bytes, name: str, line: int | None) -> str:
         # Files that were put together have a mark at the start of each; it is no character.
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        at = line if line is not None else 1 + data.count(b"\n", 0, error.start)
+        # The codec counts from after the mark.
+        at = line if line is not None else 1 + error.object.count(b"\n", 0, error.start)
         raise InputError("not UTF-8 text", file=name, line=at) from None
 
 
