@@ -13,6 +13,7 @@ from multiprocessing.connection import wait
 from threading import BrokenBarrierError, Thread
 from typing import TYPE_CHECKING
 
+from strategies.chat.library import without_advice
 from strategies.chat.tokenizer import ChatTokenizer
 from strategies.conversations.conversation import Conversation
 from strategies.conversations.counts import Counts, OnError, Progress
@@ -60,7 +61,7 @@ class ProcessPool:
     @contextmanager
     def open(self, chat: ChatTokenizer, *, workers: int) -> Iterator[_Counter]:
         """Start the processes and wait until each has loaded the tokenizer."""
-        context = self._context()
+        context = self._context(chat)
         # Limits on processes count threads, too. A fork server that meets such a limit writes a
         # traceback, and a pool without one of its own two threads never answers.
         check_threads(
@@ -94,7 +95,7 @@ class ProcessPool:
             raise
         pool.shutdown(wait=True)
 
-    def _context(self) -> BaseContext:
+    def _context(self, chat: ChatTokenizer) -> BaseContext:
         methods = multiprocessing.get_all_start_methods()
         default = "forkserver" if "forkserver" in methods else "spawn"
         method = self.start_method or os.environ.get(START_METHOD_VARIABLE) or default
@@ -104,7 +105,8 @@ class ProcessPool:
                 field=START_METHOD_VARIABLE,
             )
         context = multiprocessing.get_context(method)
-        if method == "forkserver":
+        if method == "forkserver" and chat.coded is None:
+            without_advice()
             # The fork server imports it once, instead of each worker. This has no effect if the
             # program has started its fork server before.
             context.set_forkserver_preload(["transformers.models.auto.tokenization_auto"])

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from functools import partial
@@ -306,3 +308,19 @@ def test_a_vocabulary_that_cannot_be_read_is_an_error_of_one_line(
     with pytest.raises(InputError, match="mistral-common cannot read it") as caught:
         MistralCommon().open(str(tmp_path / name))
     assert len(str(caught.value).splitlines()) == 1
+
+
+def test_a_pool_of_processes_says_no_more_than_its_start(tmp_path: Path) -> None:
+    path = tmp_path / "chats.jsonl"
+    path.write_text(json.dumps({"id": "a", "messages": TALK}), encoding="utf-8")
+    vocabulary = str(mistral_vocabularies.shipped("v3"))
+    given = ["--tokenizer", vocabulary, "--renderer", "mistral-common"]
+    options = ["--strategy", "process-pool", "--workers", "2", "--json"]
+    done = subprocess.run(
+        [sys.executable, "-m", "bench", "count", path, *given, *options],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, json.loads(done.stdout)["turns"] > 1) == (0, True)
+    assert done.stderr == "process-pool: start method forkserver\n"
