@@ -115,6 +115,20 @@ def test_ids_are_those_of_the_call_that_vllm_makes(
     )
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_ids_are_decoded_with_the_names_of_special_tokens(
+    name: str, opened: Callable[[str], OpenMistral]
+) -> None:
+    text = "One  é\n漢🙂"
+    ids = opened(name).ids(request([{"role": "user", "content": text}]))
+    around = (" [INST] ", " [/INST]") if name == "v1" else ("[INST]", "[/INST]")
+    decoded = opened(name).decode(ids)
+    assert decoded.startswith("<s>")
+    assert decoded.endswith(text.join(around).lstrip())
+    with pytest.raises((LookupError, OverflowError, TypeError)):
+        opened(name).decode([2**31 - 1])
+
+
 @pytest.mark.parametrize("dataset", DATASETS)
 @pytest.mark.parametrize("name", NAMES)
 def test_parts_add_up_on_real_conversations(
