@@ -227,6 +227,19 @@ def test_ids_of_calls_lose_their_beginning(opened: Callable[[str], OpenMistral])
     assert isinstance(whole(opened("v13-tekken"), request(short)), int)
 
 
+@pytest.mark.parametrize("name", ["v3", "v13-tekken"])
+def test_arguments_that_are_no_object_are_an_empty_one(
+    name: str, opened: Callable[[str], OpenMistral]
+) -> None:
+    def ids(arguments: Any) -> list[int]:
+        talk = [TALK[1], {**TALK[2], "tool_calls": [call(arguments)]}, TALK[3]]
+        return opened(name).ids(request(talk))
+
+    for arguments in ("no JSON", "[1, 2]", "", "null", None, [1, 2]):
+        assert ids(arguments) == ids({})
+    assert ids('{"b":  "é"}') == ids({"b": "é"}) != ids({})
+
+
 def test_reasoning_is_a_part_of_version_13_and_refused_before(
     opened: Callable[[str], OpenMistral],
 ) -> None:
