@@ -44,7 +44,7 @@ def test_every_change_that_is_tried_is_listed() -> None:
 
 def test_every_option_is_one_of_the_command() -> None:
     known = {name for each in check_command.params for name in each.opts}
-    others = {"--enable-auto-tool-choice", "--tool-call-parser"}
+    others = {"--enable-auto-tool-choice", "--tool-call-parser", "--tokenizer-mode"}
     assert set(re.findall(r"--[a-z][a-z-]+", PAGE)) - others <= known
 
 
