@@ -184,10 +184,45 @@ def vllm_render(tokenizer: Path, folder: Path, template: str | None = None) -> I
     """Run vLLM's renderer, which needs no model."""
     python = python_with("ISL_BENCH_VLLM", "vllm")
     model_folder(tokenizer, folder / "model", template)
+    more = ["--enable-auto-tool-choice", "--tool-call-parser", "hermes"]
+    with _vllm(python, folder, *more) as url:
+        yield url
+
+
+@contextmanager
+def vllm_harmony(tokenizer: Path, folder: Path) -> Iterator[str]:
+    """Run vLLM's renderer for gpt-oss: it calls the library of Harmony, and no template."""
+    python = python_with("ISL_BENCH_VLLM", "vllm")
+    model = folder / "model"
+    shutil.copytree(tokenizer, model)
+    described = {"architectures": ["GptOssForCausalLM"], "model_type": "gpt_oss"}
+    (model / "config.json").write_text(json.dumps(described), encoding="utf-8")
+    more = ["--enable-auto-tool-choice", "--tool-call-parser", "openai"]
+    with _vllm(python, folder, *more) as url:
+        yield url
+
+
+@contextmanager
+def vllm_mistral(vocabulary: Path, folder: Path) -> Iterator[str]:
+    """Run vLLM's renderer with mistral-common and a tekken vocabulary."""
+    python = python_with("ISL_BENCH_VLLM", "vllm")
+    model = folder / "model"
+    model.mkdir()
+    shutil.copy(vocabulary, model / "tekken.json")
+    described = {"architectures": ["MistralForCausalLM"], "model_type": "mistral"}
+    (model / "config.json").write_text(json.dumps(described), encoding="utf-8")
+    # Without a parser of tool calls: with Mistral's, vLLM 0.33.0 fails with mistral-common 1.13.1
+    # from version 11 on, and tools are taken all the same.
+    with _vllm(python, folder, "--tokenizer-mode", "mistral") as url:
+        yield url
+
+
+@contextmanager
+def _vllm(python: str, folder: Path, *more: str) -> Iterator[str]:
+    """Run vLLM's renderer for the model in a folder."""
     port = free_port()
     command = [python, "-m", "vllm.entrypoints.cli.main", "launch", "render", "model"]
-    command += ["--host", "127.0.0.1", "--port", str(port)]
-    command += ["--enable-auto-tool-choice", "--tool-call-parser", "hermes"]
+    command += ["--host", "127.0.0.1", "--port", str(port), *more]
     quiet = {"VLLM_TARGET_DEVICE": "cpu", "VLLM_NO_USAGE_STATS": "1"}
     with running(command, folder, f"http://127.0.0.1:{port}", **quiet) as url:
         yield url

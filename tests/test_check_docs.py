@@ -11,7 +11,7 @@ import pytest
 from bench.checking.comparing import OFFSET, UNSTEADY, WITHOUT_CACHED
 from bench.checking.endpoints.registry import ENDPOINTS
 from bench.checking.explaining import CHANGES
-from bench.checking.prompts import NOT_SHOWN, TEXT_KINDS, TOKENS
+from bench.checking.prompts import NOT_SHOWN, TEXT_KINDS, TOKENS, UNREADABLE
 from bench.cli.check import check_command
 
 PAGE = (Path(__file__).parents[1] / "docs" / "check.md").read_text(encoding="utf-8")
@@ -30,7 +30,10 @@ def test_the_endpoints_are_listed_in_the_order_in_which_they_are_tried() -> None
 def test_every_kind_of_difference_is_explained() -> None:
     kinds = [each for cell in column("kind") for each in re.split(r", (?=less|more|…)", cell)]
     fixed = {each for each in kinds if "…" not in each}
-    assert fixed == {*TEXT_KINDS, TOKENS, OFFSET, UNSTEADY, WITHOUT_CACHED, NOT_SHOWN}
+    assert fixed == {
+        *TEXT_KINDS,
+        *(TOKENS, UNREADABLE, OFFSET, UNSTEADY, WITHOUT_CACHED, NOT_SHOWN),
+    }
 
 
 def test_every_change_that_is_tried_is_listed() -> None:
@@ -41,7 +44,7 @@ def test_every_change_that_is_tried_is_listed() -> None:
 
 def test_every_option_is_one_of_the_command() -> None:
     known = {name for each in check_command.params for name in each.opts}
-    others = {"--enable-auto-tool-choice", "--tool-call-parser"}
+    others = {"--enable-auto-tool-choice", "--tool-call-parser", "--tokenizer-mode"}
     assert set(re.findall(r"--[a-z][a-z-]+", PAGE)) - others <= known
 
 

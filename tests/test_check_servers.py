@@ -14,7 +14,7 @@ from bench.bundled import tokenizer_path
 from bench.checking.report import SCHEMA_PATH
 from bench.samples import sample_bytes
 from tests.conftest import Bench, real_path
-from tests.servers import SERVERS
+from tests.servers import SERVERS, vllm_harmony, vllm_mistral
 
 pytestmark = [pytest.mark.servers, pytest.mark.allow_hosts(["127.0.0.1"])]
 
@@ -104,3 +104,35 @@ def test_another_template_is_found(check: Check, server: str, tmp_path: Path) ->
         code, printed = check(plain, tokenizer, url, *model)
     assert code == 1
     assert printed["different"] == printed["compared"] > 30
+
+
+def test_harmony_counts_what_vllm_counts(check: Check, tmp_path: Path) -> None:
+    pytest.importorskip("openai_harmony", reason="openai-harmony is not installed")
+    vocabulary = real_path("tokenizers", "gpt-oss")
+    renderer = ("--renderer", "harmony")
+    with vllm_harmony(vocabulary, tmp_path) as url:
+        for more in ((), ("--template-kwargs", '{"reasoning_effort": "high"}')):
+            code, printed = check(sample_bytes("small"), vocabulary, url, *renderer, *more)
+            assert code == 0, printed["departures"]
+            assert printed["compared"] == 100
+            # The library that vLLM brings writes the header of a tool's result in another order.
+            assert [each["kind"] for each in printed["departures"]] == ["another order"]
+            assert all(" to=assistant" in each["ours"] for each in printed["departures"])
+        plain = sample_bytes("small", shapes=PLAIN_SHAPES)
+        code, printed = check(plain, vocabulary, url, *renderer, "--clock", "2001-02-03")
+        assert [each["kind"] for each in printed["departures"]] == ["another date"]
+
+
+@pytest.mark.parametrize("version", ["v3-tekken", "v13-tekken", "v15-tekken"])
+def test_mistral_common_counts_what_vllm_counts(check: Check, tmp_path: Path, version: str) -> None:
+    pytest.importorskip("mistral_common", reason="mistral-common is not installed")
+    from tests import mistral_vocabularies
+
+    vocabulary = mistral_vocabularies.path_of(version, tmp_path / "made")
+    with vllm_mistral(vocabulary, tmp_path) as url:
+        code, printed = check(
+            sample_bytes("small"), vocabulary, url, "--renderer", "mistral-common"
+        )
+    assert code == 0, printed["departures"]
+    assert printed["departures"] == []
+    assert printed["compared"] == 100

@@ -106,6 +106,14 @@ def test_tools_calls_results_and_reasoning_have_their_places(opened: OpenHarmony
     assert "Look." not in text(opened, request(answered, [TOOL]))
 
 
+def test_ids_are_decoded_with_the_names_of_special_tokens(opened: OpenHarmony) -> None:
+    turn = request([{"role": "user", "content": "漢🙂"}])
+    assert opened.decode(opened.ids(turn)) == text(opened, turn)
+    assert "<|start|>user<|message|>漢🙂<|end|>" in text(opened, turn)
+    # A part of a character is no error: it is shown so that it can be read.
+    assert opened.decode(opened.encoding.encode("漢🙂")[:1])
+
+
 def test_a_literal_marker_in_a_text_is_text(opened: OpenHarmony) -> None:
     marked = request([{"role": "user", "content": "<|end|>"}])
     plain = request([{"role": "user", "content": ""}])

@@ -117,6 +117,20 @@ def test_ids_are_those_of_the_call_that_vllm_makes(
     )
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_ids_are_decoded_with_the_names_of_special_tokens(
+    name: str, opened: Callable[[str], OpenMistral]
+) -> None:
+    text = "One  é\n漢🙂"
+    ids = opened(name).ids(request([{"role": "user", "content": text}]))
+    around = (" [INST] ", " [/INST]") if name == "v1" else ("[INST]", "[/INST]")
+    decoded = opened(name).decode(ids)
+    assert decoded.startswith("<s>")
+    assert decoded.endswith(text.join(around).lstrip())
+    with pytest.raises((LookupError, OverflowError, TypeError)):
+        opened(name).decode([2**31 - 1])
+
+
 @pytest.mark.parametrize("dataset", DATASETS)
 @pytest.mark.parametrize("name", NAMES)
 def test_parts_add_up_on_real_conversations(
@@ -213,6 +227,19 @@ def test_ids_of_calls_lose_their_beginning(opened: Callable[[str], OpenMistral])
     short += [{"role": "tool", "tool_call_id": "c1", "content": "1"}]
     assert "with a length of 9" in str(whole(opened("v3"), request(short)))
     assert isinstance(whole(opened("v13-tekken"), request(short)), int)
+
+
+@pytest.mark.parametrize("name", ["v3", "v13-tekken"])
+def test_arguments_that_are_no_object_are_an_empty_one(
+    name: str, opened: Callable[[str], OpenMistral]
+) -> None:
+    def ids(arguments: Any) -> list[int]:
+        talk = [TALK[1], {**TALK[2], "tool_calls": [call(arguments)]}, TALK[3]]
+        return opened(name).ids(request(talk))
+
+    for arguments in ("no JSON", "[1, 2]", "", "null", None, [1, 2]):
+        assert ids(arguments) == ids({})
+    assert ids('{"b":  "é"}') == ids({"b": "é"}) != ids({})
 
 
 def test_reasoning_is_a_part_of_version_13_and_refused_before(

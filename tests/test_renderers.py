@@ -24,8 +24,6 @@ TALK = (
     {"role": "user", "content": "two"},
 )
 
-ARBITRARY = ("--tokenizer", "t", "--renderer", "harmony")
-
 PLUGIN = '''
 class Letters:
     """Writes each message as its letters, and a token between messages."""
@@ -167,10 +165,6 @@ def test_what_only_templates_have_is_refused(options: dict[str, str], left_out: 
     [
         (("renderers", "TALK"), "DATASET needs --tokenizer and --renderer"),
         (("renderers", "--renderer", "harmony"), "name a DATASET"),
-        (
-            ("check", "TALK", *ARBITRARY, "--against", "http://localhost:1"),
-            "a renderer makes none",
-        ),
     ],
 )
 def test_what_a_renderer_cannot_do_is_told(
@@ -232,3 +226,25 @@ def test_a_renderer_is_compared_with_a_template(bench: Bench, talk: Path) -> Non
     assert "| talk | all turns | 2 |" in out.read_text(encoding="utf-8")
     # The second turn has reasoning, which version 7 refuses.
     assert "the renderer refuses, first in conversation" in done.out
+
+
+def test_each_gets_arguments_of_calls_as_its_server_does(bench: Bench, talk: Path) -> None:
+    """A template gets the object in a text, and a renderer the text."""
+    pytest.importorskip("mistral_common", reason="mistral-common is not installed")
+    from tests import talks
+    from tests.mistral_vocabularies import shipped
+
+    talk.write_text(json.dumps({"messages": talks.TALK[1:4]}) + "\n", encoding="utf-8")
+    tokenizer = tokenizer_path("bpe-chatml")
+    chosen = ("--tokenizer", tokenizer, "--renderer", "mistral-common", "--json")
+    done = bench("renderers", talk, *chosen, "--vocabulary", shipped("v7"))
+    counts = {}
+    for mode in ("objects", "as-given"):
+        read = strategies.read_conversations(talk, tool_arguments=mode)
+        counts[mode] = strategies.count(read, load_chat(tokenizer))[0]
+    assert counts["objects"] != counts["as-given"]
+    (compared,) = json.loads(done.out)
+    renderer = load_chat(shipped("v7"), renderer="mistral-common")
+    rows = (strategies.count(read, renderer)[0], counts["objects"])
+    sums = [sum(isl or 0 for isl in row) for row in rows]
+    assert compared["rows"][0]["mean"] == (sums[0] - sums[1]) / 2

@@ -37,6 +37,8 @@ class Server:
         Seconds that a request may take.
     concurrency
         Most requests at the same time.
+    fields
+        Template kwargs that are sent as fields of the request: this server has no template.
     """
 
     address: Address
@@ -45,6 +47,7 @@ class Server:
     key: str | None
     timeout: float
     concurrency: int
+    fields: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +148,7 @@ class _Asking:
     async def _outcome(
         self, client: Client, endpoint: Endpoint, turn: Turn, model: str | None
     ) -> Outcome:
-        request = request_of(turn, self._kwargs, model)
+        request = request_of(turn, self._kwargs, model, self._server.fields)
         try:
             seen = await endpoint.ask(client, request)
         except UnansweredError as error:

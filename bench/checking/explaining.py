@@ -78,9 +78,11 @@ class Explainer:
     """
 
     def __init__(self, chat: ChatTokenizer) -> None:
+        # A renderer in code has its own conversion, and no messages profile.
+        others = profiles() if chat.coded is None else ()
         self._chats = {
             name: chat if name == chat.profile.name else _with_profile(chat, name)
-            for name in (chat.profile.name, *(each for each in profiles()))
+            for name in (chat.profile.name, *others)
         }
         every = (
             names for size in range(_MOST_CHANGES + 1) for names in combinations(CHANGES, size)

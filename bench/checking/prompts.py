@@ -11,12 +11,14 @@ from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 from bench.checking.strata import Turn
+from bench.checking.vocabulary import vocabulary_of
 from strategies.errors import TurnError
 from strategies.plain import reference_ids
 from strategies.words import printable
 
 if TYPE_CHECKING:
     from bench.checking.endpoints.endpoint import Seen
+    from bench.checking.vocabulary import Vocabulary
     from strategies import ChatTokenizer
 
 _BEFORE, _AFTER = 30, 60
@@ -32,6 +34,7 @@ _ESCAPE = re.compile(r"\\u[0-9a-fA-F]{4}")
 
 SAME = "the same tokens"
 TOKENS = "the same text, other tokens"
+UNREADABLE = "other tokens"
 NOT_SHOWN = "the prompt is not shown"
 
 
@@ -75,27 +78,33 @@ def place_of(chat: ChatTokenizer, turn: Turn, seen: Seen) -> Place | None:
     """
     if seen.text is None and seen.ids is None:
         return None
-    alone = turn.alone()
-    ids = tuple(reference_ids(chat, alone, 0) or ())
+    ids = tuple(reference_ids(chat, turn.alone(), 0) or ())
     if ids == seen.ids:
         return None
-    text = _rendered(chat, turn)
-    if seen.text is None:
-        assert seen.ids is not None  # noqa: S101  # one of them is there
-        # Both are written from their tokens, so that the decoder changes both in the same way.
-        text, their_text = _decoded(chat, ids), _decoded(chat, seen.ids)
-    else:
-        their_text = seen.text
+    vocabulary = vocabulary_of(chat)
+    text, their_text = _texts(chat, vocabulary, turn, ids, seen)
     their_ids = seen.ids or ()
-    one = _one_token(chat, ids, their_ids)
+    one = _one_token(vocabulary, ids, their_ids)
     if one is not None and (one[1] == 0 or text == their_text):
-        return Place(*one, "token", *_token_excerpts(chat, ids, their_ids, one[1]))
-    if text == their_text:
+        return Place(*one, "token", *_token_excerpts(vocabulary, ids, their_ids, one[1]))
+    if text is None or their_text is None or text == their_text:
+        kind = UNREADABLE if text is None or their_text is None else TOKENS
         at = _common(ids, their_ids)
-        return Place(TOKENS, at, "token", *_token_excerpts(chat, ids, their_ids, at))
+        return Place(kind, at, "token", *_token_excerpts(vocabulary, ids, their_ids, at))
     at = _common(text, their_text)
     kind = _kind(text, their_text)
     return Place(kind, at, "character", _excerpt(text, at), _excerpt(their_text, at))
+
+
+def _texts(
+    chat: ChatTokenizer, vocabulary: Vocabulary, turn: Turn, ids: Sequence[int], seen: Seen
+) -> tuple[str | None, str | None]:
+    """Return our prompt and the server's as texts; None for one that cannot be written."""
+    if seen.text is not None and chat.coded is None:
+        return _rendered(chat, turn), seen.text
+    # Both are written from their tokens, so that the decoder changes both in the same way.
+    theirs = seen.text if seen.ids is None else vocabulary.text(seen.ids)
+    return vocabulary.text(ids), theirs
 
 
 def _rendered(chat: ChatTokenizer, turn: Turn) -> str:
@@ -105,36 +114,21 @@ def _rendered(chat: ChatTokenizer, turn: Turn) -> str:
     raise TurnError(turn.conversation.id, turn.index + 1, len(turn.messages), "has no prompt")
 
 
-def _decoded(chat: ChatTokenizer, ids: Sequence[int]) -> str:
-    # A server may have tokens that this tokenizer lacks.
-    known = len(chat.tokenizer)
-    text: str = chat.tokenizer.decode(
-        [each for each in ids if each < known],
-        skip_special_tokens=False,
-        clean_up_tokenization_spaces=False,
-    )
-    return text
-
-
 def _one_token(
-    chat: ChatTokenizer, ours: tuple[int, ...], theirs: tuple[int, ...]
+    vocabulary: Vocabulary, ours: tuple[int, ...], theirs: tuple[int, ...]
 ) -> tuple[str, int] | None:
     """Return what differs, and after how many tokens, if it is one at the beginning or the end."""
     if not theirs:
         return None
     if theirs[1:] == ours:
-        return f"{_name(chat, theirs[0])} more at the beginning", 0
+        return f"{vocabulary.name(theirs[0])} more at the beginning", 0
     if ours[1:] == theirs:
-        return f"{_name(chat, ours[0])} less at the beginning", 0
+        return f"{vocabulary.name(ours[0])} less at the beginning", 0
     if theirs[:-1] == ours:
-        return f"{_name(chat, theirs[-1])} more at the end", len(ours)
+        return f"{vocabulary.name(theirs[-1])} more at the end", len(ours)
     if ours[:-1] == theirs:
-        return f"{_name(chat, ours[-1])} less at the end", len(theirs)
+        return f"{vocabulary.name(ours[-1])} less at the end", len(theirs)
     return None
-
-
-def _name(chat: ChatTokenizer, number: int) -> str:
-    return repr(_decoded(chat, [number]))
 
 
 def _kind(ours: str, theirs: str) -> str:
@@ -189,13 +183,8 @@ def _excerpt(text: str, at: int) -> str:
 
 
 def _token_excerpts(
-    chat: ChatTokenizer, ours: Sequence[int], theirs: Sequence[int], at: int
+    vocabulary: Vocabulary, ours: Sequence[int], theirs: Sequence[int], at: int
 ) -> tuple[str, str]:
     start = max(0, at - 3)
-    return _tokens(chat, ours[start : at + 5]), _tokens(chat, theirs[start : at + 5])
-
-
-def _tokens(chat: ChatTokenizer, ids: Sequence[int]) -> str:
-    known = len(chat.tokenizer)
-    names = chat.tokenizer.convert_ids_to_tokens([each for each in ids if each < known])
-    return printable(" ".join(f"{name}" for name in names))
+    one, other = (printable(vocabulary.names(ids[start : at + 5])) for ids in (ours, theirs))
+    return one, other

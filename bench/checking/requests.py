@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from bench.checking.strata import Turn
 from strategies import Message
 from strategies.conversations.tools import wrapped
+
+REQUEST_FIELDS = frozenset({"reasoning_effort"})
+"""Template kwargs that OpenAI's interface has as fields of a request, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +31,8 @@ class Request:
         Whether the last message is to be continued.
     model
         Name of the server's model; None to send none.
+    fields
+        Further fields by name.
     """
 
     messages: list[Message]
@@ -35,6 +40,7 @@ class Request:
     kwargs: Mapping[str, Any] | None = None
     is_continued: bool = False
     model: str | None = None
+    fields: Mapping[str, Any] = field(default_factory=dict)
 
     def body(self) -> dict[str, Any]:
         """Return what all endpoints for chats take. Nothing is there that is not asked for.
@@ -47,13 +53,19 @@ class Request:
             body["tools"] = self.tools
         if self.kwargs:
             body["chat_template_kwargs"] = dict(self.kwargs)
+        body.update(self.fields)
         if self.is_continued:
             body["add_generation_prompt"] = False
             body["continue_final_message"] = True
         return body
 
 
-def request_of(turn: Turn, kwargs: Mapping[str, Any], model: str | None) -> Request:
+def request_of(
+    turn: Turn,
+    kwargs: Mapping[str, Any],
+    model: str | None,
+    fields: frozenset[str] = frozenset(),
+) -> Request:
     """Return the request of a turn.
 
     Parameters
@@ -64,15 +76,19 @@ def request_of(turn: Turn, kwargs: Mapping[str, Any], model: str | None) -> Requ
         Variables for the template that all turns get; the turn's own come over them.
     model
         Name of the server's model, or None.
+    fields
+        Which of these variables are sent as fields of the request instead.
     """
     conversation = turn.conversation
     tools = conversation.tools
+    every = {**kwargs, **(conversation.template_kwargs or {})}
     return Request(
         [_sent(message) for message in turn.messages],
         None if tools is None else [wrapped(tool) for tool in tools],
-        {**kwargs, **(conversation.template_kwargs or {})},
+        {name: value for name, value in every.items() if name not in fields},
         turn.is_continued,
         model,
+        {name: value for name, value in every.items() if name in fields},
     )
 
 

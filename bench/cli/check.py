@@ -114,7 +114,8 @@ def check_command(
     """Compare the counts of some turns with those of a server.
 
     The server gets the messages as DATASET has them. If it shows the prompt, the first place
-    where it differs from ours is shown. docs/check.md explains the kinds of differences. Exit
+    where it differs from ours is shown; with --renderer, token ids are compared. docs/check.md
+    explains the kinds of differences. Exit
     code 0: all counts are equal; 1: some are not; 2: nothing, or not every turn, could be
     compared.
     """
@@ -123,15 +124,12 @@ def check_command(
     from bench.checking.comparing import compare_counts
     from bench.checking.reading import as_counted
     from bench.checking.report import EXIT_CODES, Check, Sample, document, print_report
+    from bench.checking.requests import REQUEST_FIELDS
     from bench.checking.sampling import left_out, sample
     from bench.checking.strata import turns_with_strata
     from bench.interruption import INTERRUPTION
     from bench.reporting.json_file import json_line
 
-    if options["renderer"] is not None:
-        raise click.UsageError(
-            "--renderer: differences are explained by texts of prompts, and a renderer makes none"
-        )
     address = address_of(against)
     key = key_from(key_variable)
     console = stderr(quiet)
@@ -149,7 +147,8 @@ def check_command(
     if not every:
         raise InputError("has no turn that can be counted", file=data.path)
     chosen = sample(every, turns, seed)
-    server = Server(address, endpoint, model, key, timeout, concurrency)
+    fields = frozenset() if chat.coded is None else REQUEST_FIELDS
+    server = Server(address, endpoint, model, key, timeout, concurrency, fields)
     with progress_bar(console, f"asking {address.root}", len(chosen)) as advance:
         asked = ask_server(server, chosen, chat.template_kwargs, advance)
     with working(console, "comparing"):

@@ -17,6 +17,7 @@ from bench.cli.options import (
     chat_specs,
     shared_options,
     tokenizer_option,
+    tool_arguments_of,
 )
 from bench.cli.progress import progress_bar
 from bench.cli.targets import check_target
@@ -91,7 +92,7 @@ def endpoints_isl_command(
     # The client sends no field that it does not know. Those that may change a prompt are still
     # refused by name.
     reading = ReadOptions(
-        tool_arguments=options["tool_arguments"],
+        tool_arguments=tool_arguments_of(options),
         unknown_fields="ignore",
         on_error=on_error,
         format=form_named("mlcommons-endpoints").name,

@@ -25,6 +25,8 @@ from strategies.renderers.registry import renderer_named, renderer_names
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
+    from strategies.conversations.conversation import ToolArguments
+
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
@@ -259,10 +261,8 @@ _SHARED = (
     click.option(
         "--tool-arguments",
         type=click.Choice(["objects", "as-given"]),
-        default="objects",
-        show_default=True,
         help="How templates get tool-call arguments that are JSON strings: as parsed objects, "
-        "as servers pass them on, or as they are.",
+        "as servers pass them on, or as they are.  [default: objects; as-given with --renderer]",
     ),
     click.option(
         "--on-error",
@@ -351,7 +351,7 @@ def read_options(options: dict[str, Any], console: Messages) -> ReadOptions:
             warn(console, str(options["system_file"]), ["its last line end is part of the prompt"])
     with placed(file=options["tools_file"]):
         return ReadOptions(
-            tool_arguments=options["tool_arguments"],
+            tool_arguments=tool_arguments_of(options),
             unknown_fields=options["unknown_fields"],
             on_error=options["on_error"],
             records=options["records"],
@@ -360,6 +360,19 @@ def read_options(options: dict[str, Any], console: Messages) -> ReadOptions:
             tools=tools,
             system=system,
         )
+
+
+def tool_arguments_of(options: dict[str, Any]) -> ToolArguments:
+    """Return how arguments of tool calls are read.
+
+    Parameters
+    ----------
+    options
+        The shared options and those of reading, by parameter name. A renderer in code gets the
+        arguments as clients send them, so their JSON texts stay as they are unless asked otherwise.
+    """
+    default: ToolArguments = "objects" if options["renderer"] is None else "as-given"
+    return options["tool_arguments"] or default
 
 
 def cache_option(command: _Command) -> _Command:

@@ -18,6 +18,7 @@ from bench.cli.options import (
     reading_options,
     shared_options,
     tokenizer_option,
+    tool_arguments_of,
 )
 from bench.cli.progress import progress_bar
 from bench.cli.targets import check_target
@@ -75,6 +76,7 @@ def renderers_command(
         return
     if tokenizer is None or options["renderer"] is None:
         raise click.UsageError("DATASET needs --tokenizer and --renderer")
+    from bench.checking.reading import as_counted
     from bench.interruption import INTERRUPTION
     from bench.measuring.departures import compare_counts
     from bench.reporting.departures_page import page
@@ -84,14 +86,16 @@ def renderers_command(
         check_target(out, [(path, "a dataset") for path in datasets], "the table")
     console = stderr(quiet)
     reading = read_options(options, console)
-    (template,) = chat_specs([tokenizer], {**options, "renderer": None})
+    by_template = {**options, "renderer": None}
+    (template,) = chat_specs([tokenizer], by_template)
     only = dict.fromkeys(("template", "template_name", "revision", "messages"))
     (coded,) = chat_specs([vocabulary or tokenizer], {**options, **only})
     chats = load_tokenizer(coded, console), load_tokenizer(template, console)
     compared = []
     for path in datasets:
         conversations = list(read_dataset([path], reading, console).conversations)
-        counts = _counted(chats, conversations, path.stem, console)
+        templated = [as_counted(each, tool_arguments_of(by_template)) for each in conversations]
+        counts = _counted(chats, (conversations, templated), path.stem, console)
         compared.append(compare_counts(path.stem, conversations, counts, chats))
     about = _about(*chats)
     INTERRUPTION.begin_output()
@@ -143,15 +147,15 @@ def _list(as_json: bool) -> None:
 
 def _counted(
     chats: tuple[ChatTokenizer, ChatTokenizer],
-    conversations: list[Conversation],
+    conversations: tuple[list[Conversation], list[Conversation]],
     name: str,
     console: Messages,
 ) -> tuple[Counts, Counts]:
     workers = available_cores()
-    with progress_bar(console, name, 2 * count_turns(conversations)) as advance:
+    with progress_bar(console, name, 2 * count_turns(conversations[0])) as advance:
         renderer, template = (
-            count(conversations, chat, workers=workers, progress=advance, on_error="skip")
-            for chat in chats
+            count(each, chat, workers=workers, progress=advance, on_error="skip")
+            for chat, each in zip(chats, conversations, strict=True)
         )
     return renderer, template
 

@@ -95,6 +95,18 @@ class OpenRenderer(Protocol):
 
 
 @runtime_checkable
+class Decoder(Protocol):
+    """What an open renderer may have besides: `bench check` then shows differences as texts."""
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """Return the text of token ids, special tokens by their names.
+
+        Any error means that these ids have no text, such as ids that the vocabulary lacks.
+        """
+        ...
+
+
+@runtime_checkable
 class Renderer(Protocol):
     """A library of a maker, with the conversion that a server does before it calls it."""
 

@@ -135,6 +135,17 @@ class OpenHarmony:
         )
         return ids
 
+    def decode(self, ids: Sequence[int]) -> str:
+        """Return the text of token ids, special tokens by their names.
+
+        Parameters
+        ----------
+        ids
+            Of the vocabulary. The library raises an error for others.
+        """
+        text: str = self.encoding.decode(ids)
+        return text
+
     def pieces(self, request: Request) -> Sequence[Hashable]:
         """Return one piece for each message that the library renders, and one for the end."""
         walk = cast("_Walk | None", request.memory.get(_MEMORY))

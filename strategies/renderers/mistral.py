@@ -12,6 +12,7 @@ import copy
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from strategies.renderers.contract import Request
@@ -142,6 +143,22 @@ class OpenMistral:
         )
         tokens: list[int] = self._tokenizer.encode_chat_completion(chat).tokens
         return tokens
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """Return the text of token ids, special tokens by their names.
+
+        Parameters
+        ----------
+        ids
+            Of the vocabulary. The library raises an error for others.
+        """
+        encoder = self._encoder
+        texts: list[str] = []
+        # Each text was encoded by itself, and SentencePiece gives it back only so.
+        for special, group in groupby(ids, encoder.is_special):
+            numbers = list(group)
+            texts += map(encoder.id_to_piece, numbers) if special else [encoder.decode(numbers)]
+        return "".join(texts)
 
     def pieces(self, request: Request) -> Sequence[Hashable] | None:
         """Return the number of special tokens, and the texts that are encoded by themselves.

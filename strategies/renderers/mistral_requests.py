@@ -1,7 +1,8 @@
 """A request as vLLM hands it to mistral-common, in the order in which vLLM changes it.
 
 Read in vLLM 0.33.0: ``entrypoints/openai/chat_completion/protocol.py`` (reasoning),
-``renderers/online_renderer.py`` and ``tokenizers/mistral.py`` (ids of calls, reasoning effort);
+``renderers/online_renderer.py`` and ``tokenizers/mistral.py`` (ids of calls, reasoning effort),
+``renderers/chat_utils/chat_message.py`` (arguments of calls);
 and in transformers 5.23.0, whose ``tokenization_mistral_common.py`` makes the call.
 docs/renderers.md lists the rules.
 """
@@ -13,6 +14,7 @@ from typing import Any
 
 from strategies.conversations.conversation import Message, Tool
 from strategies.conversations.tools import wrapped
+from strategies.profiles.arguments import parsed_object
 
 CONVERSION = "vllm-mistral 1"
 
@@ -44,7 +46,7 @@ def served_message(message: Message) -> Message:
         served["reasoning"] = content_of_reasoning
     role = message.get("role")
     if role == "assistant" and isinstance(message.get("tool_calls"), list):
-        served["tool_calls"] = [_with_short_id(call, "id") for call in message["tool_calls"]]
+        served["tool_calls"] = [_served_call(call) for call in message["tool_calls"]]
     elif role == "tool":
         served = _with_short_id(served, "tool_call_id")
     return served
@@ -73,6 +75,24 @@ def _check_part(part: object, field: str) -> None:
         raise ValueError(f"{field}: must be an object with a type")  # noqa: TRY004  # the turn's
     if part.get("type") in _MEDIA:
         raise ValueError(f"{field}: a part of type {part['type']!r} is not counted; take it out")
+
+
+def _served_call(call: Any) -> Any:
+    """Return a call with a short id, and with arguments that are an object.
+
+    vLLM parses them for templates, in the very messages that it then hands to mistral-common. Text
+    that holds no object becomes an empty one.
+    """
+    call = _with_short_id(call, "id")
+    function = call.get("function") if isinstance(call, dict) else None
+    if not isinstance(function, dict):
+        return call
+    arguments = function.get("arguments")
+    if isinstance(arguments, str):
+        arguments = parsed_object(arguments)
+    if not isinstance(arguments, dict):
+        arguments = {}
+    return {**call, "function": {**function, "arguments": arguments}}
 
 
 def _with_short_id(fields: Any, name: str) -> Any:
