@@ -76,7 +76,10 @@ class CountTurns:
         Name of a strategy, as for `count`.
     workers
         Threads or processes of the strategy. Engines start a process for each core, so one.
-    tool_arguments, unknown_fields, format, messages_field, tools, system
+    tool_arguments
+        As for `read_conversations`; by default ``"objects"``, and ``"as-given"`` with a renderer in
+        code.
+    unknown_fields, format, messages_field, tools, system
         As for `read_conversations`.
     on_error
         ``"raise"`` fails at a record that cannot be read and at a turn that has no ISL.
@@ -107,7 +110,7 @@ class CountTurns:
         *,
         strategy: str = "auto",
         workers: int = 1,
-        tool_arguments: ToolArguments = "objects",
+        tool_arguments: ToolArguments | None = None,
         unknown_fields: UnknownFields = "refuse",
         on_error: OnError = "raise",
         id_column: str | None = None,
@@ -125,7 +128,7 @@ class CountTurns:
         self._strategy = strategy
         self._workers = workers
         self._options = ReadOptions(
-            tool_arguments,
+            self._spec.tool_arguments if tool_arguments is None else tool_arguments,
             unknown_fields,
             on_error,
             format=None if format is None else form_named(format).name,

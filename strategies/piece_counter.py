@@ -58,7 +58,7 @@ class PieceCounter:
         on_error
             Whether a turn without an ISL fails the call or is skipped.
         """
-        lengths = _Lengths(self.coded)
+        lengths = Lengths(self.coded)
         counts: Counts = []
         whole = 0
         for conversation in conversations:
@@ -78,8 +78,14 @@ class PieceCounter:
         return counts
 
 
-class _Lengths:
-    """The lengths of pieces, remembered as long as there is room."""
+class Lengths:
+    """The lengths of pieces, remembered as long as there is room.
+
+    Parameters
+    ----------
+    coded
+        The renderer that makes them.
+    """
 
     def __init__(self, coded: Coded) -> None:
         self._coded = coded
@@ -93,7 +99,19 @@ class _Lengths:
         kwargs: dict[str, Any],
         memory: dict[Hashable, Any],
     ) -> int | None:
-        """Return the ISL of a turn; None if it is to be counted whole."""
+        """Return the ISL of a turn; None if it is to be counted whole.
+
+        Parameters
+        ----------
+        conversation
+            The conversation.
+        index
+            Place of the turn in it, from 0.
+        kwargs
+            Of the conversation.
+        memory
+            The same object for each turn of a conversation, whose messages only grow.
+        """
         request = self._coded.request(conversation, index, kwargs, memory)
         try:
             pieces = self._coded.opened.pieces(request)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from threading import Lock, RLock
 from typing import TYPE_CHECKING, Any
@@ -13,6 +13,7 @@ from strategies.conversations.conversation import Conversation, check_plain
 from strategies.conversations.options import ReadOptions
 from strategies.errors import InputError, TurnError, UnavailableError, one_line
 from strategies.native import Rust
+from strategies.piece_counter import Lengths
 from strategies.plain import reference_turn
 from strategies.profiles.catalog import profiles
 
@@ -150,6 +151,8 @@ class _Engine:
         Of the core; None if it cannot count with this tokenizer.
     reason
         Why it cannot.
+    lengths
+        Of the pieces of a renderer in code; None if there is none, or it has no proven pieces.
     python
         Held while Python renders or counts: transformers' objects are for one thread at a time.
     """
@@ -157,6 +160,7 @@ class _Engine:
     counter: _native.Counter | None = None
     templates: Templates | None = None
     reason: str | None = None
+    lengths: Lengths | None = None
     python: RLock = field(default_factory=RLock)
 
     @classmethod
@@ -169,6 +173,12 @@ class _Engine:
         return engine
 
     def open(self, chat: ChatTokenizer) -> str | None:
+        if chat.coded is not None:
+            reason = chat.coded.renderer.splices
+            if reason is None:
+                self.lengths = Lengths(chat.coded)
+                return f"the renderer {chat.coded.renderer.name} gives them anew for each prompt"
+            return reason
         core = Rust()
         reason = core.availability(chat)
         if reason is not None:
@@ -238,6 +248,7 @@ class Session:
         self._figures: dict[str, Any] = {}
         self._core: _native.Session | None = None
         self._given: _native.GivenSession | None = None
+        self._memory: dict[Hashable, Any] = {}
         self._serving: _Serving | None = None
         chat.kwargs_of(request.conversation(_PROBE))
         self._engine = _Engine.of(chat)
@@ -274,6 +285,8 @@ class Session:
         self.incremental = reason is None
         if reason is None:
             self.note = None
+        elif self._engine.lengths is not None:
+            self.note = f"each call adds up the parts of the whole prompt, because {reason}"
         elif self._given is None:
             self.note = f"each call counts the whole prompt by the plain call, because {reason}"
         else:
@@ -363,6 +376,10 @@ class Session:
                     prompt = self._rendered()
                     if prompt is not None:
                         return self._answer(self._given.count(prompt))
+                if self._engine.lengths is not None:
+                    isl = self._added_up(self._engine.lengths)
+                    if isl is not None:
+                        return isl
                 return self._plain()
 
     def _answer(self, answer: tuple[int | None, tuple[bool, str] | None, dict[str, Any]]) -> int:
@@ -393,6 +410,12 @@ class Session:
             return None
         return prompt
 
+    def _added_up(self, lengths: Lengths) -> int | None:
+        """Return the lengths of the prompt's parts together; None if it is to be counted whole."""
+        conversation = self._request.conversation(self._messages)
+        kwargs = self._chat.kwargs_of(conversation)
+        return lengths.total(conversation, 0, kwargs, self._memory)
+
     def _plain(self) -> int:
         count = reference_turn(self._chat, self._request.conversation(self._messages), 0)
         if count is None:
@@ -417,6 +440,8 @@ class Session:
             other.__dict__.update(self.__dict__)
             other._lock = Lock()
             other._messages = list(self._messages)
+            # What a renderer remembers is of the messages of one session.
+            other._memory = {}
             counter = self._engine.counter
             if self._core is not None:
                 other._core = self._core.copy()

@@ -277,7 +277,7 @@ def stream(
     workers: int | None = None,
     columns: Iterable[Column] = (),
     on_error: OnError = "raise",
-    tool_arguments: ToolArguments = "objects",
+    tool_arguments: ToolArguments | None = None,
     unknown_fields: UnknownFields = "refuse",
     records: Records = "conversation",
     format: str | None = None,  # noqa: A002  # as the option of the command line is called
@@ -302,8 +302,11 @@ def stream(
         ``"raise"`` fails at a record that cannot be read or a turn that has no ISL; rows
         before it have come by then. ``"skip"`` leaves such records out, with a warning at the
         end, and gives such turns None.
-    tool_arguments, unknown_fields, records, format, messages_field, tools, system
-        As for `read_conversations`; only for files.
+    tool_arguments
+        As for `read_conversations`; by default ``"objects"``, and ``"as-given"`` for a chat that a
+        renderer in code counts.
+    unknown_fields, records, format, messages_field, tools, system
+        As for `read_conversations`; only for files, as `tool_arguments`.
 
     Yields
     ------
@@ -325,7 +328,14 @@ def stream(
 
     chosen = get(strategy) if isinstance(strategy, str) else strategy
     options = ReadOptions(
-        tool_arguments, unknown_fields, on_error, records, format, messages_field, tools, system
+        chat.spec.tool_arguments if tool_arguments is None else tool_arguments,
+        unknown_fields,
+        on_error,
+        records,
+        format,
+        messages_field,
+        tools,
+        system,
     )
     contents = Contents(chat)
     wanted = frozenset(columns)

@@ -153,6 +153,20 @@ _KINDS = (
 )
 
 
+(_CALLS,) = (kind for kind in _KINDS if kind.name == "tool calls")
+
+
+def _has_parsed(message: Message) -> bool:
+    """Whether a message has a tool call whose arguments are an object, as if they were parsed."""
+    calls = message.get("tool_calls")
+    return isinstance(calls, list) and any(
+        isinstance(call, dict)
+        and isinstance(call.get("function"), dict)
+        and isinstance(call["function"].get("arguments"), dict)
+        for call in calls
+    )
+
+
 class Contents:
     """How much of each kind of content conversations have.
 
@@ -166,18 +180,26 @@ class Contents:
         self._chat = chat
         self._found = [0] * len(_KINDS)
         self._unread: Counter[str] = Counter()
+        self._parsed = 0
+
+    @property
+    def _keeps_arguments(self) -> bool:
+        """Whether the JSON text of arguments shows in a prompt as a client has written it."""
+        return self._chat.coded is not None and self._chat.coded.keeps_arguments
 
     @property
     def found(self) -> dict[str, dict[str, int]]:
-        """How much of each kind there is so far, and of kwargs that the template does not read."""
+        """How much of each kind there is so far, and what else is told."""
         kinds = {kind.name: number for kind, number in zip(_KINDS, self._found, strict=True)}
-        return {"kinds": kinds, "unread": dict(self._unread)}
+        other = {"parsed": self._parsed}
+        return {"kinds": kinds, "unread": dict(self._unread), "other": other}
 
     def go_on(self, found: Mapping[str, Mapping[str, int]]) -> None:
         """Begin with what another one has found."""
         kinds = found.get("kinds", {})
         self._found = [kinds.get(kind.name, 0) for kind in _KINDS]
         self._unread = Counter(found.get("unread", {}))
+        self._parsed = found.get("other", {}).get("parsed", 0)
 
     def add(self, conversations: Iterable[Conversation]) -> None:
         """Look at more conversations."""
@@ -185,12 +207,16 @@ class Contents:
             # None of them has template kwargs.
             for place, kind in enumerate(_KINDS):
                 self._found[place] += conversations.kinds.get(kind.name, 0)
+            if self._keeps_arguments and conversations.tool_arguments == "objects":
+                self._parsed += conversations.kinds.get(_CALLS.name, 0)
             return
         for conversation in conversations:
             if conversation.template_kwargs:
                 self._unread.update(_unread(conversation, self._chat))
             for place, kind in enumerate(_KINDS):
                 self._found[place] += kind.count(conversation)
+            if self._keeps_arguments and conversation.tool_arguments == "objects":
+                self._parsed += sum(map(_has_parsed, conversation.messages))
 
     def traceless(self) -> tuple[str, ...]:
         """Return a warning for each kind that there is and that the template leaves out."""
@@ -214,6 +240,11 @@ class Contents:
             f"the {writer} does not read {name}: {many(number, 'conversation')}"
             for name, number in self._unread.items()
         ]
+        if self._parsed:
+            warnings.append(
+                f"arguments of tool calls were read as objects: {many(self._parsed, 'message')}; "
+                "a server hands their JSON texts on as they are, so read them as-given"
+            )
         return tuple(warnings)
 
 

@@ -263,3 +263,11 @@ def test_another_vocabulary_is_an_error_of_one_line(tmp_path: Path, content: byt
     assert len(str(caught.value).splitlines()) == 1
     with pytest.raises(InputError, match="nothing is downloaded"):
         Harmony().open(str(tmp_path / "absent"))
+
+
+def test_a_session_counts_each_turn_as_the_whole_call(chat: ChatTokenizer) -> None:
+    begun = strategies.session(chat, tools=[TOOL])
+    for k, message in enumerate(TALK, 1):
+        begun.add(message)
+        conversation = Conversation("c", tuple(TALK[:k]), (TOOL,), (k,))
+        assert [[begun.isl()]] == strategies.reference_counts([conversation], chat)

@@ -16,7 +16,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from strategies import Conversation, InputError
+from strategies import (
+    ChatTokenizer,
+    Conversation,
+    InputError,
+    Session,
+    load_chat,
+    reference_counts,
+    session,
+)
 from strategies.renderers.contract import OpenRenderer, Renderer, Request
 from strategies.renderers.mistral import MistralCommon, OpenMistral
 from tests.conftest import real_conversations
@@ -351,3 +359,33 @@ def test_a_pool_of_processes_says_no_more_than_its_start(tmp_path: Path) -> None
     )
     assert (done.returncode, json.loads(done.stdout)["turns"] > 1) == (0, True)
     assert done.stderr == "process-pool: start method forkserver\n"
+
+
+@pytest.mark.parametrize("name", ["v2", "v3-tekken"])
+def test_a_session_counts_each_turn_as_the_whole_call(name: str) -> None:
+    chat = load_chat(mistral_vocabularies.shipped(name), renderer="mistral-common")
+    begun = session(chat, tools=[TOOL])
+    assert begun.note == (
+        "each call adds up the parts of the whole prompt, because the renderer mistral-common "
+        "gives them anew for each prompt"
+    )
+    branches: list[tuple[Session, list[Row]]] = [(begun, [])]
+    for place, message in enumerate(TALK):
+        for current, messages in list(branches):
+            messages.append(message)
+            current.add(message)
+            expected = outcome(lambda told=messages: plain_isl(told, chat))  # type: ignore[misc]
+            assert outcome(current.isl) == expected
+            if place == 1:
+                branches.append((current.copy(), list(messages)))
+                current.add(message)
+                messages.append(message)
+    assert len({len(messages) for _, messages in branches}) == 2
+
+
+def plain_isl(messages: list[Row], chat: ChatTokenizer) -> int:
+    """Return the length of a prompt by the library's whole call."""
+    one = Conversation("session", tuple(messages), (TOOL,), (len(messages),))
+    ((isl,),) = reference_counts([one], chat)
+    assert isl is not None
+    return isl

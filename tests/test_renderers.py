@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import subprocess
+import warnings
 from pathlib import Path
 
 import pytest
@@ -248,3 +250,40 @@ def test_each_gets_arguments_of_calls_as_its_server_does(bench: Bench, talk: Pat
     rows = (strategies.count(read, renderer)[0], counts["objects"])
     sums = [sum(isl or 0 for isl in row) for row in rows]
     assert compared["rows"][0]["mean"] == (sums[0] - sums[1]) / 2
+
+
+def test_arguments_that_were_parsed_are_told_where_their_text_shows(
+    tmp_path: Path,
+) -> None:
+    pytest.importorskip("mistral_common", reason="mistral-common is not installed")
+    from strategies.renderers.mistral import MistralCommon
+    from tests import talks
+    from tests.mistral_vocabularies import shipped
+
+    path = tmp_path / "talk.jsonl"
+    path.write_text(json.dumps({"id": "a", "messages": talks.TALK[1:4]}) + "\n", encoding="utf-8")
+    chat = load_chat(shipped("v7"), renderer="mistral-common")
+    parsed = strategies.read_conversations(path)
+    assert strategies.traceless(parsed, chat) == ()
+    renderer = dataclasses.replace(MistralCommon(), parses_arguments=False)
+    assert chat.coded is not None
+    chat.coded = dataclasses.replace(chat.coded, renderer=renderer)
+    with pytest.warns(strategies.IslWarning, match=r"read as objects: 1 message; .* as-given$"):
+        strategies.count(parsed, chat)
+    as_given = strategies.read_conversations(path, tool_arguments="as-given")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        strategies.count(as_given, chat)
+        list(strategies.stream(path, chat))
+    with pytest.warns(strategies.IslWarning, match="read as objects"):
+        list(strategies.stream(path, chat, tool_arguments="objects"))
+
+
+def test_engines_read_arguments_as_the_renderer_gets_them() -> None:
+    for options, expected in (({}, "objects"), ({"renderer": "mistral-common"}, "as-given")):
+        spec = strategies.chat_spec(tokenizer_path("bpe-chatml"), **options)  # type: ignore[arg-type]
+        assert spec.tool_arguments == expected
+        assert strategies.CountTurns(spec)._options.tool_arguments == expected
+    assert strategies.CountTurns(spec, tool_arguments="objects")._options.tool_arguments == (
+        "objects"
+    )

@@ -48,6 +48,11 @@ class Coded:
         )
 
     @property
+    def keeps_arguments(self) -> bool:
+        """Whether the JSON text of arguments shows in a prompt as a client has written it."""
+        return not getattr(self.renderer, "parses_arguments", False)
+
+    @property
     def state(self) -> bytes:
         """All that a count depends on except the request."""
         parts = (self.renderer.name, self.renderer.conversion, self.opened.identity)

@@ -11,6 +11,7 @@ from typing import Any
 
 from strategies.chat.kwargs import check_kwargs
 from strategies.chat.templates import template_file, template_text
+from strategies.conversations.conversation import ToolArguments
 from strategies.errors import InputError, one_line
 from strategies.profiles.catalog import DEFAULT_PROFILE, profile_named
 from strategies.renderers.registry import renderer_named
@@ -55,6 +56,14 @@ class ChatSpec:
     messages: str
     template_file: str | None = field(default=None, compare=False)
     renderer: str | None = None
+
+    @property
+    def tool_arguments(self) -> ToolArguments:
+        """How to read arguments of tool calls, for prompts as servers make them.
+
+        A renderer in code gets JSON texts as clients send them, and a template gets objects.
+        """
+        return "objects" if self.renderer is None else "as-given"
 
 
 def chat_spec(

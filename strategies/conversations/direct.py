@@ -39,6 +39,8 @@ class DirectConversations(Sequence[Conversation]):
         What the core has read.
     outlines
         Id and turns of each conversation.
+    tool_arguments
+        How arguments of tool calls were read.
     warnings, rejects
         None: a dataset that gives reason for them is not read by the core.
     """
@@ -48,7 +50,7 @@ class DirectConversations(Sequence[Conversation]):
         self.outlines: list[tuple[str, list[int]]] = read.outlines()
         self.warnings: tuple[str, ...] = ()
         self.rejects: tuple[()] = ()
-        self._tool_arguments: ToolArguments = tool_arguments
+        self.tool_arguments: ToolArguments = tool_arguments
         self._made: dict[int, Conversation] = {}
 
     def __len__(self) -> int:
@@ -80,7 +82,7 @@ class DirectConversations(Sequence[Conversation]):
                 tuple(messages),
                 None if tools is None else tuple(tools),
                 tuple(turns),
-                tool_arguments=self._tool_arguments,
+                tool_arguments=self.tool_arguments,
                 line=line,
             )
         return self._made[place]

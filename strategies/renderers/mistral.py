@@ -45,6 +45,7 @@ class MistralCommon:
             "reasoning_effort": "how much to think; vLLM leaves it out before version 15"
         }
     )
+    parses_arguments: bool = True
 
     @property
     def splices(self) -> str | None:
