@@ -555,6 +555,20 @@ def test_a_connection_that_is_cut_is_told(serve: Serve) -> None:
     assert "the connection failed" in outcome.reason
 
 
+def test_a_connection_that_is_cut_once_is_asked_again(serve: Serve) -> None:
+    answers = [(200, {"usage": {"prompt_tokens": 7}}), (200, Cut())]
+
+    def flaky(_: Body) -> Answer:
+        # The small request before the turns takes the first one.
+        answers.append(answers.pop(0))
+        return answers[-1]
+
+    server = serve({CHAT: flaky})
+    outcomes = asked(server, number=3).outcomes
+    assert [each.reason for each in outcomes] == [None] * 3
+    assert len(server.bodies(CHAT)) == 1 + 2 * 3
+
+
 def test_a_server_without_such_a_path_is_an_error(check: Check, serve: Serve) -> None:
     code, printed = check(serve({}))
     assert code == 3

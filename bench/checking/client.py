@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import ssl
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
 
@@ -120,6 +121,9 @@ class Client:
     async def _within_time(self, method: str, path: str, body: dict[str, Any] | None) -> Any:
         try:
             async with asyncio.timeout(self.timeout):
+                with suppress(httpx2.NetworkError, httpx2.RemoteProtocolError):
+                    return await self._asked(method, path, body)
+                # Some servers close connections that they have kept, such as after an error.
                 return await self._asked(method, path, body)
         except TimeoutError:
             raise UnansweredError(
