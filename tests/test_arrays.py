@@ -243,6 +243,7 @@ def test_what_is_no_json_is_named_with_its_line(
     [
         pytest.param(['{"messages": 1}', LONE, f"{LONE[:-5]}\xff{LONE[-5:]}"], 3, id="a record"),
         pytest.param(["x", LONE, "\xff"], 3, id="no json"),
+        pytest.param(['{"messages": 1}', LONE, '"\xe2\x82'], 3, id="half a character"),
         pytest.param([LONE, f'"{ACCENTS}', LONE, '"\xe2\x82'], 4, id="an open string"),
     ],
 )
@@ -292,6 +293,17 @@ def test_an_array_is_read_in_parts_and_gone_on_with_at_any(
     path.write_text(path.read_text(encoding="utf-8")[:-1] + ",]", encoding="utf-8")
     said = outcome(path, SKIP, directly=directly, start=batches[3].place)
     assert said == whole_outcome(path, SKIP)
+
+
+@both_readers
+def test_records_that_show_no_format_are_read_in_parts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, directly: bool
+) -> None:
+    monkeypatch.setattr(records, "PART_BYTES", 100)
+    path = tmp_path / "data.json"
+    path.write_text(json.dumps([*[{"a": 1}] * 300, *CHATS]), encoding="utf-8")
+    assert outcome(path, SKIP, directly=directly) == whole_outcome(path, SKIP)
+    assert len(parts_of(path, SKIP, directly=directly)) > 100
 
 
 def test_another_array_is_not_gone_on_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

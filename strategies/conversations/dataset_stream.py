@@ -44,6 +44,7 @@ class DatasetStream:
     options
         How to read it. Requests that are joined to conversations, and rows of one message of
         which some may be skipped, are read as one part: what belongs together may be anywhere.
+        So is a JSON document, unless it is an array of records.
     directly
         Whether the native core may read it.
     start
