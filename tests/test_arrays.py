@@ -18,6 +18,7 @@ from strategies import InputError, _native
 from strategies.conversations import records
 from strategies.conversations.dataset_stream import DatasetStream
 from strategies.conversations.datasets import parse_dataset
+from strategies.conversations.direct import DirectConversations
 from strategies.conversations.options import ReadOptions
 from strategies.conversations.parts import Batch, Place
 from tests.datasets import zstd
@@ -279,6 +280,9 @@ def test_an_array_is_read_in_parts_and_gone_on_with_at_any(
     batches = parts_of(path, SKIP, directly=directly)
     assert len(batches) > 10
     assert max(len(batch.conversations) for batch in batches) < 30
+    # The core reads all but the part with the mistake.
+    by_core = [isinstance(batch.conversations, DirectConversations) for batch in batches]
+    assert by_core.count(False) == (1 if directly else len(batches))
     assert [each for batch in batches for each in batch.conversations] == expected
     assert batches[-1].place is None
     done = refused = 0
