@@ -269,6 +269,23 @@ def test_an_unknown_format_lists_the_known_ones(tmp_path: Path, record: Row) -> 
 
 
 @pytest.mark.parametrize(
+    ("name", "path"),
+    [("simulations", "'.simulations[]'"), ("it's", """'.["it'"'"'s"][]'""")],
+)
+def test_a_document_that_holds_records_says_how_to_get_them_out(
+    tmp_path: Path, name: str, path: str
+) -> None:
+    record = {"info": {}, "tasks": [], name: [{"messages": [USER]}]}
+    found = refusal(tmp_path, [record])
+    assert found == (
+        f":1: unknown format (fields: {', '.join(sorted(record))}): its list {name} holds records; "
+        f"write them one a line first, as jq -c {path} does"
+    )
+    for other in ({name: []}, {name: [{"x": 1}]}, {name: {"messages": [USER]}}):
+        assert "known are" in refusal(tmp_path, [{"info": {}, **other}])
+
+
+@pytest.mark.parametrize(
     ("record", "place"),
     [
         ({"timestamp": 0, "input_length": 6, "output_length": 5, "hash_ids": [46]}, "hash_ids"),

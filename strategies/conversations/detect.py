@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import pkgutil
+import shlex
 from collections.abc import Collection
 from functools import cache
 from importlib import import_module
@@ -97,8 +99,22 @@ def detect(record: dict[str, Any]) -> Format:
             f"looks like several formats, {names} (fields: {keys}); --format says which"
         )
     refuse_without_text(record)
+    holder = next((name for name, value in record.items() if _holds_records(value)), None)
+    if holder is not None:
+        path = f".{holder}[]" if holder.isidentifier() else f".[{json.dumps(holder)}][]"
+        raise InputError(
+            f"unknown format (fields: {keys}): its list {shown(holder)} holds records; write them "
+            f"one a line first, as jq -c {shown(shlex.quote(path))} does"
+        )
     known = ", ".join(form.name for form in formats())
     raise InputError(f"unknown format (fields: {keys}); known are {known}{_ADVICE}")
+
+
+def _holds_records(value: object) -> bool:
+    """Whether a value is a list of records, as far as its first item shows that."""
+    if not isinstance(value, list) or not value or not isinstance(value[0], dict):
+        return False
+    return sum(form.matches(value[0]) for form in formats()) == 1
 
 
 def form_of_rows(names: Collection[str]) -> str | None:
