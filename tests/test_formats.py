@@ -281,7 +281,8 @@ def test_a_document_that_holds_records_says_how_to_get_them_out(
         f":1: unknown format (fields: {', '.join(sorted(record))}): its list {name} holds records; "
         f"write them one a line first, as jq -c {path} does"
     )
-    for other in ({name: []}, {name: [{"x": 1}]}, {name: {"messages": [USER]}}):
+    others: list[Row] = [{name: []}, {name: [{"x": 1}]}, {name: {"messages": [USER]}}]
+    for other in others:
         assert "known are" in refusal(tmp_path, [{"info": {}, **other}])
 
 
