@@ -13,7 +13,6 @@ from os import PathLike
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-from strategies.chat.facts import PART as FACTS
 from strategies.chat.keeping import keep, kept_of
 from strategies.chat.spec import ChatSpec, chat_spec
 from strategies.chat.tokenizer import ChatTokenizer
@@ -91,7 +90,8 @@ class CountTurns:
         ``shared_blocks`` (docs/columns.md).
     cache
         Whether what a start needs is kept between processes, as `bench count` keeps it
-        (docs/start.md). Each process asks its own environment where that is.
+        (docs/start.md). Each process asks its own environment where that is. One that starts from
+        there reads the tokenizer's files again for a turn that only its library can decide.
 
     Raises
     ------
@@ -202,19 +202,19 @@ class CountTurns:
             )
         for warning in chat.warnings:
             warnings.warn(f"{chat.name}: {warning}", IslWarning, stacklevel=4)
+        # Its files may be gone at a later call.
+        chat.stays = True
         return self._opened_with(chat, may_keep=kept is not None and chat.facts is None)
 
     def _go_on(self, opened: _Opened) -> _Opened:
-        """Keep what was loaded for other processes, and go on as one of them.
+        """Keep what was loaded for other processes, and go on with it.
 
         It is done after the first conversations, because engines may kill a process at any time.
         """
+        # A counter says what may be kept when it is closed.
         opened.close()
-        chat = opened.chat
-        keep(chat)
-        if chat.kept is not None and FACTS in chat.kept.names:
-            chat = ChatTokenizer(self._spec, chat.kept)
-        again = self._opened_with(chat)
+        keep(opened.chat)
+        again = self._opened_with(opened.chat)
         again.told |= opened.told
         return again
 

@@ -7,6 +7,7 @@ import json
 import multiprocessing
 import os
 import pickle
+import shutil
 import subprocess
 import sys
 import warnings
@@ -439,6 +440,19 @@ def test_another_process_starts_from_what_the_first_one_kept(tmp_path: Path) -> 
     assert not (tmp_path / "cache").exists()
     assert [counted() for _ in range(2)] == [(first, True), (first, False)]
     assert counted(cache=False) == (first, True)
+
+
+def test_a_tokenizer_that_was_loaded_is_still_there_when_its_files_are_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ISL_BENCH_CACHE", str(tmp_path / "cache"))
+    folder = tmp_path / "tokenizer"
+    shutil.copytree(FOLDER, folder)
+    counter = CountTurns(chat_spec(folder, template=LOUD + "x"), on_error="skip")
+    counter(table_of({"id": "b", "messages": [USER]}))
+    assert list((tmp_path / "cache").rglob("*"))
+    shutil.rmtree(folder)
+    assert counter(table_of(COUNTED))["isl"].to_pylist() == [1, None]
 
 
 def test_it_loads_again_after_it_was_closed() -> None:

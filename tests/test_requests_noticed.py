@@ -12,10 +12,11 @@ import pytest
 from bench.bundled import tokenizer_path
 from strategies import IslWarning, read_conversations, stream
 from strategies.conversations import parts, requests
+from strategies.conversations import records as bounds
 from strategies.conversations.dataset_stream import DatasetStream
 from strategies.conversations.options import ReadOptions
 from tests.conftest import Bench, bundled_chat
-from tests.datasets import ANSWER, TOOL, USER
+from tests.datasets import ANSWER, TOOL, USER, as_parquet
 
 TALK = [USER, ANSWER] * 5
 
@@ -65,6 +66,44 @@ def test_the_file_is_named_if_there_are_several(tmp_path: Path) -> None:
     assert line.startswith(f"{second}: 2 of the first 3 records begin ")
 
 
+@pytest.mark.parametrize("ending", ["jsonl", "json", "parquet"])
+@pytest.mark.parametrize(
+    "records",
+    [
+        pytest.param(log(4)[::-1], id="newest first"),
+        pytest.param(
+            [request for turn in zip(*(log(4, talk=n) for n in range(40)), strict=True)
+             for request in turn],
+            id="many at a time",
+        ),
+        pytest.param(
+            [{"messages": [{**message, "content": message["content"] * 20_000}
+                           for message in request["messages"]]} for request in log(4)],
+            id="long ones",
+        ),
+    ],
+)
+def test_a_log_of_any_order_and_size_is_noticed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, records: list[dict[str, Any]], ending: str
+) -> None:
+    # There is one record in a part.
+    for bound in ("PART_BYTES", "FIRST_PART_BYTES", "ARROW_PART_BYTES"):
+        monkeypatch.setattr(bounds, bound, 100)
+    records = [{"id": str(number), **record} for number, record in enumerate(records)]
+    path = tmp_path / f"log.{ending}"
+    if ending == "jsonl":
+        written(path, records)
+    else:
+        path.write_bytes(
+            json.dumps(records).encode() if ending == "json" else as_parquet(records)
+        )
+    (line,) = told(path)
+    assert "records begin with all messages of another one" in line
+    with DatasetStream(path, ReadOptions(), directly=True) as dataset:
+        assert len(list(dataset)) > 1
+        assert dataset.warnings == (line,)
+
+
 @pytest.mark.parametrize(
     "records",
     [
@@ -73,7 +112,13 @@ def test_the_file_is_named_if_there_are_several(tmp_path: Path) -> None:
         pytest.param([log(1)[0], {**log(2)[1], "tools": [TOOL]}], id="other tools"),
         pytest.param(log(2), id="one alone"),
         pytest.param([*log(3), *(log(1, talk=n)[0] for n in range(1, 8))], id="two of ten"),
-        pytest.param(log(3)[::-1], id="the longest first"),
+        pytest.param(
+            [
+                {"messages": [USER, ANSWER]},
+                *({"messages": [USER, ANSWER, {"role": "user", "content": f"{n}"}]} for n in "123"),
+            ],
+            id="many go on from one",
+        ),
     ],
 )
 def test_conversations_are_no_log(tmp_path: Path, records: list[dict[str, Any]]) -> None:

@@ -126,6 +126,18 @@ def test_a_refusal_that_no_option_mends_stays_as_it_is() -> None:
     assert hinted(TurnError("other", 1, 1, "never"), data, chat).reason == "never"
 
 
+def test_the_hint_is_of_the_conversation_that_is_refused() -> None:
+    chat = bundled_chat("bpe-chatml", messages="as-written")
+    good = Conversation("c", ({"role": "user", "content": "a"},), None, (1,))
+    mended = Conversation("c", ({"role": "user", "content": ["a"]},), None, (1,))
+    with pytest.raises(TurnError, match="it is counted with --messages vllm"):
+        count([good, mended], chat, "spliced", 1)
+    never = "{% if 'b' in messages[0].content %}{{ raise_exception('never') }}{% endif %}"
+    bad = Conversation("c", ({"role": "user", "content": "b"},), None, (1,))
+    with pytest.raises(TurnError, match=r"never$"):
+        count([good, bad], bundled_chat("bpe-chatml", never), "spliced", 1)
+
+
 def test_another_profile_is_named_where_it_helps() -> None:
     chat = bundled_chat("bpe-chatml", messages="as-written")
     data = [Conversation("c", ({"role": "user", "content": ["a"]},), None, (1,))]

@@ -77,7 +77,7 @@ def let_go(chat: ChatTokenizer) -> None:
     chat
         The tokenizer.
     """
-    if chat.kept is None or chat.facts is not None:
+    if chat.stays or chat.kept is None or chat.facts is not None:
         return
     facts = _facts_of(chat)
     if facts is None:

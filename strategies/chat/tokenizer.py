@@ -66,6 +66,8 @@ class ChatTokenizer:
         there are neither a tokenizer of transformers nor texts of prompts.
     facts : Facts or None
         What is known from an earlier run; None if the tokenizer was loaded for this object.
+    stays : bool
+        Whether a tokenizer that is loaded stays, also when a counter does without it.
     companions : dict
         What others make once for this object and keep with it, by their names. It is not pickled.
     """
@@ -89,6 +91,7 @@ class ChatTokenizer:
         else:
             self.warnings, self.template = self.facts.warnings, self.facts.template
         self.profile = profile_named(spec.messages) if self.coded is None else self.coded.profile
+        self.stays = False
         self.companions: dict[str, Any] = {}
         self._served: tuple[Conversation, Served] | None = None
 

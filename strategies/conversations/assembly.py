@@ -16,7 +16,7 @@ from strategies.conversations.lacking import check_lacks
 from strategies.conversations.located import located, renamed
 from strategies.conversations.options import ReadOptions
 from strategies.conversations.records import Record, Unread
-from strategies.conversations.requests import looks_like_requests
+from strategies.conversations.requests import Beginnings
 from strategies.conversations.supplied import supplied
 from strategies.errors import InputError, placed
 from strategies.words import many
@@ -76,10 +76,10 @@ class Assembly:
         Whether one of the files before this one holds a conversation.
     empty
         The files before this one that hold none.
-    like_requests
-        A warning, if records of the dataset seem to be requests of a log.
-    looked_at
-        Whether the first conversations of the file were looked at for that.
+    told_before
+        A warning, if the records of a file before this one seem to be requests of a log.
+    beginnings
+        What the first conversations of the file begin with.
     """
 
     name: str
@@ -95,8 +95,8 @@ class Assembly:
     several: bool = False
     read_before: bool = False
     empty: tuple[str, ...] = ()
-    like_requests: str | None = None
-    looked_at: bool = False
+    told_before: str | None = None
+    beginnings: Beginnings = field(default_factory=Beginnings)
     _rejects: list[Reject] = field(default_factory=list)
 
     @property
@@ -148,21 +148,23 @@ class Assembly:
         return [conversation for conversation, name in found if name not in self.torn]
 
     def look_at(self, conversations: Sequence[Conversation]) -> None:
-        """Find out whether the records of the file seem to be requests of a log.
+        """Look whether the records of the file seem to be requests of a log.
 
         Parameters
         ----------
         conversations
-            The next ones that were read. Only the first ones of a file are looked at, and of files
-            that seem to hold requests only the first one is told.
+            The next ones that were read. Only the first ones of a file are looked at.
         """
-        if self.looked_at or not conversations:
-            return
-        self.looked_at = True
-        if self.like_requests is None and self.options.records == "conversation":
-            found = looks_like_requests(conversations)
-            place = f"{self.name}: " if self.several else ""
-            self.like_requests = found and f"{place}{found}"
+        if self.told_before is None and self.options.records == "conversation":
+            self.beginnings.add(conversations)
+
+    @property
+    def like_requests(self) -> str | None:
+        """A warning, if records seem to be requests of a log; of several files, for the first."""
+        if self.told_before is not None:
+            return self.told_before
+        found = self.beginnings.warning
+        return f"{self.name}: {found}" if found and self.several else found
 
     def take_rejects(self) -> list[Reject]:
         """Return the records that were refused since the last call."""
@@ -188,7 +190,7 @@ class Assembly:
             several=True,
             read_before=self.read_before or self.any_read,
             empty=self.empty if self.any_read else (*self.empty, self.name),
-            like_requests=self.like_requests,
+            told_before=self.like_requests,
         )
 
     def check_found(self) -> None:
@@ -223,8 +225,8 @@ class Assembly:
             told.append(f"{records} {were} not read, the first: {self.first}")
         empty = self.empty if self.any_read or not self.several else (*self.empty, self.name)
         told += [f"{name} holds no conversations" for name in empty]
-        if self.like_requests is not None:
-            told.append(self.like_requests)
+        if (like_requests := self.like_requests) is not None:
+            told.append(like_requests)
         return tuple(told)
 
     def _format(

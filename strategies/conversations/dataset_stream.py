@@ -225,8 +225,7 @@ def first_assembly(
         form=form_named(start.form) if start.form else None,
         read_before=start.read_before,
         empty=tuple(start.empty),
-        like_requests=start.like_requests,
-        looked_at=start.offset > 0,
+        told_before=start.like_requests,
     )
     assembly.groups, assembly.any_read = start.groups, start.any_read
     assembly.finished.update(finished)

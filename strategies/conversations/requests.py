@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -11,10 +12,10 @@ from strategies.conversations.conversation import Conversation
 from strategies.conversations.direct import outlines_of
 from strategies.words import many
 
-LOOKED_AT = 32
+LOOKED_AT = 256
 """How many conversations of a file are looked at to see whether they are requests of a log."""
 
-MAX_LOOKED_AT = 1 << 20
+MAX_LOOKED_AT = 1 << 21
 """Characters of their messages after which no more are looked at."""
 
 MAX_MESSAGES = 400
@@ -76,40 +77,70 @@ def join_requests(requests: Iterable[Conversation]) -> list[Conversation]:
     return [_closed(each) for each in opened]
 
 
-def looks_like_requests(conversations: Sequence[Conversation]) -> str | None:
-    """Return a warning if conversations at the beginning of a file seem to be requests of a log.
+@dataclass(slots=True)
+class Beginnings:
+    """What the first conversations of a file begin with, to see whether they are requests of a log.
 
     In a log of requests, each record repeats the ones before it. Read as a conversation, a record
     has a turn for each of its requests, and turns are counted many times.
-
-    Parameters
-    ----------
-    conversations
-        The first ones of a file. Only some of them are looked at.
-
-    Returns
-    -------
-    str or None
-        None if fewer than two, or than one of four, begin with all messages of another one.
     """
-    ends: set[bytes] = set()
-    seen = grown = size = 0
-    for place, (_, turns) in enumerate(outlines_of(conversations)[:LOOKED_AT]):
-        if size > MAX_LOOKED_AT or turns[-1] > MAX_MESSAGES:
-            break
-        conversation = conversations[place]
-        seen += 1
-        size += sum(len(json.dumps(each)) for each in conversation.messages)
-        *beginnings, whole = _digests(conversation, None)
-        repeats = len(conversation.turns) > 1 and not ends.isdisjoint(beginnings)
-        grown += repeats
-        ends.add(whole)
-    if grown < 2 or 4 * grown < seen:
-        return None
-    return (
-        f"{grown} of the first {many(seen, 'record')} begin with all messages of another one, as "
-        "requests of a log do; if each record is one request, count it with --records request"
-    )
+
+    _digests: list[tuple[bool, list[bytes]]] = field(default_factory=list)
+    _size: int = 0
+    _enough: bool = False
+    _warning: str | None = None
+
+    def add(self, conversations: Sequence[Conversation]) -> None:
+        """Look at the next conversations of the file. Only the first ones are looked at.
+
+        Parameters
+        ----------
+        conversations
+            What the core has read is converted only as far as it is looked at.
+        """
+        if self._enough or not conversations:
+            return
+        for place, (_, turns) in enumerate(outlines_of(conversations)):
+            self._enough = (
+                len(self._digests) >= LOOKED_AT
+                or self._size > MAX_LOOKED_AT
+                or turns[-1] > MAX_MESSAGES
+            )
+            if self._enough:
+                break
+            conversation = conversations[place]
+            self._size += sum(len(json.dumps(each)) for each in conversation.messages)
+            self._digests.append((len(turns) > 1, _digests(conversation, None)))
+        self._warning = self._found()
+
+    @property
+    def warning(self) -> str | None:
+        """A warning if the conversations seem to be requests of a log.
+
+        It is None if fewer than two, or than one of four, go on from another one, each from one of
+        its own.
+        """
+        return self._warning
+
+    def _found(self) -> str | None:
+        ends: Counter[bytes] = Counter()
+        grown = 0
+        # The order in a log may be any.
+        for repeats, (*beginnings, whole) in sorted(
+            self._digests, key=lambda found: len(found[1])
+        ):
+            begins = next((each for each in reversed(beginnings) if ends[each]), None)
+            if begins is not None and repeats:
+                ends[begins] -= 1
+                grown += 1
+            ends[whole] += 1
+        if grown < 2 or 4 * grown < len(self._digests):
+            return None
+        return (
+            f"{grown} of the first {many(len(self._digests), 'record')} begin with all messages of "
+            "another one, as requests of a log do; if each record is one request, count it with "
+            "--records request"
+        )
 
 
 def _closed(going: _Open) -> Conversation:
