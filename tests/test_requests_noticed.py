@@ -72,13 +72,23 @@ def test_the_file_is_named_if_there_are_several(tmp_path: Path) -> None:
     [
         pytest.param(log(4)[::-1], id="newest first"),
         pytest.param(
-            [request for turn in zip(*(log(4, talk=n) for n in range(40)), strict=True)
-             for request in turn],
+            [
+                request
+                for turn in zip(*(log(4, talk=n) for n in range(40)), strict=True)
+                for request in turn
+            ],
             id="many at a time",
         ),
         pytest.param(
-            [{"messages": [{**message, "content": message["content"] * 20_000}
-                           for message in request["messages"]]} for request in log(4)],
+            [
+                {
+                    "messages": [
+                        {**message, "content": message["content"] * 20_000}
+                        for message in request["messages"]
+                    ]
+                }
+                for request in log(4)
+            ],
             id="long ones",
         ),
     ],
@@ -94,9 +104,7 @@ def test_a_log_of_any_order_and_size_is_noticed(
     if ending == "jsonl":
         written(path, records)
     else:
-        path.write_bytes(
-            json.dumps(records).encode() if ending == "json" else as_parquet(records)
-        )
+        path.write_bytes(json.dumps(records).encode() if ending == "json" else as_parquet(records))
     (line,) = told(path)
     assert "records begin with all messages of another one" in line
     with DatasetStream(path, ReadOptions(), directly=True) as dataset:

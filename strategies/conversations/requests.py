@@ -126,9 +126,7 @@ class Beginnings:
         ends: Counter[bytes] = Counter()
         grown = 0
         # The order in a log may be any.
-        for repeats, (*beginnings, whole) in sorted(
-            self._digests, key=lambda found: len(found[1])
-        ):
+        for repeats, (*beginnings, whole) in sorted(self._digests, key=lambda found: len(found[1])):
             begins = next((each for each in reversed(beginnings) if ends[each]), None)
             if begins is not None and repeats:
                 ends[begins] -= 1
