@@ -10,9 +10,9 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from itertools import count, repeat
+from itertools import chain, count, repeat
 from pathlib import Path
-from typing import IO, Any, Self, TypeAlias
+from typing import IO, Any, Self, TypeAlias, cast
 
 from bench.reporting.growing import GrowingFile
 from bench.reporting.json_file import json_text
@@ -374,9 +374,9 @@ class Tally:
 
     def add(self, counts: Counts) -> None:
         """Add the counts of more conversations."""
-        for turns in counts:
-            self.isls.update(isl for isl in turns if isl is not None)
-            self.skipped += turns.count(None)
+        every: Counter[int | None] = Counter(chain.from_iterable(counts))
+        self.skipped += every.pop(None, 0)
+        self.isls.update(cast("Counter[int]", every))
 
     def add_more(self, more: Mapping[str, Sequence[int | None]]) -> None:
         """Add the further columns of a conversation."""
