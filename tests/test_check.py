@@ -578,6 +578,16 @@ def test_a_server_without_such_a_path_is_an_error(check: Check, serve: Serve) ->
     assert "has no such endpoint: /v1/chat/completions/render: HTTP 404" in printed["error"]
 
 
+def test_an_endpoint_that_answers_something_else_is_told(check: Check, serve: Serve) -> None:
+    server = serve({"/v1/chat/completions/render": fixed(200, {"token_ids": ["7"]})})
+    code, printed = check(server, "--endpoint", "auto")
+    assert code == 3
+    assert (
+        "has no endpoint that answers as it should: /v1/chat/completions/render: "
+        in (printed["error"])
+    )
+
+
 @pytest.mark.parametrize(
     ("route", "code", "sent"),
     [

@@ -58,6 +58,11 @@ async def endpoint_for(client: Client, name: str, model: str | None) -> Endpoint
         else:
             return endpoint
     if said[-1].is_missing:
+        # What is there, and has answered something else, tells more than what is not there.
+        there = next((error for error in said if not error.is_missing), None)
+        if there is not None:
+            reason = f"has no endpoint that answers as it should: {there.reason}"
+            raise InputError(reason, file=client.address.root)
         raise InputError(f"has no such endpoint: {said[-1].reason}", file=client.address.root)
     # It is there, and may refuse the small request only. What it says of the turns is shown.
     return tried[-1]
