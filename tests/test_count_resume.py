@@ -74,8 +74,10 @@ def killed_after_journals(number: int, out: Path, *arguments: object) -> bool:
     return False
 
 
-@pytest.mark.parametrize("array", [False, True], ids=["lines", "an array"])
-@pytest.mark.parametrize("ending", [".jsonl", ".csv", ".parquet"])
+@pytest.mark.parametrize(
+    ("ending", "array"),
+    [(".jsonl", False), (".csv", False), (".parquet", False), (".jsonl", True)],
+)
 def test_a_count_that_is_killed_again_and_again_ends_as_if_it_was_not(
     tmp_path: Path, ending: str, array: bool
 ) -> None:

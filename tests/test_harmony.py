@@ -124,7 +124,7 @@ def test_a_literal_marker_in_a_text_is_text(opened: OpenHarmony) -> None:
 @pytest.mark.parametrize("dataset", DATASETS)
 def test_parts_add_up_on_real_conversations(chat: ChatTokenizer, dataset: str) -> None:
     conversations = real_conversations(dataset)
-    some = conversations[:: max(1, len(conversations) // 6)]
+    some = conversations[:: max(1, len(conversations) // 3)]
     assert strategies.verify("spliced", some, chat) == []
 
 

@@ -111,6 +111,8 @@ def test_a_cluster_counts_as_bench_count_also_if_a_process_is_killed(
             cwd=tmp_path,
             env={
                 **os.environ,
+                # The first actor keeps what the others need to start.
+                "ISL_BENCH_CACHE": str(tmp_path / "cache"),
                 "RAY_USAGE_STATS_ENABLED": "0",
                 "RAY_DATA_DISABLE_PROGRESS_BARS": "1",
             },
