@@ -255,7 +255,9 @@ def _conversations(assembly: Assembly, data: bytes | IO[bytes]) -> list[Conversa
     needed = needs(assembly.options.messages_field)
     # Closed before the stream is: it may be in the middle of it if something is refused.
     with closing(items_of(data, assembly.name, needed)) as items:
-        return all_of(assembly, items)
+        found = all_of(assembly, items)
+    assembly.look_at(found)
+    return found
 
 
 def all_of(assembly: Assembly, items: Iterable[Record | Unread]) -> list[Conversation]:
@@ -276,6 +278,4 @@ def all_of(assembly: Assembly, items: Iterable[Record | Unread]) -> list[Convers
     if assembly.options.records == "request":
         # Joined one by one, so that what requests share is in memory once.
         return join_requests(each for each, _ in assembly.add(items))
-    found = assembly.add_whole(items)
-    assembly.look_at(found)
-    return found
+    return assembly.add_whole(items)
