@@ -42,7 +42,7 @@ def hinted(
     for conversation in conversations:
         if conversation.id != error.conversation or len(conversation.turns) < error.turn:
             continue
-        if _renders(_as_it_is(conversation, chat), chat, error.turn - 1):
+        if _renders(chat.serve(conversation).conversation, chat, error.turn - 1):
             # Another one of the same id is meant.
             continue
         options = [
@@ -55,11 +55,6 @@ def hinted(
             return TurnError(error.conversation, error.turn, error.messages, reason)
         break
     return error
-
-
-def _as_it_is(conversation: Conversation, chat: ChatTokenizer) -> Conversation:
-    traits = traits_of(chat.template_text(conversation))
-    return serve(conversation, chat.profile, traits).conversation
 
 
 def _variants(
